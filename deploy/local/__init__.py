@@ -1,0 +1,1 @@
+"""The embedded platform: every part Mooring needs, brought up on one machine by `make up`."""

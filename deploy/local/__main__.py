@@ -1,0 +1,82 @@
+"""`python -m deploy.local up | down | status`: what the Makefile calls."""
+
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from deploy.local import bringup, envfile, external, status, takedown, wait
+from deploy.local.failure import SetupError
+from deploy.local.layout import Layout
+from deploy.local.platform import Platform
+from deploy.local.progress import Progress
+from deploy.local.steps import Steps
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+console = Console(stderr=True)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@app.command()
+def up() -> None:
+    """Bring up every part that does not run yet."""
+    platform = _platform()
+    with _alone(platform.layout):
+        takedown.clear_the_way(platform)
+        platform.supervisor.apply(platform.parts.values())
+        envfile.write(platform.layout.env_file, envfile.render(platform.settings))
+        bringup.carry_out(Steps(platform).all(), Progress(console))
+    console.print(f"The platform is up. Reach it with: source {platform.layout.env_file}", highlight=False)
+
+
+@app.command()
+def down(wipe: bool = typer.Option(False, help="Forget the data as well.")) -> None:
+    """Stop what was started here and nothing else."""
+    platform = _platform()
+    with _alone(platform.layout):
+        takedown.stop(platform, wipe=wipe, say=lambda words: console.print(words, highlight=False))
+
+
+@app.command(name="status")
+def show(as_json: bool = typer.Option(False, "--json", help="A list of objects instead of a table.")) -> None:
+    """Show every part's state; the exit status is 1 where one that should run does not."""
+    sys.exit(status.show(_platform(), as_json))
+
+
+def _platform() -> Platform:
+    layout = Layout.of(ROOT)
+    layout.make()
+    return Platform(layout, external.discover(os.environ, layout.state, external.read_env(layout.env_file)))
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    """Hold the machine's lock: two bring-ups or take-downs at once would undo each other's work."""
+    with open(layout.run / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            console.print("Another `make up` or `make down` is at work; waiting for it to end.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def main() -> None:
+    """Run a command; what the user can put right is told in plain words, Ctrl-C ends quietly."""
+    try:
+        app()
+    except SetupError as failure:
+        console.print(str(failure), style="red", markup=False, highlight=False)
+        sys.exit(1)
+    except (KeyboardInterrupt, wait.Interrupted):
+        console.print("Interrupted. What was done stays; run it again to go on.")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

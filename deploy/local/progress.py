@@ -1,0 +1,79 @@
+"""What the terminal shows while the platform comes up: a line a step, with the seconds it has taken."""
+
+import threading
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from deploy.local import wait
+
+# Steps that are over sooner leave no line of their own: nobody waited for them.
+WORTH_A_LINE = 0.5
+# Without a terminal (a log, CI) a step that goes on is mentioned again this often.
+REMIND_SECONDS = 15
+
+
+class Progress:
+    """A live table of the running steps on a terminal; plain lines where output goes to a file."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._steps: dict[str, tuple[float, str]] = {}
+        self._lock = threading.Lock()
+        self._live = Live(get_renderable=self._table, console=console, refresh_per_second=4, transient=True)
+        self._ended = threading.Event()
+        self._reminder = threading.Thread(target=self._remind, daemon=True)
+
+    def __enter__(self) -> "Progress":
+        if self.console.is_terminal:
+            self._live.start()
+        else:
+            self._reminder.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        if self.console.is_terminal:
+            self._live.stop()
+
+    def begin(self, step: str) -> None:
+        with self._lock:
+            self._steps[step] = (time.monotonic(), "")
+
+    def say(self, step: str, words: str) -> None:
+        with self._lock:
+            if step in self._steps:
+                self._steps[step] = (self._steps[step][0], words)
+
+    def end(self, step: str, seconds: float) -> None:
+        with self._lock:
+            self._steps.pop(step, None)
+        if seconds >= WORTH_A_LINE:
+            self.console.print(f"[green]✓[/] {step} [dim]{seconds:.1f} s[/]", highlight=False)
+
+    def fail(self, step: str) -> None:
+        with self._lock:
+            self._steps.pop(step, None)
+        if not wait.interrupted.is_set():
+            self.console.print(f"[red]✗[/] {step}", highlight=False)
+
+    def _table(self) -> Table:
+        table = Table.grid(padding=(0, 1))
+        now = time.monotonic()
+        with self._lock:
+            for step, (began, words) in self._steps.items():
+                table.add_row("[yellow]…[/]", step, f"{now - began:.0f} s", f"[dim]{words}[/]")
+        return table
+
+    def _remind(self) -> None:
+        while not self._ended.wait(REMIND_SECONDS):
+            now = time.monotonic()
+            with self._lock:
+                lines = [f"… {step} {now - began:.0f} s {words}" for step, (began, words) in self._steps.items()]
+            for line in lines:
+                self.console.print(line, markup=False, highlight=False)
