@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from temporalio import activity, workflow
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ExecuteActivityInput,
@@ -124,7 +124,13 @@ async def _told(run: Callable[[], Awaitable[Any]]) -> Any:
     try:
         return await run()
     except MooringError as error:
-        raise ApplicationError(error.message, error.as_error(), type=error.reason, non_retryable=not error.transient) from error
+        raise ApplicationError(
+            error.message,
+            error.as_error(),
+            type=error.reason,
+            non_retryable=not error.transient,
+            category=ApplicationErrorCategory.BENIGN,  # the record tells it; the worker's log is for the platform's own faults
+        ) from error
     except ApplicationError:
         raise
     except Exception as error:

@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from temporalio.common import RetryPolicy
 
-
 _RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_interval=timedelta(seconds=3))
 
 

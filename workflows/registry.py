@@ -22,7 +22,7 @@ class Kind:
     @cached_property
     def name(self) -> str:
         """The pinned name, `noun.verb`."""
-        return str(getattr(self.workflow, "__temporal_workflow_definition").name)  # noqa: B009  (a plain name would be mangled)
+        return str(getattr(self.workflow, "__temporal_workflow_definition").name)
 
     @cached_property
     def ask(self) -> type[Ask]:
