@@ -1,0 +1,1 @@
+"""Entry point `python -m api`: the v2 HTTP API over records, clients and the workflows it starts."""

@@ -1,0 +1,10 @@
+"""`python -m api`."""
+
+import uvicorn
+
+from api.app import build
+from clients.settings import Settings
+
+if __name__ == "__main__":
+    host, _, port = Settings().mooring_listen.rpartition(":")
+    uvicorn.run(build(), host=host, port=int(port), log_level="warning", timeout_graceful_shutdown=5)

@@ -1,0 +1,65 @@
+"""Every failure leaves the API in one shape: Code, Message, Reason, and problems where fields are named."""
+
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from model.errors import Forbidden, InternalError, Invalid, MooringError, NotFound, Problem, TooLarge, Unauthenticated
+
+log = structlog.get_logger()
+
+
+def install(app: FastAPI) -> None:
+    """Answer our errors, FastAPI's validation errors, routing errors and bugs in that shape."""
+    app.add_exception_handler(MooringError, _ours)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _routing)
+    app.add_exception_handler(Exception, _bug)
+
+
+def refusal(error: MooringError) -> JSONResponse:
+    """The response that tells this error."""
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthenticated) else None
+    return JSONResponse(error.as_reply(), status_code=error.status, headers=headers)
+
+
+async def _ours(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, MooringError)
+    return refusal(error)
+
+
+async def _validation(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    problems = [Problem(field=_field(e), message=_rule(e)) for e in error.errors()]
+    named = "; ".join(f"{p.field}: {p.message}" for p in problems[:5])
+    return refusal(Invalid(f"{named}.", problems=problems))
+
+
+def _field(error: dict[str, Any]) -> str:
+    place = [str(part) for part in error["loc"]]
+    return ".".join(place[1:] if place[0] in ("body", "query", "path", "header") and len(place) > 1 else place)
+
+
+def _rule(error: dict[str, Any]) -> str:
+    if error["type"] == "extra_forbidden":
+        return "is not a known field; remove it or correct its spelling"
+    if error["type"] == "missing":
+        return "is required"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+async def _routing(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    kinds = {404: NotFound, 403: Forbidden, 413: TooLarge, 405: Invalid}
+    kind = kinds.get(error.status_code, Invalid)
+    found = kind(f"{request.method} {request.url.path}: {error.detail}.", hint="See /docs for the routes.")
+    return JSONResponse(found.as_reply(), status_code=error.status_code, headers=error.headers)
+
+
+async def _bug(request: Request, error: Exception) -> JSONResponse:
+    log.error("request failed unexpectedly", path=request.url.path, error=type(error).__name__, exc_info=error)
+    return refusal(InternalError(f"The platform's own code failed: {type(error).__name__}."))

@@ -1,0 +1,1 @@
+"""The routes of the v2 API, a module per noun."""

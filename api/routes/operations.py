@@ -1,0 +1,156 @@
+"""Operations: list, read, wait, stream, cancel, retry (mission A2–A5)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from api.access import Caller, allow
+from api.notifications import woken
+from api.services import Services, Using
+from api.submission import Accepted, reply, start
+from model.access import Actor
+from model.errors import Forbidden, NotFound
+from model.operations import TERMINAL, OperationRecord, Progress, Status, Step, Target
+from records.database import Row
+from workflows.registry import BY_NAME
+
+router = APIRouter(prefix="/v2/operations", tags=["operations"])
+SignedCaller = Annotated[Caller, allow(None)]
+_KEEP_ALIVE = 15.0
+
+
+@router.get("")
+async def list_operations(
+    services: Using,
+    caller: SignedCaller,
+    project: str | None = None,
+    target: str | None = None,
+    kind: str | None = None,
+    status: Status | None = None,
+    actor: str | None = None,
+    parent: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    cursor: str | None = None,
+    size: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> dict[str, Any]:
+    """List operations, newest first; `next` is the cursor of the following page, null on the last."""
+    filters = {
+        "project": project,
+        "target": target,
+        "kind": kind,
+        "status": status,
+        "actor": actor,
+        "parent": parent,
+        "since": since,
+        "until": until,
+    }
+    mine = None if caller.actor.admin else list(caller.actor.project_ids.values())
+    total, rows = await services.records.operations.page(filters, mine, caller.actor.name, cursor, size)
+    operations = [_shown(services, row) for row in rows]
+    following = rows[-1]["id"] if len(rows) == size else None
+    return {"total": total, "size": size, "next": following, "operations": operations}
+
+
+@router.get("/{operation_id}")
+async def get_operation(
+    services: Using, caller: SignedCaller, operation_id: str, wait: Annotated[float, Query(ge=0, le=60)] = 0
+) -> dict[str, Any]:
+    """Read one operation with its steps; with `wait`, answer when it has ended or after that many seconds."""
+    row = await _visible(services, caller.actor, operation_id)
+    if wait and row["status"] not in TERMINAL:
+        give_up = asyncio.get_running_loop().time() + wait
+        with services.notifications.subscribed(operation_id) as moved:
+            while True:
+                row = await services.records.operations.with_steps(operation_id)
+                left = give_up - asyncio.get_running_loop().time()
+                if row["status"] in TERMINAL or left <= 0:
+                    break
+                await woken(moved, left)
+    return _shown(services, row)
+
+
+@router.get("/{operation_id}/events", response_class=EventSourceResponse)
+async def stream_events(
+    services: Using, caller: SignedCaller, operation_id: str, last_event_id: Annotated[int, Header(ge=0)] = 0
+) -> AsyncIterator[ServerSentEvent]:
+    """Stream the operation's events from the one after Last-Event-ID; ends with the event that settled it."""
+    row = await _visible(services, caller.actor, operation_id)
+    after = last_event_id
+    with services.notifications.subscribed(operation_id) as moved:
+        while True:
+            # The record is read before its events: once it has ended, these events are all there are.
+            ended = row["status"] in TERMINAL
+            events = await services.records.operations.events_after(operation_id, after)
+            for event in events:
+                after = event["seq"]
+                data = {"at": event["at"].isoformat(), **event["data"]}
+                yield ServerSentEvent(id=str(after), event=event["type"], data=data)
+            if ended and not events:
+                return
+            if not ended:
+                await woken(moved, _KEEP_ALIVE)
+            row = await services.records.operations.get(operation_id)
+
+
+@router.post("/{operation_id}/cancel", status_code=202)
+async def cancel_operation(services: Using, caller: SignedCaller, operation_id: str, response: Response) -> dict[str, Any]:
+    """Cancel: the running step stops, what was done is undone, the record ends CANCELLED. 409 when it is forward only."""
+    row = await _controlled(services, caller.actor, operation_id)
+    await services.records.operations.request_cancel(operation_id)
+    await services.operations.cancel(row["workflow_id"])
+    return reply(response, _accepted(row))
+
+
+@router.post("/{operation_id}/retry", status_code=202)
+async def retry_operation(services: Using, caller: SignedCaller, operation_id: str, response: Response) -> dict[str, Any]:
+    """Run a FAILED or CANCELLED operation again: what holds is found unchanged, it goes on from the failed step."""
+    row = await _controlled(services, caller.actor, operation_id)
+    kind = BY_NAME[row["kind"]]
+    async with services.records.transaction() as tx:
+        row = await tx.operations.reopen(operation_id, cancellable=not kind.workflow.forward_only)
+    await start(services, kind.name, row["workflow_id"], kind.ask.model_validate(row["ask"]))
+    return reply(response, _accepted(row))
+
+
+def _accepted(row: Row) -> Accepted:
+    target = Target(kind=row["target_kind"], name=row["target_name"], id=row["target_id"])
+    return Accepted(operation_id=row["id"], workflow_id=row["workflow_id"], target=target)
+
+
+async def _visible(services: Services, actor: Actor, operation_id: str) -> Row:
+    """The row, if the actor started it or is in its project; raises NotFound, which does not tell whether it exists."""
+    row = await services.records.operations.with_steps(operation_id)
+    if not (actor.admin or row["actor"] == actor.name or row["project_id"] in actor.project_ids.values()):
+        raise NotFound(f"There is no operation {operation_id!r}.")
+    return row
+
+
+async def _controlled(services: Services, actor: Actor, operation_id: str) -> Row:
+    """The row, if the actor may do what the operation does; raises NotFound or Forbidden."""
+    row = await _visible(services, actor, operation_id)
+    needed = BY_NAME[row["kind"]].permission
+    still_in = row["project_id"] in actor.project_ids.values()
+    if not actor.admin and not (still_in and actor.may(needed, row["project"])):
+        raise Forbidden(f"{actor.name!r} does not have the permission {needed} that {row['kind']} needs.")
+    return row
+
+
+def _shown(services: Services, row: Row) -> dict[str, Any]:
+    """A row as the API shows it; steps of earlier attempts keep their `run`."""
+    steps = [Step(**step) for step in row["steps"]] if "steps" in row else None
+    record = OperationRecord(
+        **{name: row[name] for name in _COPIED},
+        target=Target(kind=row["target_kind"], name=row["target_name"], id=row["target_id"]),
+        progress=Progress(done=min(row["done"], row["total"]), total=row["total"]),
+        steps=steps,
+        temporal_url=services.operations.link(row["workflow_id"], row["run_id"]),
+    )
+    return record.model_dump(by_alias=True, mode="json", exclude=None if steps is not None else {"steps"})
+
+
+_COPIED = tuple(set(OperationRecord.model_fields) - {"target", "progress", "steps", "temporal_url"})

@@ -1,0 +1,82 @@
+"""Users and tokens (mission M). A token is shown once; only its hash is stored."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+
+from api.access import Caller, allow
+from api.services import Using
+from model.access import NewToken, NewUser
+from model.errors import Forbidden, Invalid, NotFound, Problem
+from model.names import check_name
+from records.database import Row
+
+router = APIRouter(prefix="/v2", tags=["people"])
+
+
+@router.get("/users/me")
+async def get_me(caller: Annotated[Caller, allow(None)]) -> dict[str, Any]:
+    """Whose token this is, and its roles by project."""
+    return {"name": caller.actor.name, "admin": caller.actor.admin, "roles": caller.actor.roles}
+
+
+@router.post("/users", status_code=201)
+async def create_user(services: Using, caller: Annotated[Caller, allow("platform:admin")], body: NewUser) -> dict[str, Any]:
+    """Create a user."""
+    check_name(body.name, "name")
+    row = await services.records.people.add_user(body.name, admin=body.admin)
+    return {"name": row["name"], "admin": row["admin"], "createdAt": row["created_at"]}
+
+
+@router.get("/users")
+async def list_users(services: Using, caller: Annotated[Caller, allow("platform:admin")]) -> dict[str, Any]:
+    """List all users."""
+    rows = await services.records.people.users()
+    users = [{"name": r["name"], "admin": r["admin"], "createdAt": r["created_at"]} for r in rows]
+    return {"total": len(users), "page": 0, "size": len(users), "users": users}
+
+
+@router.post("/tokens", status_code=201)
+async def create_token(services: Using, caller: Annotated[Caller, allow(None)], body: NewToken) -> dict[str, Any]:
+    """Create a token for oneself, or as an admin for anybody; the reply is the only place that shows it."""
+    if body.user != caller.actor.name and not caller.actor.admin:
+        raise Forbidden("Only a platform admin makes tokens for others.", hint="Name yourself as user.")
+    if await services.records.people.user(body.user) is None:
+        rule = f"there is no user {body.user!r}"
+        raise Invalid(f"user: {rule}.", hint="Create the user first.", problems=[Problem(field="user", message=rule)])
+    token, row = await services.records.people.add_token(body.user, body.name, _moment(body.expires_at))
+    return {**_shown(row), "token": token}
+
+
+@router.get("/tokens")
+async def list_tokens(services: Using, caller: Annotated[Caller, allow(None)]) -> dict[str, Any]:
+    """List one's own tokens, an admin everybody's; without the tokens themselves."""
+    rows = await services.records.people.tokens(None if caller.actor.admin else caller.actor.name)
+    return {"total": len(rows), "page": 0, "size": len(rows), "tokens": [_shown(r) for r in rows]}
+
+
+@router.delete("/tokens/{token_id}")
+async def delete_token(services: Using, caller: Annotated[Caller, allow(None)], token_id: str) -> dict[str, Any]:
+    """Revoke a token of one's own, an admin anybody's."""
+    if not await services.records.people.delete_token(token_id, None if caller.actor.admin else caller.actor.name):
+        raise NotFound(f"There is no token {token_id!r}.")
+    return {"Code": 0, "Message": ""}
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        rule = "must be a time like 2030-01-31T12:00:00Z, with its zone"
+        raise Invalid(f"expiresAt: {rule}.", problems=[Problem(field="expiresAt", message=rule)])
+    return moment
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    names = {"id": "id", "user": "user_name", "name": "name", "createdAt": "created_at", "expiresAt": "expires_at"}
+    return {shown: row[column] for shown, column in names.items()}

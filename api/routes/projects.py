@@ -1,0 +1,105 @@
+"""Projects and their members (mission, API conventions)."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from api.access import Caller, allow
+from api.services import Using
+from api.submission import Prepared, reply, submit
+from model.access import NewMember, NewProject
+from model.errors import Invalid, NotFound, Problem
+from model.names import check_project_name
+from model.operations import Target
+from model.projects import ProjectStatus
+from records import Records
+from workflows.projects import ProjectCreate, ProjectDelete
+
+router = APIRouter(prefix="/v2/projects", tags=["projects"])
+Size = Annotated[int, Query(ge=1, le=200)]
+Page = Annotated[int, Query(ge=0)]
+
+
+@router.post("", status_code=202)
+async def create_project(
+    services: Using, caller: Annotated[Caller, allow("platform:admin")], body: NewProject, response: Response
+) -> dict[str, Any]:
+    """Create a project: a tenant, and a Kubernetes namespace of the same name."""
+    check_project_name(body.name)
+
+    async def prepare(tx: Records) -> Prepared:
+        project = await tx.projects.add(body.name, body.description, caller.actor.name)
+        target = Target(kind="project", name=project.name, id=project.id)
+        return Prepared(project=project.name, project_id=project.id, target=target)
+
+    accepted = await submit(services, caller, ProjectCreate, body.model_dump(by_alias=True), prepare)
+    return reply(response, accepted, name=body.name, id=accepted.target.id)
+
+
+@router.get("")
+async def list_projects(services: Using, caller: Annotated[Caller, allow(None)], size: Size = 10, page: Page = 0) -> dict[str, Any]:
+    """List the projects the caller is in; a platform admin sees all."""
+    ids = None if caller.actor.admin else list(caller.actor.project_ids.values())
+    total, projects = await services.records.projects.page(ids, size, page * size)
+    shown = [project.model_dump(by_alias=True, mode="json") for project in projects]
+    return {"total": total, "page": page, "size": size, "projects": shown}
+
+
+@router.get("/{project}")
+async def get_project(services: Using, caller: Annotated[Caller, allow("project:read")], project: str) -> dict[str, Any]:
+    """Read one project with its members."""
+    found = await services.records.projects.get(project)
+    members = await services.records.projects.members(found.id)
+    return {**found.model_dump(by_alias=True, mode="json"), "members": [m.model_dump(by_alias=True) for m in members]}
+
+
+@router.delete("/{project}", status_code=202)
+async def delete_project(
+    services: Using,
+    caller: Annotated[Caller, allow("project:write")],
+    project: str,
+    response: Response,
+    cascade: bool = False,
+) -> dict[str, Any]:
+    """Delete a project with its namespace; refused while apps live in it unless `cascade=true`."""
+
+    async def prepare(tx: Records) -> Prepared:
+        found = await tx.projects.get(project)
+        await tx.projects.set_status(project, ProjectStatus.DELETING)
+        target = Target(kind="project", name=project, id=found.id)
+        return Prepared(project=project, project_id=found.id, target=target, fields={"cascade": cascade})
+
+    accepted = await submit(services, caller, ProjectDelete, {"cascade": cascade}, prepare)
+    return reply(response, accepted)
+
+
+@router.get("/{project}/members")
+async def list_members(services: Using, caller: Annotated[Caller, allow("project:read")], project: str) -> dict[str, Any]:
+    """List the project's members."""
+    found = await services.records.projects.get(project)
+    members = [m.model_dump(by_alias=True) for m in await services.records.projects.members(found.id)]
+    return {"total": len(members), "page": 0, "size": len(members), "members": members}
+
+
+@router.put("/{project}/members/{user}")
+async def put_member(
+    services: Using, caller: Annotated[Caller, allow("member:write")], project: str, user: str, body: NewMember
+) -> dict[str, Any]:
+    """Give a user a role in the project; idempotent."""
+    found = await services.records.projects.get(project)
+    if await services.records.people.user(user) is None:
+        rule = f"there is no user {user!r}"
+        raise Invalid(f"user: {rule}.", hint="Create the user first.", problems=[Problem(field="user", message=rule)])
+    await services.records.projects.put_member(found.id, user, body.role)
+    return {"Code": 0, "Message": "", "user": user, "role": body.role}
+
+
+@router.delete("/{project}/members/{user}")
+async def delete_member(
+    services: Using, caller: Annotated[Caller, allow("member:write")], project: str, user: str
+) -> dict[str, Any]:
+    """Take a member out of the project; its sessions end with the next request."""
+    found = await services.records.projects.get(project)
+    if not await services.records.projects.delete_member(found.id, user):
+        raise NotFound(f"{user!r} is not a member of {project!r}.")
+    return {"Code": 0, "Message": ""}

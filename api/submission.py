@@ -1,0 +1,123 @@
+"""Accepting an operation: checks, one transaction, start, 202 (architecture: An operation's life)."""
+
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+from fastapi import Response
+
+from api.access import Caller
+from api.services import Services
+from model.base import Frozen
+from model.errors import Invalid, PlatformUnavailable, Problem
+from model.operations import Ask, Target, workflow_id
+from records import Records
+from records.ids import new_id
+from records.operations import NewOperation, canonical
+from workflows.operation import Operation
+from workflows.registry import BY_WORKFLOW
+
+log = structlog.get_logger()
+
+
+class Prepared(Frozen):
+    """What a route's own part of the transaction yields: the target, its project's id, and the noun's fields of the ask."""
+
+    project: str
+    project_id: str
+    target: Target
+    fields: dict[str, Any] = {}
+    deadline_seconds: int | None = None
+
+
+class Accepted(Frozen):
+    """The accepted operation; `replayed` when the Idempotency-Key had been used for the same request before."""
+
+    operation_id: str
+    workflow_id: str
+    target: Target
+    replayed: bool = False
+
+
+Prepare = Callable[[Records], Awaitable[Prepared]]
+
+
+async def submit(
+    services: Services, caller: Caller, workflow: type[Operation], request: Mapping[str, Any], prepare: Prepare
+) -> Accepted:
+    """Accept an operation of `workflow`'s kind: one transaction with the route's own writes, then the start.
+
+    `request` is the body for the record, without secrets. Raises what `prepare` raises, Conflict for a busy target, and
+    IdempotencyMismatch. When Temporal is away the operation is accepted all the same; the reconciler starts it.
+    """
+    kind = BY_WORKFLOW[workflow]
+    route, key = f"{caller.request.method} {caller.request.url.path}", idempotency_key(caller)
+    body = canonical({"query": sorted(caller.request.query_params.multi_items()), "body": request})
+    async with services.records.transaction() as tx:
+        if key and (known := await tx.operations.replayed(caller.actor.name, route, key, body)):
+            return await _found(tx, known)
+        prepared = await prepare(tx)
+        operation_id = new_id("op")
+        wid = workflow_id(kind.name, prepared.project, prepared.target.name, operation_id)
+        ask = kind.ask(
+            operation_id=operation_id,
+            project=prepared.project,
+            target=prepared.target.name,
+            actor=caller.actor.name,
+            deadline_seconds=prepared.deadline_seconds or kind.deadline_seconds,
+            **prepared.fields,
+        )
+        await tx.operations.accept(_new(workflow, prepared, ask, wid, request))
+        if key:
+            await tx.operations.bind_key(caller.actor.name, route, key, operation_id)
+        ask = kind.ask.model_validate((await tx.operations.get(operation_id))["ask"]) if workflow.preempts else ask
+    await start(services, kind.name, wid, ask)
+    return Accepted(operation_id=operation_id, workflow_id=wid, target=prepared.target)
+
+
+async def start(services: Services, kind: str, wid: str, ask: Ask) -> None:
+    """Start the accepted operation's workflow; an unreachable Temporal is left to the reconciler."""
+    try:
+        await services.operations.start(kind, wid, ask)
+    except PlatformUnavailable:
+        log.warning("not started yet; the reconciler will", operation=ask.operation_id)
+    if ask.preempts:
+        with contextlib.suppress(PlatformUnavailable):  # the operation's first step asks again
+            victim = await services.records.operations.get(ask.preempts)
+            await services.operations.cancel(victim["workflow_id"])
+
+
+def idempotency_key(caller: Caller) -> str | None:
+    """The request's Idempotency-Key, None without one; raises Invalid when it is empty or over 200 characters."""
+    key = caller.request.headers.get("Idempotency-Key")
+    if key is not None and not 0 < len(key) <= 200:
+        rule = "must have 1 to 200 characters"
+        raise Invalid(f"The header Idempotency-Key {rule}.", problems=[Problem(field="Idempotency-Key", message=rule)])
+    return key
+
+
+def reply(response: Response, accepted: Accepted, **fields: Any) -> dict[str, Any]:
+    """The 202 reply: the route's own fields, OperationID and WorkflowID, and the Location to follow."""
+    response.status_code = 202
+    response.headers["Location"] = f"/v2/operations/{accepted.operation_id}"
+    return {"Code": 0, "Message": "", **fields, "OperationID": accepted.operation_id, "WorkflowID": accepted.workflow_id}
+
+
+def _new(workflow: type[Operation], prepared: Prepared, ask: Ask, wid: str, request: Mapping[str, Any]) -> NewOperation:
+    return NewOperation(
+        kind=BY_WORKFLOW[workflow].name,
+        target=prepared.target,
+        project_id=prepared.project_id,
+        ask=ask,
+        workflow_id=wid,
+        cancellable=not workflow.forward_only,
+        preempts=workflow.preempts,
+        request=dict(request),
+    )
+
+
+async def _found(tx: Records, operation_id: str) -> Accepted:
+    row = await tx.operations.get(operation_id)
+    target = Target(kind=row["target_kind"], name=row["target_name"], id=row["target_id"])
+    return Accepted(operation_id=row["id"], workflow_id=row["workflow_id"], target=target, replayed=True)

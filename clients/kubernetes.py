@@ -1,0 +1,162 @@
+"""The Kubernetes API as plain dicts: few requests, no discovery, its errors turned into ours."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import client as kubernetes_client
+from kubernetes.aio import config as kubernetes_config
+from kubernetes.aio.client.exceptions import ApiException
+
+from model.errors import ClusterUnreachable, Conflict, Forbidden, Invalid, MooringError, NotFound
+
+FIELD_MANAGER = "mooring"
+Object = dict[str, Any]
+
+# kind → (API group and version, plural, whether it lives in a namespace)
+KINDS: Mapping[str, tuple[str, str, bool]] = {
+    "Namespace": ("v1", "namespaces", False),
+    "Node": ("v1", "nodes", False),
+    "Pod": ("v1", "pods", True),
+    "Service": ("v1", "services", True),
+    "ServiceAccount": ("v1", "serviceaccounts", True),
+    "Event": ("v1", "events", True),
+    "Deployment": ("apps/v1", "deployments", True),
+    "ReplicaSet": ("apps/v1", "replicasets", True),
+    "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices", True),
+}
+
+
+def path_of(kind: str, namespace: str | None = None, name: str | None = None) -> str:
+    """The API path of a collection or an object.
+
+    >>> path_of("Deployment", "shop", "web")
+    '/apis/apps/v1/namespaces/shop/deployments/web'
+    """
+    version, plural, namespaced = KINDS[kind]
+    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    place = f"/namespaces/{namespace}" if namespaced and namespace else ""
+    return f"{root}{place}/{plural}" + (f"/{name}" if name else "")
+
+
+class Cluster:
+    """One cluster's API. Every call is bounded in time and raises ClusterUnreachable, NotFound, Conflict, Forbidden or Invalid."""
+
+    def __init__(self, api: kubernetes_client.ApiClient) -> None:
+        self._api = api
+
+    async def apply(self, obj: Object) -> Object:
+        """Create or change an object by server-side apply with our field manager; idempotent."""
+        metadata = obj["metadata"]
+        path = path_of(obj["kind"], metadata.get("namespace"), metadata["name"])
+        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        return await self._request("PATCH", path, query, obj, content_type="application/apply-patch+yaml")
+
+    async def get(self, kind: str, name: str, namespace: str | None = None) -> Object:
+        """Read one object; raises NotFound."""
+        return await self._request("GET", path_of(kind, namespace, name))
+
+    async def find(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
+        """Read one object, None when there is none."""
+        try:
+            return await self.get(kind, name, namespace)
+        except NotFound:
+            return None
+
+    async def list(self, kind: str, namespace: str | None = None, **query: str) -> Object:
+        """Read a collection (`labelSelector=`, `fieldSelector=`, `limit=` …): the List with its items and resourceVersion."""
+        return await self._request("GET", path_of(kind, namespace), query)
+
+    async def patch(self, kind: str, name: str, namespace: str | None, change: Object) -> Object:
+        """Merge-patch one object (RFC 7386); raises NotFound."""
+        return await self._request("PATCH", path_of(kind, namespace, name), {}, change, content_type="application/merge-patch+json")
+
+    async def delete(
+        self,
+        kind: str,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str | None = None,
+        grace_seconds: int | None = None,
+    ) -> bool:
+        """Delete one object in the foreground of its dependents, of that uid where given; False when it is gone already."""
+        body: Object = {"propagationPolicy": "Foreground"}
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        if grace_seconds is not None:
+            body["gracePeriodSeconds"] = grace_seconds
+        try:
+            await self._request("DELETE", path_of(kind, namespace, name), {}, body)
+        except NotFound:
+            return False
+        return True
+
+    async def version(self) -> str:
+        """The server's version, as proof that it answers."""
+        found: str = (await self._request("GET", "/version", timeout=3))["gitVersion"]
+        return found
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._api.close()
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+        *,
+        content_type: str = "application/json",
+        timeout: float = 20,
+    ) -> Any:
+        url = f"{path}?{urlencode(query)}" if query else path
+        try:
+            reply = await self.open(method, url, body, content_type=content_type, timeout=timeout)
+            data = await reply.read()
+        except (TimeoutError, aiohttp.ClientError, ConnectionError) as error:
+            raise ClusterUnreachable(f"The cluster's API does not answer ({type(error).__name__}).") from error
+        if reply.status >= 400:
+            raise refusal(reply.status, data)
+        return json.loads(data)
+
+    async def open(self, method: str, url: str, body: Any = None, *, content_type: str, timeout: float) -> Any:
+        """Send a request and return aiohttp's response unread, for streams; errors are not translated."""
+        _, full, headers, body, post = await self._api.param_serialize(
+            method, url, header_params={"Content-Type": content_type}, body=body, auth_settings=["BearerToken"]
+        )
+        try:
+            reply = await self._api.rest_client.request(
+                method, full, headers=headers, body=body, post_params=post, _request_timeout=timeout
+            )
+        except ApiException as error:
+            raise ConnectionError(str(error.reason)) from error
+        return reply.response
+
+
+def refusal(status: int, data: bytes) -> MooringError:
+    """The error of ours that a Kubernetes Status stands for (Kubernetes: API conventions, Response Status Kind)."""
+    try:
+        message = json.loads(data).get("message", "")
+    except ValueError:
+        message = data.decode(errors="replace")[:500]
+    if status == 404:
+        return NotFound(f"The cluster says: {message}")
+    if status == 409:
+        return Conflict(f"The cluster says: {message}", hint="Retry.")
+    if status == 403:
+        return Forbidden(f"The cluster refuses: {message}", hint="The cluster's policy or quota does not allow it.")
+    if status in (400, 413, 422):
+        return Invalid(f"The cluster refuses: {message}")
+    return ClusterUnreachable(f"The cluster's API answers {status}: {message}")
+
+
+async def connect(kubeconfig: str) -> Cluster:
+    """A client of the cluster that `kubeconfig` names; nothing is sent yet."""
+    configuration = kubernetes_client.Configuration()
+    await kubernetes_config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
+    configuration.connection_pool_maxsize = 100
+    return Cluster(kubernetes_client.ApiClient(configuration))

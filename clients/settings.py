@@ -1,0 +1,20 @@
+"""Settings of API and worker, from the environment (`.local/env` for the embedded platform)."""
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where the parts are; every field is the environment variable of the same name in upper case."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    database_url: str
+    temporal_address: str = "127.0.0.1:7233"
+    temporal_namespace: str = "mooring"
+    temporal_ui_url: str | None = None
+    kubeconfig: str
+    mooring_registry: str = "localhost:5000"
+    docker_host: str | None = None
+    mooring_url: str = "http://127.0.0.1:8000"
+    mooring_listen: str = "127.0.0.1:8000"
+    mooring_state: str = ".local"

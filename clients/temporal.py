@@ -1,0 +1,142 @@
+"""Temporal's client: connecting, starting and cancelling operations' workflows, search attributes, links to its UI."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.common import (
+    Priority,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from model.errors import PlatformUnavailable
+from model.operations import Ask
+
+PROJECT = SearchAttributeKey.for_keyword("MooringProject")
+KIND = SearchAttributeKey.for_keyword("MooringKind")
+TARGET = SearchAttributeKey.for_keyword("MooringTarget")
+ACTOR = SearchAttributeKey.for_keyword("MooringActor")
+STATUS = SearchAttributeKey.for_keyword("MooringStatus")
+SEARCH_ATTRIBUTES = (PROJECT, KIND, TARGET, ACTOR, STATUS)
+
+_RPC_TIMEOUT = timedelta(seconds=5)
+_MESSAGE = "The platform's workflow service does not answer."
+
+
+async def connect(address: str, namespace: str, **options: Any) -> Client:
+    """Connect with the pydantic data converter; raises PlatformUnavailable."""
+    try:
+        return await Client.connect(address, namespace=namespace, data_converter=pydantic_data_converter, **options)
+    except (RPCError, RuntimeError) as error:
+        raise PlatformUnavailable(_MESSAGE) from error
+
+
+async def declare_search_attributes(client: Client) -> None:
+    """Create the search attributes that are missing; idempotent."""
+    operator = client.operator_service
+    known = await operator.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+    missing = [key.name for key in SEARCH_ATTRIBUTES if key.name not in known.custom_attributes]
+    if missing:
+        await operator.add_search_attributes(
+            AddSearchAttributesRequest(
+                namespace=client.namespace,
+                search_attributes=dict.fromkeys(missing, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD),
+            )
+        )
+
+
+def attributes_of(kind: str, ask: Ask, status: str) -> TypedSearchAttributes:
+    """The search attributes an operation's workflow carries."""
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(PROJECT, ask.project),
+            SearchAttributePair(KIND, kind),
+            SearchAttributePair(TARGET, ask.target),
+            SearchAttributePair(ACTOR, ask.actor),
+            SearchAttributePair(STATUS, status),
+        ]
+    )
+
+
+def fairness(project: str) -> Priority:
+    """One tenant's queue does not starve another's: the project is Temporal's fairness key (at most 64 bytes)."""
+    return Priority(fairness_key=project[:64])
+
+
+class Operations:
+    """Starts and cancels the workflows of operations. `queues` maps each kind to its task queue."""
+
+    def __init__(self, client: Client, queues: Mapping[str, str], ui_url: str | None = None) -> None:
+        self._client = client
+        self._queues = queues
+        self._ui_url = ui_url
+
+    async def start(self, kind: str, workflow_id: str, ask: Ask | Mapping[str, Any]) -> bool:
+        """Start the attempt's run; False when a run of that id is open, or completed, already. Idempotent.
+
+        A retry runs under the same id, which Temporal allows once the failed run has closed. Raises PlatformUnavailable.
+        """
+        known = Ask.model_validate(dict(ask))
+        try:
+            await self._client.start_workflow(
+                kind,
+                ask,
+                id=workflow_id,
+                task_queue=self._queues[kind],
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                search_attributes=attributes_of(kind, known, "RUNNING"),
+                static_summary=f"{kind} {known.project}/{known.target} by {known.actor}",
+                priority=fairness(known.project),
+                rpc_timeout=_RPC_TIMEOUT,
+            )
+        except WorkflowAlreadyStartedError:
+            return False
+        except RPCError as error:
+            raise PlatformUnavailable(_MESSAGE) from error
+        return True
+
+    async def cancel(self, workflow_id: str) -> bool:
+        """Ask the workflow's open run to cancel; False when there is none. Idempotent. Raises PlatformUnavailable."""
+        try:
+            await self._client.get_workflow_handle(workflow_id).cancel(rpc_timeout=_RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return False
+            raise PlatformUnavailable(_MESSAGE) from error
+        return True
+
+    async def state(self, workflow_id: str) -> str | None:
+        """The newest run's state ("RUNNING", "TERMINATED", …), None when Temporal knows no such workflow."""
+        try:
+            found = await self._client.get_workflow_handle(workflow_id).describe(rpc_timeout=_RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return None
+            raise PlatformUnavailable(_MESSAGE) from error
+        return (found.status or WorkflowExecutionStatus.RUNNING).name
+
+    async def ping(self) -> None:
+        """Return if Temporal answers, else raise PlatformUnavailable."""
+        try:
+            await self._client.service_client.check_health(timeout=timedelta(seconds=2))
+        except RPCError as error:
+            raise PlatformUnavailable(_MESSAGE) from error
+
+    def link(self, workflow_id: str, run_id: str | None) -> str | None:
+        """The workflow's page in Temporal's UI, None where no UI is known."""
+        if not self._ui_url:
+            return None
+        page = f"{self._ui_url}/namespaces/{self._client.namespace}/workflows/{quote(workflow_id, safe='')}"
+        return f"{page}/{run_id}/history" if run_id else page

@@ -1,0 +1,52 @@
+"""Names: what is legal, and why, in words a person can act on (manual 配置管理 §2; Kubernetes: object names)."""
+
+import re
+
+from model.errors import Invalid, Problem
+
+DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+# Names that are also words of routes (/v2/…/{word}) would hide the route.
+ROUTE_WORDS = frozenset(
+    {
+        "validate",
+        "apps",
+        "lists",
+        "scale",
+        "rollout",
+        "rollback",
+        "kill",
+        "start",
+        "url",
+        "portmapping",
+        "members",
+        "events",
+    }
+)
+RESERVED_PROJECTS = frozenset({"default", "mooring", "mooring-system"})
+
+
+def check_name(value: str, field: str, *, longest: int = 63) -> str:
+    """Return `value` if it is a legal name of a thing, else raise Invalid naming `field` and the rule."""
+    if len(value) > longest or not DNS_LABEL.fullmatch(value) or not value[:1].isalpha():
+        raise _invalid(
+            field,
+            value,
+            f"must start with a lower case letter, contain only lower case letters, digits and '-', "
+            f"end with a letter or digit, and be at most {longest} characters",
+        )
+    if value in ROUTE_WORDS:
+        raise _invalid(field, value, "is a word of the API's own routes; choose another")
+    return value
+
+
+def check_project_name(value: str, field: str = "name") -> str:
+    """Return `value` if a project (and so a Kubernetes namespace) may be called that, else raise Invalid."""
+    check_name(value, field, longest=50)
+    if value in RESERVED_PROJECTS or value.startswith("kube-"):
+        raise _invalid(field, value, "is a name the cluster keeps for itself; choose another")
+    return value
+
+
+def _invalid(field: str, value: str, rule: str) -> Invalid:
+    shown = value if len(value) <= 80 else value[:77] + "…"
+    return Invalid(f"{field}: {shown!r} {rule}.", problems=[Problem(field=field, message=rule)])

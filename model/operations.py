@@ -1,0 +1,144 @@
+"""The operation: one durable piece of work, its input, its states and what its record tells (mission A)."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from model.base import Body, Frozen
+from model.errors import OperationError
+
+
+class Status(StrEnum):
+    """An operation's state. ACCEPTED → RUNNING ⇄ WAITING | PAUSED → CANCELLING? → SUCCEEDED | FAILED | CANCELLED."""
+
+    ACCEPTED = "ACCEPTED"
+    RUNNING = "RUNNING"
+    WAITING = "WAITING"
+    PAUSED = "PAUSED"
+    CANCELLING = "CANCELLING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
+RETRYABLE = frozenset({Status.FAILED, Status.CANCELLED})
+
+
+class StepStatus(StrEnum):
+    """A step's state; UNCHANGED means that the step found its work already done."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    UNCHANGED = "UNCHANGED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class Ask(Frozen):
+    """The frozen input of every operation; never holds a secret. Subclasses add the noun's own fields.
+
+    `deadline_seconds` counts from the start of the attempt's workflow run. `preempts` is the operation whose target
+    this one took over and whose end it has to wait for. Unknown fields are ignored here, unlike elsewhere: a general step
+    takes any kind's ask and reads what all of them have.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    operation_id: str
+    attempt: int = 1
+    project: str
+    target: str
+    actor: str
+    deadline_seconds: int = Field(default=300, ge=1)
+    preempts: str | None = None
+
+
+class Outcome(Frozen):
+    """How one attempt ended, as the workflow tells it to the record; `result` is small and holds no secret."""
+
+    operation_id: str
+    attempt: int
+    status: Status
+    error: OperationError | None = None
+    result: dict[str, Any] | None = None
+
+
+class StepNote(Frozen):
+    """What the workflow tells the worker about a step, in a header of the activity (never in the history's input).
+
+    `total` is how many steps the operation expects, `forward` that it can no longer be cancelled, `undo` that the step
+    takes something back and so is no progress.
+    """
+
+    operation_id: str
+    attempt: int
+    title: str
+    total: int
+    forward: bool = False
+    undo: bool = False
+
+
+class Target(Body):
+    """What an operation works on."""
+
+    kind: str
+    name: str
+    id: str | None = None
+
+
+class Progress(Body):
+    """How far: steps done of steps expected."""
+
+    done: int
+    total: int
+
+
+class Step(Body):
+    """One row of an operation's record; `attempt` counts the tries of this step, `run` the operation's attempt it belongs to."""
+
+    seq: int
+    run: int
+    title: str
+    name: str
+    status: StepStatus
+    attempt: int
+    started_at: datetime
+    finished_at: datetime | None = None
+    message: str = ""
+
+
+class OperationRecord(Body):
+    """The record as the API shows it (issue: record fields)."""
+
+    id: str
+    kind: str
+    project: str
+    target: Target
+    actor: str
+    status: Status
+    progress: Progress
+    steps: list[Step] | None = None
+    error: OperationError | None = None
+    request: dict[str, Any]
+    result: dict[str, Any] | None = None
+    attempt: int
+    cancellable: bool
+    parent_id: str | None = None
+    workflow_id: str
+    run_id: str | None = None
+    temporal_url: str | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+def workflow_id(kind: str, project: str, target: str, operation_id: str) -> str:
+    """The operation's workflow id: readable in Temporal's UI, derived from the operation id.
+
+    >>> workflow_id("app.create", "shop", "web", "op-1")
+    'app.create/shop/web/op-1'
+    """
+    return f"{kind}/{project}/{target}/{operation_id}"

@@ -1,0 +1,226 @@
+"""Operation records: accepted with their target's lock in one transaction, moved by compare-and-set, settled once."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pydantic_core
+
+from model.base import Frozen
+from model.errors import Conflict, ForwardOnly, IdempotencyMismatch, NotFound, StaleAttempt, Superseded
+from model.operations import TERMINAL, Ask, Outcome, Status, StepNote, StepStatus, Target
+from records.database import Row, Store
+
+
+class NewOperation(Frozen):
+    """What is written when an operation is accepted; `request` is the body as the record shows it, without secrets."""
+
+    kind: str
+    target: Target
+    project_id: str
+    ask: Ask
+    workflow_id: str
+    cancellable: bool
+    preempts: bool
+    request: dict[str, Any]
+    parent_id: str | None = None
+
+
+class OperationStore(Store):
+    """The life of operation records; every write is one statement, fenced by the operation's attempt."""
+
+    sql = "operations"
+
+    async def accept(self, new: NewOperation) -> None:
+        """Insert ACCEPTED and take the target's lock; to be called in a transaction.
+
+        Raises Conflict naming the running operation. A pre-empting kind marks that one CANCELLING and takes its lock.
+        Idempotent by operation id for children: their parent's step may be tried again.
+        """
+        ask = new.ask
+        if new.parent_id and await self._call("get_operation", id=ask.operation_id):
+            return
+        await self._call(
+            "insert_operation",
+            id=ask.operation_id,
+            kind=new.kind,
+            project=ask.project,
+            project_id=new.project_id,
+            target_kind=new.target.kind,
+            target_name=new.target.name,
+            target_id=new.target.id,
+            actor=ask.actor,
+            cancellable=new.cancellable,
+            request=new.request,
+            ask=ask.model_dump(mode="json"),
+            parent_id=new.parent_id,
+            workflow_id=new.workflow_id,
+        )
+        await self._lock(ask.operation_id, ask.project, new.target.kind, new.target.name, preempts=new.preempts)
+
+    async def _lock(self, operation_id: str, project: str, kind: str, name: str, *, preempts: bool) -> None:
+        place = {"project": project, "target_kind": kind, "target_name": name}
+        while await self._call("take_lock", operation_id=operation_id, **place) is None:
+            holder = await self._call("lock_holder", **place)
+            if holder is None:  # it settled between the two looks
+                continue
+            if not (preempts and holder["cancellable"]):
+                raise Conflict(
+                    f"{holder['kind']} {holder['id']} is {holder['status']} on {kind} {name!r}.",
+                    operation_id=holder["id"],
+                )
+            if await self._call("move_lock", operation_id=operation_id, holder=holder["id"], **place) is None:
+                continue
+            await self._call("request_cancel", id=holder["id"], preempted_by=operation_id)
+            await self._call("mark_preempts", operation_id=operation_id, victim=holder["id"])
+            return
+
+    async def replayed(self, actor: str, route: str, key: str, body: bytes) -> str | None:
+        """Claim an idempotency key in this transaction; the operation it stands for, when it was used before.
+
+        Raises IdempotencyMismatch for another body. A refused request rolls its claim back, so nothing of it is kept.
+        """
+        digest = hashlib.sha256(body).digest()
+        if await self._call("claim_key", actor=actor, route=route, key=key, body_hash=digest):
+            return None
+        found = await self._call("find_key", actor=actor, route=route, key=key)
+        if found["body_hash"] != digest:
+            raise IdempotencyMismatch(f"Idempotency-Key {key!r} was used on this route with another body.")
+        operation_id: str = found["operation_id"]
+        return operation_id
+
+    async def bind_key(self, actor: str, route: str, key: str, operation_id: str) -> None:
+        """Say which operation the claimed key stands for; in the claim's transaction."""
+        await self._call("bind_key", actor=actor, route=route, key=key, operation_id=operation_id)
+
+    async def request_cancel(self, operation_id: str) -> Row:
+        """Move a live, cancellable operation to CANCELLING; idempotent. Raises ForwardOnly, or Conflict when it has ended."""
+        row: Row | None = await self._call("request_cancel", id=operation_id, preempted_by=None)
+        if row is None:
+            found = await self.get(operation_id)
+            if found["finished_at"]:
+                raise Conflict(f"The operation {operation_id} is {found['status']} already.", hint="There is nothing to cancel.")
+            raise ForwardOnly(f"{found['kind']} {operation_id} can no longer be cancelled.")
+        return row
+
+    async def reopen(self, operation_id: str, *, cancellable: bool) -> Row:
+        """Retry: FAILED | CANCELLED → ACCEPTED with the next attempt, its target's lock taken; in a transaction.
+
+        Raises Superseded unless it is the newest on its target, Conflict when it did not fail or the target is busy.
+        """
+        found = await self.get(operation_id)
+        newest = await self._call(
+            "newest_on_target",
+            project_id=found["project_id"],
+            target_kind=found["target_kind"],
+            target_name=found["target_name"],
+        )
+        if newest != operation_id:
+            raise Superseded(f"{operation_id} is not the newest operation on {found['target_name']!r}: {newest} is.")
+        row = await self._call("reopen", id=operation_id, attempt=found["attempt"], cancellable=cancellable)
+        if row is None:
+            raise Conflict(
+                f"The operation {operation_id} is {found['status']}; only a FAILED or CANCELLED one can be retried.",
+                hint="Wait for it to end.",
+                operation_id=operation_id,
+            )
+        await self._lock(operation_id, found["project"], found["target_kind"], found["target_name"], preempts=False)
+        return await self.get(operation_id)
+
+    async def step_started(self, note: StepNote, seq: int, name: str, run_id: str) -> Status:
+        """Write that a try of a step begins; raises StaleAttempt when a newer attempt owns the record or it is settled."""
+        row = await self._call(
+            "step_started",
+            operation_id=note.operation_id,
+            run=note.attempt,
+            seq=seq,
+            title=note.title,
+            name=name,
+            total=note.total,
+            forward=note.forward,
+            run_id=run_id,
+        )
+        if row is None:
+            raise StaleAttempt(f"Attempt {note.attempt} of {note.operation_id} is over.")
+        return Status(row["status"])
+
+    async def step_finished(self, note: StepNote, seq: int, status: StepStatus, message: str) -> None:
+        """Write how a try of a step ended; nothing happens when the attempt is over."""
+        counts = status in (StepStatus.SUCCEEDED, StepStatus.UNCHANGED) and not note.undo
+        await self._call(
+            "step_finished",
+            operation_id=note.operation_id,
+            run=note.attempt,
+            seq=seq,
+            status=status,
+            message=message[:2000],
+            counts=counts,
+        )
+
+    async def step_message(self, note: StepNote, seq: int, message: str) -> None:
+        """Write what a running step says of its progress."""
+        await self._call("step_message", operation_id=note.operation_id, run=note.attempt, seq=seq, message=message[:2000])
+
+    async def settle(self, outcome: Outcome) -> bool:
+        """End an attempt: status, error, result, open steps closed, lock freed; whether this call did it (idempotent)."""
+        row = await self._call(
+            "settle",
+            operation_id=outcome.operation_id,
+            attempt=outcome.attempt,
+            status=outcome.status,
+            error=outcome.error.model_dump(mode="json") if outcome.error else None,
+            result=outcome.result,
+        )
+        return row is not None
+
+    async def get(self, operation_id: str) -> Row:
+        """The operation's row without steps; raises NotFound."""
+        row: Row | None = await self._call("get_operation", id=operation_id)
+        if row is None:
+            raise NotFound(f"There is no operation {operation_id!r}.")
+        return row
+
+    async def with_steps(self, operation_id: str) -> Row:
+        """The operation's row, `steps` a list of all runs' steps; raises NotFound."""
+        row: Row | None = await self._call("get_operation_with_steps", id=operation_id)
+        if row is None:
+            raise NotFound(f"There is no operation {operation_id!r}.")
+        return row
+
+    async def page(
+        self,
+        filters: Mapping[str, str | datetime | None],
+        project_ids: list[str] | None,
+        viewer: str,
+        before: str | None,
+        size: int,
+    ) -> tuple[int, list[Row]]:
+        """Rows newest first before the cursor, with the total; `project_ids` None means everything is seen."""
+        names = ("project", "target", "kind", "status", "actor", "parent", "since", "until")
+        chosen = {name: filters.get(name) for name in names} | {"project_ids": project_ids, "viewer": viewer}
+        total = await self._call("count_operations", **chosen)
+        return total, await self._rows("list_operations", **chosen, before=before, size=size)
+
+    async def events_after(self, operation_id: str, after: int) -> list[Row]:
+        """Up to 500 events with a sequence above `after`, in order."""
+        return await self._rows("events_after", id=operation_id, after=after)
+
+    async def unsettled(self, older_than: float) -> list[Row]:
+        """Live operations accepted more than `older_than` seconds ago, for the reconciler."""
+        return await self._rows("unsettled_operations", older_than=older_than)
+
+    async def wait_settled(self, operation_id: str, seconds: float) -> bool:
+        """Whether the operation settles within `seconds`; reads once a quarter second (used once per pre-emption)."""
+        give_up = asyncio.get_running_loop().time() + seconds
+        while (await self.get(operation_id))["status"] not in TERMINAL:
+            if asyncio.get_running_loop().time() > give_up:
+                return False
+            await asyncio.sleep(0.25)
+        return True
+
+
+def canonical(body: Any) -> bytes:
+    """The bytes an idempotency key's body is compared by."""
+    return pydantic_core.to_json(body)

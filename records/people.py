@@ -1,0 +1,63 @@
+"""Users and bearer tokens (mission M)."""
+
+from datetime import datetime
+from typing import Any
+
+from model.access import Actor, Role
+from model.errors import Conflict
+from records.database import Row, Store
+from records.ids import new_id, new_token, token_hash
+
+
+class PeopleStore(Store):
+    """Users and tokens; a token is returned once, when made, and only its hash is kept."""
+
+    sql = "people"
+
+    async def ensure_admin(self, name: str, token: str) -> None:
+        """Make `name` a platform admin who has `token`; idempotent."""
+        await self._call("upsert_user", name=name, admin=True)
+        await self._call("replace_token", id=new_id("tok"), hash=token_hash(token), user=name, name="bootstrap")
+
+    async def add_user(self, name: str, *, admin: bool) -> Row:
+        """Insert a user; raises Conflict when the name is taken."""
+        row: Row | None = await self._call("insert_user", name=name, admin=admin)
+        if row is None:
+            raise Conflict(f"The user {name!r} exists already.", hint="Choose another name.")
+        return row
+
+    async def user(self, name: str) -> Row | None:
+        """The user of that name, or None."""
+        row: Row | None = await self._call("get_user", name=name)
+        return row
+
+    async def users(self) -> list[Row]:
+        """All users by name."""
+        return await self._rows("list_users")
+
+    async def add_token(self, user: str, name: str, expires_at: datetime | None) -> tuple[str, Row]:
+        """Make a token for `user`; returns the token itself, shown this once, and its row. Raises Conflict on the name."""
+        token = new_token()
+        row = await self._call(
+            "insert_token", id=new_id("tok"), hash=token_hash(token), user=user, name=name, expires_at=expires_at
+        )
+        if row is None:
+            raise Conflict(f"{user!r} has a token named {name!r} already.", hint="Choose another name, or delete that token.")
+        return token, row
+
+    async def tokens(self, user: str | None) -> list[Row]:
+        """Tokens of `user`, or of everybody; never the tokens themselves."""
+        return await self._rows("list_tokens", user=user)
+
+    async def delete_token(self, token_id: str, user: str | None) -> bool:
+        """Revoke a token (of `user`, where given); whether there was one."""
+        return await self._call("delete_token", id=token_id, user=user) is not None
+
+    async def actor(self, token: str) -> Actor | None:
+        """Whose token it is, with the roles by project, or None when unknown or expired."""
+        row: Any = await self._call("actor_of_token", hash=token_hash(token))
+        if row is None:
+            return None
+        roles = {name: Role(role) for name, (_id, role) in row["projects"].items()}
+        ids = {name: project_id for name, (project_id, _role) in row["projects"].items()}
+        return Actor(name=row["name"], admin=row["admin"], roles=roles, project_ids=ids)

@@ -1,0 +1,204 @@
+-- name: insert_operation!
+INSERT INTO operations (id, kind, project, project_id, target_kind, target_name, target_id, actor, status, cancellable,
+                        request, ask, parent_id, workflow_id)
+VALUES (:id, :kind, :project, :project_id, :target_kind, :target_name, :target_id, :actor, 'ACCEPTED', :cancellable,
+        :request, :ask, :parent_id, :workflow_id);
+
+-- name: take_lock^
+INSERT INTO target_locks (project, target_kind, target_name, operation_id)
+VALUES (:project, :target_kind, :target_name, :operation_id)
+ON CONFLICT DO NOTHING
+RETURNING operation_id;
+
+-- name: lock_holder^
+-- The row lock keeps it from settling between this look and what the transaction decides. Settling locks the operation
+-- first and its target's lock second, so only the operation is locked here.
+SELECT o.id, o.kind, o.status, o.cancellable
+FROM target_locks l JOIN operations o ON o.id = l.operation_id
+WHERE l.project = :project AND l.target_kind = :target_kind AND l.target_name = :target_name
+FOR UPDATE OF o;
+
+-- name: move_lock^
+UPDATE target_locks SET operation_id = :operation_id
+WHERE project = :project AND target_kind = :target_kind AND target_name = :target_name AND operation_id = :holder
+RETURNING operation_id;
+
+-- name: mark_preempts!
+UPDATE operations SET ask = jsonb_set(ask, '{preempts}', to_jsonb(cast(:victim AS text))) WHERE id = :operation_id;
+
+-- name: request_cancel^
+-- Compare-and-set to CANCELLING; no row when the operation has ended or can no longer be cancelled.
+WITH op AS (
+    UPDATE operations SET seq = seq + 1, status = 'CANCELLING',
+           preempted_by = COALESCE(cast(:preempted_by AS text), preempted_by)
+    WHERE id = :id AND finished_at IS NULL AND cancellable
+    RETURNING seq, workflow_id, run_id
+), ev AS (
+    INSERT INTO operation_events (operation_id, seq, type, data)
+    SELECT :id, op.seq, 'status', jsonb_build_object('status', 'CANCELLING') FROM op
+)
+SELECT workflow_id, run_id, pg_notify('operations', :id) FROM op;
+
+-- name: step_started^
+WITH op AS (
+    UPDATE operations SET seq = seq + 1, run_id = :run_id, total = greatest(total, :total),
+           status = CASE WHEN status = 'ACCEPTED' OR (:forward AND status = 'CANCELLING') THEN 'RUNNING' ELSE status END,
+           started_at = COALESCE(started_at, clock_timestamp()),
+           cancellable = cancellable AND NOT :forward
+    WHERE id = :operation_id AND attempt = :run AND finished_at IS NULL
+    RETURNING seq, status, done, total
+), st AS (
+    INSERT INTO steps (operation_id, run, seq, title, name, status)
+    SELECT :operation_id, :run, :seq, :title, :name, 'RUNNING' FROM op
+    ON CONFLICT (operation_id, run, seq) DO UPDATE
+        SET status = 'RUNNING', attempt = steps.attempt + 1, finished_at = NULL
+    RETURNING attempt
+), ev AS (
+    INSERT INTO operation_events (operation_id, seq, type, data)
+    SELECT :operation_id, op.seq, 'step',
+           jsonb_build_object('seq', cast(:seq AS integer), 'title', cast(:title AS text), 'status', 'RUNNING',
+                              'attempt', st.attempt, 'operationStatus', op.status, 'done', op.done, 'total', op.total)
+    FROM op, st
+)
+SELECT op.status, pg_notify('operations', :operation_id) FROM op;
+
+-- name: step_finished^
+WITH op AS (
+    UPDATE operations SET seq = seq + 1,
+           done = done + CASE WHEN :counts AND EXISTS (
+               SELECT 1 FROM steps WHERE operation_id = :operation_id AND run = :run AND seq = :seq AND status = 'RUNNING'
+           ) THEN 1 ELSE 0 END
+    WHERE id = :operation_id AND attempt = :run AND finished_at IS NULL
+    RETURNING seq, status, done, total
+), st AS (
+    UPDATE steps SET status = :status, message = :message, finished_at = clock_timestamp()
+    FROM op
+    WHERE operation_id = :operation_id AND run = :run AND steps.seq = :seq
+    RETURNING steps.attempt, steps.title
+), ev AS (
+    INSERT INTO operation_events (operation_id, seq, type, data)
+    SELECT :operation_id, op.seq, 'step',
+           jsonb_build_object('seq', cast(:seq AS integer), 'title', st.title, 'status', cast(:status AS text),
+                              'message', cast(:message AS text), 'attempt', st.attempt, 'operationStatus', op.status,
+                              'done', op.done, 'total', op.total)
+    FROM op, st
+)
+SELECT op.status, pg_notify('operations', :operation_id) FROM op;
+
+-- name: step_message^
+WITH op AS (
+    UPDATE operations SET seq = seq + 1
+    WHERE id = :operation_id AND attempt = :run AND finished_at IS NULL
+    RETURNING seq
+), st AS (
+    UPDATE steps SET message = :message FROM op
+    WHERE operation_id = :operation_id AND run = :run AND steps.seq = :seq
+    RETURNING steps.attempt, steps.title
+), ev AS (
+    INSERT INTO operation_events (operation_id, seq, type, data)
+    SELECT :operation_id, op.seq, 'step',
+           jsonb_build_object('seq', cast(:seq AS integer), 'title', st.title, 'status', 'RUNNING',
+                              'message', cast(:message AS text), 'attempt', st.attempt)
+    FROM op, st
+)
+SELECT pg_notify('operations', :operation_id) FROM op;
+
+-- name: settle^
+-- Once per attempt: no row when it is settled already or a newer attempt owns the record.
+WITH op AS (
+    UPDATE operations SET seq = seq + 1, status = :status, error = :error, result = :result, cancellable = false,
+           finished_at = clock_timestamp(), started_at = COALESCE(started_at, clock_timestamp()),
+           done = CASE WHEN :status = 'SUCCEEDED' THEN greatest(total, done) ELSE done END
+    WHERE id = :operation_id AND attempt = :attempt AND finished_at IS NULL
+    RETURNING seq, status, error
+), st AS (
+    UPDATE steps SET status = CASE WHEN :status = 'CANCELLED' THEN 'CANCELLED' ELSE 'FAILED' END,
+           finished_at = clock_timestamp(),
+           message = CASE WHEN message = '' THEN 'did not report before the operation ended' ELSE message END
+    FROM op
+    WHERE operation_id = :operation_id AND run = :attempt AND steps.status = 'RUNNING'
+), lk AS (
+    DELETE FROM target_locks USING op WHERE operation_id = :operation_id
+), ev AS (
+    INSERT INTO operation_events (operation_id, seq, type, data)
+    SELECT :operation_id, op.seq, 'status', jsonb_build_object('status', op.status, 'error', op.error) FROM op
+)
+SELECT op.status, pg_notify('operations', :operation_id) FROM op;
+
+-- name: reopen^
+-- Retry: compare-and-set FAILED | CANCELLED → ACCEPTED with the next attempt.
+WITH op AS (
+    UPDATE operations SET seq = seq + 1, status = 'ACCEPTED', attempt = attempt + 1, error = NULL, result = NULL,
+           done = 0, cancellable = :cancellable, preempted_by = NULL, run_id = NULL, accepted_at = clock_timestamp(),
+           started_at = NULL, finished_at = NULL,
+           ask = jsonb_set(jsonb_set(ask, '{attempt}', to_jsonb(attempt + 1)), '{preempts}', 'null')
+    WHERE id = :id AND attempt = :attempt AND status IN ('FAILED', 'CANCELLED')
+    RETURNING seq
+), ev AS (
+    INSERT INTO operation_events (operation_id, seq, type, data)
+    SELECT :id, op.seq, 'status', jsonb_build_object('status', 'ACCEPTED') FROM op
+)
+SELECT seq, pg_notify('operations', :id) FROM op;
+
+-- name: newest_on_target$
+SELECT id FROM operations
+WHERE project_id = :project_id AND target_kind = :target_kind AND target_name = :target_name
+ORDER BY id DESC LIMIT 1;
+
+-- name: get_operation^
+SELECT * FROM operations WHERE id = :id;
+
+-- name: get_steps
+SELECT * FROM steps WHERE operation_id = :id ORDER BY run, seq;
+
+-- name: get_operation_with_steps^
+SELECT o.*, COALESCE((SELECT jsonb_agg(to_jsonb(s) - 'operation_id' ORDER BY s.run, s.seq) FROM steps s
+                      WHERE s.operation_id = o.id), '[]') AS steps
+FROM operations o WHERE o.id = :id;
+
+-- name: list_operations
+-- Newest first; `before` is the cursor. project_ids limits what the actor may see, null means everything.
+SELECT * FROM operations
+WHERE (cast(:project_ids AS text[]) IS NULL OR project_id = ANY (cast(:project_ids AS text[])) OR actor = :viewer)
+  AND (cast(:project AS text) IS NULL OR project = :project)
+  AND (cast(:target AS text) IS NULL OR target_name = :target)
+  AND (cast(:kind AS text) IS NULL OR kind = :kind)
+  AND (cast(:status AS text) IS NULL OR status = :status)
+  AND (cast(:actor AS text) IS NULL OR actor = :actor)
+  AND (cast(:parent AS text) IS NULL OR parent_id = :parent)
+  AND (cast(:since AS timestamptz) IS NULL OR created_at >= :since)
+  AND (cast(:until AS timestamptz) IS NULL OR created_at < :until)
+  AND (cast(:before AS text) IS NULL OR id < :before)
+ORDER BY id DESC LIMIT :size;
+
+-- name: count_operations$
+SELECT count(*) FROM operations
+WHERE (cast(:project_ids AS text[]) IS NULL OR project_id = ANY (cast(:project_ids AS text[])) OR actor = :viewer)
+  AND (cast(:project AS text) IS NULL OR project = :project)
+  AND (cast(:target AS text) IS NULL OR target_name = :target)
+  AND (cast(:kind AS text) IS NULL OR kind = :kind)
+  AND (cast(:status AS text) IS NULL OR status = :status)
+  AND (cast(:actor AS text) IS NULL OR actor = :actor)
+  AND (cast(:parent AS text) IS NULL OR parent_id = :parent)
+  AND (cast(:since AS timestamptz) IS NULL OR created_at >= :since)
+  AND (cast(:until AS timestamptz) IS NULL OR created_at < :until);
+
+-- name: events_after
+SELECT seq, at, type, data FROM operation_events
+WHERE operation_id = :id AND seq > :after ORDER BY seq LIMIT 500;
+
+-- name: unsettled_operations
+-- Live records that have not moved for a while: not started, cancelling, or running with a workflow that may be gone.
+SELECT id, kind, workflow_id, run_id, attempt, status, ask, project, project_id, target_kind, target_name, actor FROM operations
+WHERE finished_at IS NULL AND accepted_at < clock_timestamp() - make_interval(secs => :older_than)
+ORDER BY accepted_at LIMIT 500;
+
+-- name: claim_key^
+INSERT INTO idempotency_keys (actor, route, key, body_hash) VALUES (:actor, :route, :key, :body_hash)
+ON CONFLICT DO NOTHING RETURNING key;
+
+-- name: find_key^
+SELECT body_hash, operation_id FROM idempotency_keys WHERE actor = :actor AND route = :route AND key = :key;
+
+-- name: bind_key!
+UPDATE idempotency_keys SET operation_id = :operation_id WHERE actor = :actor AND route = :route AND key = :key;

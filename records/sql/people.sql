@@ -1,0 +1,36 @@
+-- name: upsert_user^
+INSERT INTO users (name, admin) VALUES (:name, :admin)
+ON CONFLICT (name) DO UPDATE SET admin = users.admin OR excluded.admin
+RETURNING name, admin, created_at;
+
+-- name: insert_user^
+INSERT INTO users (name, admin) VALUES (:name, :admin) ON CONFLICT DO NOTHING RETURNING name, admin, created_at;
+
+-- name: get_user^
+SELECT name, admin, created_at FROM users WHERE name = :name;
+
+-- name: list_users
+SELECT name, admin, created_at FROM users ORDER BY name;
+
+-- name: insert_token^
+INSERT INTO tokens (id, hash, user_name, name, expires_at) VALUES (:id, :hash, :user, :name, :expires_at)
+ON CONFLICT DO NOTHING RETURNING id, user_name, name, created_at, expires_at;
+
+-- name: replace_token!
+INSERT INTO tokens (id, hash, user_name, name) VALUES (:id, :hash, :user, :name)
+ON CONFLICT (user_name, name) DO UPDATE SET hash = excluded.hash;
+
+-- name: list_tokens
+SELECT id, user_name, name, created_at, expires_at FROM tokens
+WHERE cast(:user AS text) IS NULL OR user_name = :user ORDER BY created_at;
+
+-- name: delete_token^
+DELETE FROM tokens WHERE id = :id AND (cast(:user AS text) IS NULL OR user_name = :user) RETURNING id;
+
+-- name: actor_of_token^
+SELECT u.name, u.admin,
+       COALESCE((SELECT jsonb_object_agg(p.name, jsonb_build_array(p.id, m.role))
+                 FROM members m JOIN projects p ON p.id = m.project_id
+                 WHERE m.user_name = u.name AND p.status <> 'DELETED'), '{}') AS projects
+FROM tokens t JOIN users u ON u.name = t.user_name
+WHERE t.hash = :hash AND (t.expires_at IS NULL OR t.expires_at > now());

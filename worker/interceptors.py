@@ -1,0 +1,160 @@
+"""The bookkeeping of steps: written straight to PostgreSQL around each try, without one workflow event (architecture: One step).
+
+The workflow side puts the step's note into a header of the activity; the activity side writes the step's row, sends
+heartbeats by a timer, and turns our errors into Temporal's failures.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import structlog
+from temporalio import activity, workflow
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ExecuteActivityInput,
+    Interceptor,
+    StartActivityInput,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+    WorkflowOutboundInterceptor,
+)
+
+from activities.progress import Teller, teller
+from model.errors import InternalError, MooringError, PlatformUnavailable
+from model.operations import StepNote, StepStatus
+from records import Records
+
+log = structlog.get_logger()
+_HEADER = "mooring-step"
+_FINISH_WITHIN = 10.0
+
+
+class StepInterceptor(Interceptor):
+    """Given to the worker; `records` is where the rows go."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """Wrap every try of an activity."""
+        return _ActivitySide(next, self._records)
+
+    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
+        """Wrap what workflows start."""
+        return _WorkflowSide
+
+
+class _WorkflowSide(WorkflowInboundInterceptor):
+    def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+        super().init(_Notes(outbound))
+
+
+class _Notes(WorkflowOutboundInterceptor):
+    def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
+        # The sandbox imports the workflow's modules anew, so its Operation is another class object: ask for the method.
+        note_of = getattr(workflow.instance(), "note", None)
+        if note_of and input.summary and input.activity_id:
+            payload = pydantic_data_converter.payload_converter.to_payload(note_of(input.summary))
+            input = dataclasses.replace(input, headers={**input.headers, _HEADER: payload})
+        return super().start_activity(input)
+
+
+class _ActivitySide(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, records: Records) -> None:
+        super().__init__(next)
+        self._records = records
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        """Run one try: row, heartbeats, the activity, row."""
+        payload = input.headers.get(_HEADER)
+        async with _heartbeats():
+            if payload is None:
+                return await _told(lambda: self.next.execute_activity(input))
+            note = pydantic_data_converter.payload_converter.from_payload(payload, StepNote)
+            return await _told(lambda: self._step(note, input))
+
+    async def _step(self, note: StepNote, input: ExecuteActivityInput) -> Any:
+        operations = self._records.operations
+        info = activity.info()
+        seq = int(info.activity_id)
+        await operations.step_started(note, seq, info.activity_type, info.workflow_run_id or "")
+
+        async def write(message: str) -> None:
+            with contextlib.suppress(PlatformUnavailable):  # words on the way are not worth failing a step
+                await operations.step_message(note, seq, message)
+
+        telling = Teller(write)
+        token = teller.set(telling)
+        try:
+            result = await self.next.execute_activity(input)
+        except asyncio.CancelledError:
+            if not activity.is_worker_shutdown():
+                await self._finish(note, seq, StepStatus.CANCELLED, telling.message or "cancelled")
+            raise
+        except MooringError as error:
+            await self._finish(note, seq, StepStatus.FAILED, f"{error.reason}: {error.message}")
+            raise
+        except Exception as error:
+            await self._finish(note, seq, StepStatus.FAILED, f"InternalError: {type(error).__name__}")
+            raise
+        finally:
+            teller.reset(token)
+        await self._finish(note, seq, StepStatus.UNCHANGED if telling.unchanged else StepStatus.SUCCEEDED, telling.message)
+        return result
+
+    async def _finish(self, note: StepNote, seq: int, status: StepStatus, message: str) -> None:
+        """Write the step's end; the database may be away for a moment, and the work must not be done again for that."""
+        give_up = asyncio.get_running_loop().time() + _FINISH_WITHIN
+        while True:
+            try:
+                return await self._records.operations.step_finished(note, seq, status, message)
+            except PlatformUnavailable:
+                if asyncio.get_running_loop().time() > give_up:
+                    raise
+                await asyncio.sleep(0.3)
+
+
+async def _told(run: Callable[[], Awaitable[Any]]) -> Any:
+    """Our errors as Temporal's: the type is the reason, the details the whole error, definite ones are not tried again."""
+    try:
+        return await run()
+    except MooringError as error:
+        raise ApplicationError(
+            error.message,
+            error.as_error(),
+            type=error.reason,
+            non_retryable=not error.transient,
+            category=ApplicationErrorCategory.BENIGN,  # the record tells it; the worker's log is for the platform's own faults
+        ) from error
+    except ApplicationError:
+        raise
+    except Exception as error:
+        # The exception's own words may hold what must not be recorded; its place in the code is in the worker's log.
+        log.exception("activity failed unexpectedly", activity=activity.info().activity_type)
+        told = InternalError(f"The platform's own code failed: {type(error).__name__} in {activity.info().activity_type}.")
+        raise ApplicationError(told.message, told.as_error(), type=told.reason, non_retryable=True) from error
+
+
+@contextlib.asynccontextmanager
+async def _heartbeats() -> AsyncIterator[None]:
+    """Heartbeat by a timer while the activity runs, whatever it waits for; this is also how a cancellation arrives."""
+    timeout = activity.info().heartbeat_timeout
+    if not timeout or activity.info().is_local:
+        yield
+        return
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(timeout.total_seconds() / 5)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()

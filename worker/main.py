@@ -1,0 +1,98 @@
+"""Builds the worker from settings: activities with their records and clients, workflows from the registry."""
+
+import asyncio
+import contextlib
+import inspect
+import signal
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+)
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.operations import OperationActivities
+from activities.projects import ProjectActivities
+from clients import kubernetes, temporal
+from clients.kubernetes import Cluster
+from clients.settings import Settings
+from records import Records, connect
+from worker.interceptors import StepInterceptor
+from workflows.reconcile import Reconcile
+from workflows.registry import KINDS, QUEUES
+
+log = structlog.get_logger()
+PASSTHROUGH = ("model", "activities", "records", "clients", "pydantic", "pydantic_core", "structlog")
+CONTROL = "control"
+
+
+def activities(records: Records, cluster: Cluster, operations: temporal.Operations) -> list[Callable[..., Any]]:
+    """All activities, bound to what they need."""
+    nouns = (OperationActivities(records, operations), ProjectActivities(records, cluster))
+    return [
+        method
+        for noun in nouns
+        for _, method in inspect.getmembers(noun, inspect.ismethod)
+        if hasattr(method, "__temporal_activity_definition")
+    ]
+
+
+def build(client: Client, queue: str, records: Records, methods: list[Callable[..., Any]]) -> Worker:
+    """A worker of one task queue. A plain bug in a workflow fails it instead of retrying its task for ever."""
+    return Worker(
+        client,
+        task_queue=queue,
+        workflows=[*(kind.workflow for kind in KINDS if kind.queue == queue), Reconcile],
+        activities=methods,
+        interceptors=[StepInterceptor(records)],
+        workflow_runner=SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSTHROUGH)),
+        workflow_failure_exception_types=[Exception],
+        max_heartbeat_throttle_interval=timedelta(seconds=1),
+        default_heartbeat_throttle_interval=timedelta(seconds=1),
+        graceful_shutdown_timeout=timedelta(seconds=5),
+    )
+
+
+async def schedule_reconciler(client: Client, every: timedelta) -> None:
+    """Have the reconciler run for good; idempotent."""
+    action = ScheduleActionStartWorkflow(Reconcile.run, id="operation.reconcile", task_queue=CONTROL)
+    spec = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)])
+    policy = SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP)
+    try:
+        await client.create_schedule("operation.reconcile", Schedule(action=action, spec=spec, policy=policy))
+    except ScheduleAlreadyRunningError:
+        log.debug("the reconciler's schedule exists")
+
+
+async def main() -> None:
+    """Run until SIGTERM or SIGINT; running steps get a moment to end and are taken up by the next worker."""
+    settings = Settings()
+    records = await connect(settings.database_url)
+    client = await temporal.connect(settings.temporal_address, settings.temporal_namespace)
+    await temporal.declare_search_attributes(client)
+    cluster = await kubernetes.connect(settings.kubeconfig)
+    operations = temporal.Operations(client, QUEUES, settings.temporal_ui_url)
+    methods = activities(records, cluster, operations)
+    await schedule_reconciler(client, timedelta(seconds=10))
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    queues = sorted({CONTROL, *QUEUES.values()})
+    async with contextlib.AsyncExitStack() as running:
+        for queue in queues:
+            await running.enter_async_context(build(client, queue, records, methods))
+        log.info("worker runs", queues=queues)
+        await stop.wait()
+    await cluster.close()
+    await records.close()

@@ -1,0 +1,217 @@
+"""What every operation is: titled steps with undos, an end that is always recorded (architecture: An operation's life)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, ClassVar, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy, SearchAttributeKey
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    TimeoutError,
+    is_cancelled_exception,
+)
+from temporalio.workflow import ActivityCancellationType
+
+with workflow.unsafe.imports_passed_through():
+    from activities.operations import OperationActivities
+    from model.errors import Cancelled, DeadlineExceeded, Evidence, InternalError, MooringError, OperationError
+    from model.operations import Ask, Outcome, Status, StepNote
+    from workflows.policies import QUICK, UNDO_WITHIN, WATCH, Policy
+
+A = TypeVar("A")
+R = TypeVar("R")
+Step = Callable[[Any, A], Awaitable[R]]
+
+_STATUS = SearchAttributeKey.for_keyword("MooringStatus")
+_SETTLE_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5))
+
+
+class Operation:
+    """Base of all operation workflows.
+
+    `forward_only` kinds refuse cancel from the start; `preempts` kinds take a busy target over instead of answering 409.
+    """
+
+    forward_only: ClassVar[bool] = False
+    preempts: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self._ask: Ask | None = None
+        self._total = 0
+        self._seq = 0
+        self._forward = False
+        self._unwinding = False
+        self._undos: list[tuple[str, Step[Any, None], Any]] = []
+        self._stopped_clock = timedelta(0)
+
+    def recorded(self, ask: Ask, *, steps: int) -> "_Recorded":
+        """The span of an attempt: whatever happens inside, the undos run and the record is settled, once.
+
+        `steps` is how many are expected, for the record's progress. Nothing is awaited on entry.
+        """
+        self._ask = ask
+        self._total = steps
+        self._forward = self.forward_only
+        return _Recorded(self)
+
+    async def step(self, title: str, method: Step[A, R], arg: A, *, undo: Step[A, None] | None = None, policy: Policy = QUICK) -> R:
+        """Run one activity as a titled step; `undo` is registered before it starts and gets the same argument.
+
+        A transient failure is tried again until the deadline; after `point_of_no_return` a cancellation is not heard.
+        """
+        if undo is not None:
+            self._undos.append((title, undo, arg))
+        left = self._left()
+        running = self._run(title, method, arg, policy, left)
+        return await (_shielded(running) if self._forward else running)
+
+    async def take_over(self, ask: Ask) -> None:
+        """First step of a pre-empting kind: the operation that held the target is cancelled and has settled."""
+        if ask.preempts:
+            self._total += 1
+            await self.step("Stop the running operation", OperationActivities.take_over, ask, policy=WATCH)
+
+    def point_of_no_return(self) -> None:
+        """From here on the operation only goes forward: nothing is undone, cancel is refused."""
+        self._forward = True
+        self._undos.clear()
+
+    def note(self, title: str) -> StepNote:
+        """What the worker's interceptor sends along with a step, in a header."""
+        assert self._ask is not None
+        return StepNote(
+            operation_id=self._ask.operation_id,
+            attempt=self._ask.attempt,
+            title=title,
+            total=self._total,
+            forward=self._forward and not self._unwinding,
+            undo=self._unwinding,
+        )
+
+    def _left(self) -> timedelta:
+        assert self._ask is not None
+        begun = workflow.info().start_time + self._stopped_clock
+        left = begun + timedelta(seconds=self._ask.deadline_seconds) - workflow.now()
+        if left <= timedelta(0):
+            raise DeadlineExceeded(f"It did not get done within its deadline of {self._ask.deadline_seconds} s.")
+        return left
+
+    async def _run(self, title: str, method: Step[A, R], arg: A, policy: Policy, left: timedelta) -> R:
+        self._seq += 1
+        return await workflow.execute_activity_method(
+            method,  # type: ignore[arg-type]  # the SDK's overloads cannot express a generic method
+            arg,
+            activity_id=str(self._seq),
+            summary=title[:200],
+            start_to_close_timeout=min(policy.one_try or left, left),
+            schedule_to_close_timeout=left,
+            heartbeat_timeout=policy.heartbeat,
+            retry_policy=policy.retry,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        )
+
+    async def _end(self, result: dict[str, Any] | None, error: BaseException | None) -> None:
+        assert self._ask is not None
+        status, told = Status.SUCCEEDED, None
+        if error is not None:
+            cancelled = is_cancelled_exception(error)
+            status = Status.CANCELLED if cancelled else Status.FAILED
+            told = Cancelled("It was cancelled.").as_error() if cancelled else why(error)
+            trouble = await self._unwind(cancelled=cancelled)
+            if trouble:
+                status, told = Status.FAILED, _with_trouble(told, trouble)
+        workflow.upsert_search_attributes([_STATUS.value_set(status)])
+        outcome = Outcome(operation_id=self._ask.operation_id, attempt=self._ask.attempt, status=status, error=told, result=result)
+        await _settle(outcome)
+
+    async def _unwind(self, *, cancelled: bool) -> list[OperationError]:
+        """Run the undos in reverse; what fails is told, and the others still run."""
+        self._unwinding = True
+        trouble = []
+        for title, undo, arg in reversed(self._undos if self._undoes(cancelled=cancelled) else []):
+            try:
+                await self._run(f"Undo: {title}", undo, arg, WATCH, UNDO_WITHIN)
+            except ActivityError as error:
+                trouble.append(why(error))
+        return trouble
+
+    def _undoes(self, *, cancelled: bool) -> bool:
+        """Whether this end takes back what was done: a failure too, unless the kind keeps it for inspection."""
+        return cancelled or not self.keeps_failed
+
+    keeps_failed: ClassVar[bool] = False
+
+
+class _Recorded:
+    """The async context manager behind `Operation.recorded`; set `result` to what the record shall show."""
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+        self.result: dict[str, Any] | None = None
+
+    async def __aenter__(self) -> "_Recorded":
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        # Anything but an Exception or a cancellation is the SDK evicting the workflow: it must pass untouched.
+        if error is None or isinstance(error, Exception | asyncio.CancelledError):
+            await _shielded(self._operation._end(self.result if error is None else None, error))
+        if isinstance(error, MooringError):
+            raise ApplicationError(error.message, error.as_error(), type=error.reason, non_retryable=True) from error
+
+
+async def _settle(outcome: Outcome) -> None:
+    """Write the end: a local activity costs no round trip; if the database is away for longer, an ordinary one waits for it."""
+    try:
+        await workflow.execute_local_activity_method(
+            OperationActivities.settle,
+            outcome,
+            schedule_to_close_timeout=timedelta(seconds=5),
+            start_to_close_timeout=timedelta(seconds=3),
+            retry_policy=_SETTLE_RETRY,
+        )
+    except ActivityError:
+        await workflow.execute_activity_method(
+            OperationActivities.settle,
+            outcome,
+            summary="Settle the record",
+            start_to_close_timeout=timedelta(seconds=30),
+            retry_policy=_SETTLE_RETRY,
+        )
+
+
+async def _shielded(work: Coroutine[Any, Any, R]) -> R:
+    """Finish `work` even when the workflow is cancelled meanwhile; the cancellation is not heard."""
+    task = asyncio.ensure_future(work)
+    while True:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.done():
+                raise
+
+
+def why(error: BaseException) -> OperationError:
+    """The typed error that a failure inside a workflow stands for, evidence and all."""
+    if isinstance(error, ActivityError | ChildWorkflowError) and error.cause is not None:
+        return why(error.cause)
+    if isinstance(error, ApplicationError) and error.details:
+        return OperationError.model_validate(error.details[0])
+    if isinstance(error, TimeoutError):
+        last = why(error.cause) if error.cause is not None else None
+        told = DeadlineExceeded("It did not get done in time." + (f" Last: {last.message}" if last else "")).as_error()
+        return told.model_copy(update={"evidence": last.evidence}) if last else told
+    if isinstance(error, MooringError):
+        return error.as_error()
+    return InternalError(f"The platform's own code failed: {type(error).__name__}.").as_error()
+
+
+def _with_trouble(told: OperationError, trouble: list[OperationError]) -> OperationError:
+    seen = [Evidence(type="step", source="undo", text=f"{t.reason}: {t.message}") for t in trouble]
+    message = f"{told.message} Taking back what was done failed too: {trouble[0].message}"
+    return told.model_copy(update={"message": message, "evidence": [*told.evidence, *seen]})

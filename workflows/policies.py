@@ -1,0 +1,31 @@
+"""The named, bounded ways to run a step (Temporal: activity timeouts and retry policies).
+
+Attempts are not counted out: a transient failure is tried again until the operation's deadline, a definite one is raised as
+non-retryable by the worker's interceptor at once. The heartbeat is sent by a timer, so its timeout only says how soon the
+death of a worker is noticed.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_interval=timedelta(seconds=3))
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How long one try may take (None: until the operation's deadline) and how it is tried again."""
+
+    one_try: timedelta | None
+    heartbeat: timedelta = timedelta(seconds=5)
+
+    @property
+    def retry(self) -> RetryPolicy:
+        """Between tries: quick at first, never slower than 3 s."""
+        return _RETRY
+
+
+QUICK = Policy(one_try=timedelta(seconds=30))
+WATCH = Policy(one_try=None)
+UNDO_WITHIN = timedelta(seconds=120)

@@ -1,0 +1,41 @@
+"""Every kind of operation, a line each; from it come registration, routes' starts, permissions, the crash matrix and the docs."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import get_type_hints
+
+from model.operations import Ask
+from workflows.operation import Operation
+from workflows.projects import ProjectCreate, ProjectDelete
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of operation; name and input model are read off the workflow itself."""
+
+    workflow: type[Operation]
+    target: str
+    permission: str
+    queue: str = "control"
+    deadline_seconds: int = 300
+
+    @cached_property
+    def name(self) -> str:
+        """The pinned name, `noun.verb`."""
+        return str(getattr(self.workflow, "__temporal_workflow_definition").name)
+
+    @cached_property
+    def ask(self) -> type[Ask]:
+        """The input model."""
+        found: type[Ask] = get_type_hints(self.workflow.run)["ask"]  # type: ignore[attr-defined]
+        return found
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(ProjectCreate, target="project", permission="platform:admin", deadline_seconds=60),
+    Kind(ProjectDelete, target="project", permission="project:write"),
+)
+
+BY_NAME = {kind.name: kind for kind in KINDS}
+BY_WORKFLOW = {kind.workflow: kind for kind in KINDS}
+QUEUES = {kind.name: kind.queue for kind in KINDS}
