@@ -9,7 +9,7 @@ from model.base import Frozen
 from model.errors import Conflict, InternalError
 from model.operations import TERMINAL, Ask, Outcome, Status
 from records import Records
-from records.database import Row
+from records.store import Row
 
 log = structlog.get_logger()
 _GRACE_SECONDS = 10.0
@@ -67,21 +67,21 @@ class OperationActivities:
         return Reconciled(**counts)
 
     async def _reconcile_one(self, row: Row) -> str:
-        state = await self._operations.state(row["workflow_id"])
-        if state == "RUNNING":
+        run = await self._operations.newest_run(row["workflow_id"])
+        if run and run.state == "RUNNING":
             if row["status"] == Status.CANCELLING:
                 await self._operations.cancel(row["workflow_id"])
                 return "cancelled"
             return "looked"
-        if row["run_id"] is None:  # no step of this attempt has begun: its run was never started
+        if run is None or run.attempt < row["attempt"]:  # this attempt was never started
             if row["status"] == Status.CANCELLING:
-                await self._records.operations.settle(_ended(row, Status.CANCELLED, "before it started"))
+                await self._records.operations.settle(_ended(row, Status.CANCELLED, "cancelled before it started"))
                 return "settled"
             await self._operations.start(row["kind"], row["workflow_id"], row["ask"])
             log.info("operation started by the reconciler", operation=row["id"])
             return "started"
-        await self._records.operations.settle(_ended(row, Status.FAILED, f"{state or 'gone'} in Temporal"))
-        log.warning("operation settled by the reconciler", operation=row["id"], workflow=state)
+        await self._records.operations.settle(_ended(row, Status.FAILED, f"{run.state} in Temporal"))
+        log.warning("operation settled by the reconciler", operation=row["id"], workflow=run.state)
         return "settled"
 
 

@@ -1,5 +1,7 @@
 """Temporal's client: connecting, starting and cancelling operations' workflows, search attributes, links to its UI."""
 
+import asyncio
+import contextlib
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -7,7 +9,7 @@ from urllib.parse import quote
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.common import (
     Priority,
     SearchAttributeKey,
@@ -20,6 +22,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from model.base import Frozen
 from model.errors import PlatformUnavailable
 from model.operations import Ask
 
@@ -30,6 +33,7 @@ ACTOR = SearchAttributeKey.for_keyword("MooringActor")
 STATUS = SearchAttributeKey.for_keyword("MooringStatus")
 SEARCH_ATTRIBUTES = (PROJECT, KIND, TARGET, ACTOR, STATUS)
 
+_ATTEMPT = "attempt"
 _RPC_TIMEOUT = timedelta(seconds=5)
 _MESSAGE = "The platform's workflow service does not answer."
 
@@ -74,6 +78,13 @@ def fairness(project: str) -> Priority:
     return Priority(fairness_key=project[:64])
 
 
+class Run(Frozen):
+    """One run of an operation's workflow: Temporal's state ("RUNNING", "TERMINATED", …) and the attempt it carries out."""
+
+    state: str
+    attempt: int
+
+
 class Operations:
     """Starts and cancels the workflows of operations. `queues` maps each kind to its task queue."""
 
@@ -98,6 +109,7 @@ class Operations:
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                 search_attributes=attributes_of(kind, known, "RUNNING"),
                 static_summary=f"{kind} {known.project}/{known.target} by {known.actor}",
+                memo={_ATTEMPT: known.attempt},
                 priority=fairness(known.project),
                 rpc_timeout=_RPC_TIMEOUT,
             )
@@ -117,15 +129,22 @@ class Operations:
             raise PlatformUnavailable(_MESSAGE) from error
         return True
 
-    async def state(self, workflow_id: str) -> str | None:
-        """The newest run's state ("RUNNING", "TERMINATED", …), None when Temporal knows no such workflow."""
+    async def closed(self, workflow_id: str, within: float) -> None:
+        """Wait, at most `within` seconds, until the newest run has closed; how it ended does not matter here."""
+        handle = self._client.get_workflow_handle(workflow_id)
+        with contextlib.suppress(WorkflowFailureError, asyncio.TimeoutError, RPCError):
+            await asyncio.wait_for(handle.result(), within)
+
+    async def newest_run(self, workflow_id: str) -> Run | None:
+        """The newest run of that id, None when Temporal knows none. Raises PlatformUnavailable."""
         try:
             found = await self._client.get_workflow_handle(workflow_id).describe(rpc_timeout=_RPC_TIMEOUT)
         except RPCError as error:
             if error.status == RPCStatusCode.NOT_FOUND:
                 return None
             raise PlatformUnavailable(_MESSAGE) from error
-        return (found.status or WorkflowExecutionStatus.RUNNING).name
+        state = (found.status or WorkflowExecutionStatus.RUNNING).name
+        return Run(state=state, attempt=await found.memo_value(_ATTEMPT, 1))
 
     async def ping(self) -> None:
         """Return if Temporal answers, else raise PlatformUnavailable."""

@@ -1,85 +1,37 @@
-"""The connection pool, transactions, and the one place where PostgreSQL's errors become ours."""
+"""The connection pool and transactions: the door to all stores."""
 
 import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
-from typing import Any
 
-import aiosql
 import asyncpg
 import pydantic_core
 
-from model.errors import PlatformUnavailable
-
-Row = asyncpg.Record
-Executor = Any  # an asyncpg Pool or Connection: asyncpg's two classes share these methods but no base class
-
-_UNAVAILABLE = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InterfaceError,
-    asyncpg.ReadOnlySQLTransactionError,
-    ConnectionError,
-    OSError,
-    asyncio.TimeoutError,
-)
-_MESSAGE = "The platform's database does not answer."
-
-
-@contextlib.contextmanager
-def translated() -> Any:
-    """Turn an unreachable, full or restarting PostgreSQL into PlatformUnavailable; SQL mistakes stay what they are."""
-    try:
-        yield
-    except _UNAVAILABLE as error:
-        raise PlatformUnavailable(_MESSAGE) from error
-
-
-@functools.cache
-def _queries(name: str) -> Any:
-    return aiosql.from_path(Path(__file__).parent / "sql" / f"{name}.sql", "asyncpg", mandatory_parameters=False)
-
-
-class Store:
-    """Named SQL of one file, on a pool or on one connection; subclasses say what the rows mean."""
-
-    sql: str
-
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
-
-    async def _call(self, query: str, **params: Any) -> Any:
-        """Run one named query: a row or None for `^`, a value for `$`, a status for `!`."""
-        with translated():
-            return await getattr(_queries(self.sql), query)(self._executor, **params)
-
-    async def _rows(self, query: str, **params: Any) -> list[Row]:
-        """Run one named query that returns many rows."""
-        with translated():
-            return [row async for row in getattr(_queries(self.sql), query)(self._executor, **params)]
+from records.operations import OperationStore
+from records.people import PeopleStore
+from records.projects import ProjectStore
+from records.store import Executor, translated
 
 
 class Records:
-    """All stores on one executor. Stores import this module, so they are reached lazily."""
+    """All stores on one executor, a pool or one connection in a transaction."""
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
 
     @functools.cached_property
-    def operations(self) -> "OperationStore":
+    def operations(self) -> OperationStore:
         """Operations, steps, events, locks and idempotency keys."""
         return OperationStore(self._executor)
 
     @functools.cached_property
-    def people(self) -> "PeopleStore":
+    def people(self) -> PeopleStore:
         """Users and tokens."""
         return PeopleStore(self._executor)
 
     @functools.cached_property
-    def projects(self) -> "ProjectStore":
+    def projects(self) -> ProjectStore:
         """Projects and members."""
         return ProjectStore(self._executor)
 
@@ -123,8 +75,3 @@ async def listen(url: str, channel: str, hear: Callable[[str], None], lost: asyn
         connection.add_termination_listener(lambda _: lost.set())
         await connection.add_listener(channel, lambda _c, _pid, _channel, payload: hear(payload))
     return connection
-
-
-from records.operations import OperationStore  # noqa: E402  (stores need Store from above)
-from records.people import PeopleStore  # noqa: E402
-from records.projects import ProjectStore  # noqa: E402

@@ -11,7 +11,7 @@ import pydantic_core
 from model.base import Frozen
 from model.errors import Conflict, ForwardOnly, IdempotencyMismatch, NotFound, StaleAttempt, Superseded
 from model.operations import TERMINAL, Ask, Outcome, Status, StepNote, StepStatus, Target
-from records.database import Row, Store
+from records.store import Row, Store
 
 
 class NewOperation(Frozen):

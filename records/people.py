@@ -5,8 +5,8 @@ from typing import Any
 
 from model.access import Actor, Role
 from model.errors import Conflict
-from records.database import Row, Store
 from records.ids import new_id, new_token, token_hash
+from records.store import Row, Store
 
 
 class PeopleStore(Store):

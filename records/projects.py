@@ -2,8 +2,8 @@
 
 from model.errors import Conflict, NotFound
 from model.projects import Member, Project, ProjectStatus
-from records.database import Row, Store
 from records.ids import new_id
+from records.store import Row, Store
 
 
 def _project(row: Row) -> Project:

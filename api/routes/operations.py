@@ -15,12 +15,13 @@ from api.submission import Accepted, reply, start
 from model.access import Actor
 from model.errors import Forbidden, NotFound
 from model.operations import TERMINAL, OperationRecord, Progress, Status, Step, Target
-from records.database import Row
+from records.store import Row
 from workflows.registry import BY_NAME
 
 router = APIRouter(prefix="/v2/operations", tags=["operations"])
 SignedCaller = Annotated[Caller, allow(None)]
 _KEEP_ALIVE = 15.0
+_OLD_RUN_CLOSES = 3.0  # the record settles a moment before its workflow closes; the reconciler starts what waits longer
 
 
 @router.get("")
@@ -113,6 +114,7 @@ async def retry_operation(services: Using, caller: SignedCaller, operation_id: s
     kind = BY_NAME[row["kind"]]
     async with services.records.transaction() as tx:
         row = await tx.operations.reopen(operation_id, cancellable=not kind.workflow.forward_only)
+    await services.operations.closed(row["workflow_id"], _OLD_RUN_CLOSES)
     await start(services, kind.name, row["workflow_id"], kind.ask.model_validate(row["ask"]))
     return reply(response, _accepted(row))
 

@@ -10,7 +10,7 @@ from api.services import Using
 from model.access import NewToken, NewUser
 from model.errors import Forbidden, Invalid, NotFound, Problem
 from model.names import check_name
-from records.database import Row
+from records.store import Row
 
 router = APIRouter(prefix="/v2", tags=["people"])
 
