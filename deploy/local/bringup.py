@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
-from concurrent.futures import wait as wait_for_any
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait as wait_for_any
 from graphlib import TopologicalSorter
 
 from deploy.local import wait
@@ -18,7 +17,9 @@ def carry_out(steps: Iterable[Step], progress: Progress) -> None:
     is raised when they have ended; so is KeyboardInterrupt.
     """
     by_name = {step.name: step for step in steps}
-    order = TopologicalSorter({step.name: [need for need in step.needs if need in by_name] for step in by_name.values()})
+    order = TopologicalSorter(
+        {step.name: [need for need in step.needs if need in by_name] for step in by_name.values()}
+    )
     order.prepare()
     running: dict[Future[None], str] = {}
     with progress, ThreadPoolExecutor(max_workers=12) as pool:
