@@ -67,6 +67,9 @@ class OperationActivities:
         return Reconciled(**counts)
 
     async def _reconcile_one(self, row: Row) -> str:
+        if not self._operations.knows(row["kind"]):
+            log.warning("an operation of a kind that this version does not have", operation=row["id"], kind=row["kind"])
+            return "looked"
         run = await self._operations.newest_run(row["workflow_id"])
         if run and run.state == "RUNNING":
             if row["status"] == Status.CANCELLING:

@@ -93,6 +93,10 @@ class Operations:
         self._queues = queues
         self._ui_url = ui_url
 
+    def knows(self, kind: str) -> bool:
+        """Whether this version of the platform has that kind of operation."""
+        return kind in self._queues
+
     async def start(self, kind: str, workflow_id: str, ask: Ask | Mapping[str, Any]) -> bool:
         """Start the attempt's run; False when a run of that id is open, or completed, already. Idempotent.
 

@@ -150,8 +150,8 @@ async def _heartbeats() -> AsyncIterator[None]:
 
     async def beat() -> None:
         while True:
+            await asyncio.sleep(timeout.total_seconds() / 5)  # first: a short activity costs no request for it
             activity.heartbeat()
-            await asyncio.sleep(timeout.total_seconds() / 5)
 
     beating = asyncio.create_task(beat())
     try:
