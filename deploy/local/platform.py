@@ -11,6 +11,7 @@ from deploy.local.parts import names
 from deploy.local.parts.access import Access
 from deploy.local.parts.control_plane import ControlPlane
 from deploy.local.parts.images import Images
+from deploy.local.parts.mooring import Mooring
 from deploy.local.parts.node import Node
 from deploy.local.parts.postgres import Postgres
 from deploy.local.parts.runtime import Runtime
@@ -75,6 +76,10 @@ class Platform:
         return Images(self.layout, self.secrets["registry"])
 
     @cached_property
+    def mooring(self) -> Mooring:
+        return Mooring(self.layout, self.settings, self.supervisor)
+
+    @cached_property
     def all_parts(self) -> dict[str, Part]:
         """Every part the platform can have, in the order in which people read them."""
         address, namespace = self.settings["TEMPORAL_ADDRESS"], self.settings["TEMPORAL_NAMESPACE"]
@@ -87,6 +92,7 @@ class Platform:
             *Node(self.layout, self.access).parts(),
             names.part(self.layout, self.access),
             *self.images.parts(),
+            *self.mooring.parts(),
         ]
         return {part.name: part for part in parts}
 

@@ -19,7 +19,7 @@ class Steps:
         self.parts = platform.parts
 
     def all(self) -> list[Step]:
-        return [*self._machine(), *self._databases(), *self._temporal(), *self._cluster(), *self._images()]
+        return [*self._machine(), *self._databases(), *self._temporal(), *self._cluster(), *self._images(), *self._mooring()]
 
     def _machine(self) -> Iterator[Step]:
         needed = packages.wanted(self.parts)
@@ -71,6 +71,17 @@ class Steps:
             yield self._start("registry", needs=["Build registry"])
             # Only ours is filled without being asked.
             yield _step("The base images", self._publish_busybox, ["Start registry", "Start dockerd"])
+
+    def _mooring(self) -> Iterator[Step]:
+        yield _step("Mooring's schema", self._migrate, ["Roles and databases"])
+        outside = ["Temporal's namespace", "Start kube-apiserver", "Start dockerd", "Start registry"]
+        for name in ("worker", "api"):
+            yield self._start(name, needs=["Mooring's schema", *outside])
+
+    def _migrate(self, say: Callable[[str], None]) -> None:
+        # A change of the code stops both before the steps begin.
+        if not all(self.platform.supervisor.running(name) for name in ("worker", "api")):
+            self.platform.mooring.migrate()
 
     def _apply_objects(self, say: Callable[[str], None]) -> None:
         kubectl, kubeconfig = tools.KUBE.path(self.layout, "kubectl"), self.platform.access.kubeconfig("admin")

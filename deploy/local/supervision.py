@@ -140,6 +140,9 @@ class Supervisor:
         """Return what supervisor knows of each part: name, statename, pid, start, logfile, …"""
         return list(self._rpc.getAllProcessInfo())
 
+    def pid_of(self, name: str) -> int:
+        return int(self._rpc.getProcessInfo(name)["pid"])
+
     def running(self, name: str) -> bool:
         return bool(self._rpc.getProcessInfo(name)["statename"] in ("RUNNING", "STARTING"))
 
