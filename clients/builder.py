@@ -221,7 +221,7 @@ def _pack(context: Path, dockerfile: str, archive: IO[bytes]) -> None:
     files = sorted(exclude_paths(str(context), _ignored(context), dockerfile=dockerfile))
     total = sum((context / name).lstat().st_size for name in files)
     if total > LARGEST_CONTEXT:
-        _unusable(f"The build's context holds {total} bytes; a build takes {LARGEST_CONTEXT}.", "Name large files in .dockerignore.")
+        _unusable(f"The build context holds {total} bytes, over {LARGEST_CONTEXT}.", "Name large files in .dockerignore.")
     create_archive(root=str(context), files=files, fileobj=archive)
 
 

@@ -99,7 +99,7 @@ class Git:
         total = sum(int(size) for size in sizes if size.isdigit())
         if total > LARGEST_TREE or len(sizes) > MOST_FILES:
             raise SourceUnreachable(
-                f"The commit {commit[:12]} holds {len(sizes)} files of {total} bytes; a build takes {MOST_FILES} of {LARGEST_TREE}.",
+                f"The commit {commit[:12]} holds {len(sizes)} files of {total} bytes: over {MOST_FILES} or {LARGEST_TREE}.",
                 hint="Keep large files out of the repository, then retry.",
             )
 
@@ -154,7 +154,8 @@ async def _git(pin: Sequence[str], *arguments: str, fails: str, say: Say | None 
         env=_environment(),
         start_new_session=True,
     )
-    assert process.stdout and process.stderr
+    assert process.stdout
+    assert process.stderr
     try:
         out, complaint = await asyncio.gather(_read(process.stdout), _listen(process.stderr, say))
         status = await process.wait()

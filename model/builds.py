@@ -183,9 +183,7 @@ def check_branch(name: str) -> str:
 def check_tag(tag: str, field: str = "tag") -> str:
     """Return `tag` if an image can have it (OCI distribution: tags), else raise Invalid."""
     if not _TAG.fullmatch(tag):
-        raise _invalid(
-            field, tag, "must have 1 to 128 letters, digits, '_', '.' or '-', and start with a letter, a digit or '_'"
-        )
+        raise _invalid(field, tag, "must have 1 to 128 letters, digits, '_', '.' or '-', and start with a letter, a digit or '_'")
     if tag.startswith(DRAFT_TAG):
         raise _invalid(field, tag, f"must not start with {DRAFT_TAG!r}, which running builds use")
     return tag

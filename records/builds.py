@@ -4,8 +4,8 @@ from typing import Any
 
 from model.builds import Build, BuildSource, LastBuild, Scope, Stage, image_of
 from model.errors import Conflict, NotFound
-from records.store import Row, Store
 from records.ids import new_id
+from records.store import Row, Store
 
 _COPIED = tuple(set(Build.model_fields) - {"image", "last_build"})
 
