@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import asyncpg
 import pydantic_core
 
+from records.builds import BuildStore
 from records.operations import OperationStore
 from records.people import PeopleStore
 from records.projects import ProjectStore
@@ -34,6 +35,11 @@ class Records:
     def projects(self) -> ProjectStore:
         """Projects and members."""
         return ProjectStore(self._executor)
+
+    @functools.cached_property
+    def builds(self) -> BuildStore:
+        """Build projects and their builds' logs."""
+        return BuildStore(self._executor)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator["Records"]:
