@@ -24,7 +24,7 @@ FOR_NODE = {
 FOR_BUILDER = {"dockerd": "docker.io", "ip": "iproute2", "nft": "nftables", "iptables": "iptables"}
 # The package's list of files tells it from the other, dynamically linked busybox.
 FOR_IMAGES = {"/var/lib/dpkg/info/busybox-static.list": "busybox-static"}
-FOR_ALL = {"git": "git", "unshare": "util-linux"}
+FOR_ALL = {"git": "git"}
 POLICY = Path("/usr/sbin/policy-rc.d")
 SERVICES = ("docker.socket", "docker.service", "containerd.service")
 

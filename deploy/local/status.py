@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -49,7 +50,7 @@ def read(platform: Platform) -> list[State]:
     return [_state(platform, name, known.get(name)) for name in platform.all_parts]
 
 
-def _state(platform: Platform, name: str, process: dict | None) -> State:
+def _state(platform: Platform, name: str, process: dict[str, Any] | None) -> State:
     log = str(platform.layout.logs / f"{name}.log")
     if name in platform.external.replaced:
         return State(name, "external", None, 0, "")

@@ -60,6 +60,7 @@ class ControlPlane:
         }
         return Part(
             name="etcd",
+            ports=(Port.ETCD, Port.ETCD_PEER),
             command=(tools.ETCD.path(self.layout, "etcd"), *flags(options)),
             ready=lambda: probes.http_ok(f"{client}/health"),
         )
@@ -100,6 +101,7 @@ class ControlPlane:
         }
         return Part(
             name="kube-apiserver",
+            ports=(Port.KUBE_APISERVER,),
             command=(self._program("kube-apiserver"), *flags(options)),
             ready=lambda: probes.http_ok(api_url("/readyz"), access.client),
             stop_seconds=20,
@@ -135,6 +137,7 @@ class ControlPlane:
         }
         return Part(
             name="kube-controller-manager",
+            ports=(Port.KUBE_CONTROLLER,),
             command=(self._program("kube-controller-manager"), *flags(options)),
             ready=lambda: probes.https_up(LOOPBACK, Port.KUBE_CONTROLLER),
         )
@@ -159,6 +162,7 @@ class ControlPlane:
         }
         return Part(
             name="kube-scheduler",
+            ports=(Port.KUBE_SCHEDULER,),
             command=(self._program("kube-scheduler"), *flags(options)),
             ready=lambda: probes.https_up(LOOPBACK, Port.KUBE_SCHEDULER),
             config={config: yaml.safe_dump(settings, sort_keys=False)},

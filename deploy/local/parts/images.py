@@ -41,6 +41,7 @@ class Images:
         }
         return Part(
             name="registry",
+            ports=(Port.REGISTRY,),
             command=(tools.REGISTRY.path(self.layout, "registry"), "serve", str(config)),
             ready=lambda: probes.http_ok(f"http://{LOOPBACK}:{Port.REGISTRY}/v2/"),
             config={config: yaml.safe_dump(settings, sort_keys=False)},

@@ -42,6 +42,7 @@ class Mooring:
     def _part(self, name: str, ready: Callable[[], None], **more: str) -> Part:
         return Part(
             name=name,
+            ports=(urlsplit(self.settings["MOORING_URL"]).port or 8000,) if name == "api" else (),
             command=(str(self.layout.python), "-m", name),
             ready=ready,
             # The code's digest has `make up` restart what runs older code.

@@ -75,6 +75,7 @@ def part(layout: Layout, access: Access) -> Part:
     )
     return Part(
         name="coredns",
+        ports=(Port.COREDNS, Port.COREDNS_READY),
         command=(tools.COREDNS.path(layout, "coredns"), "-conf", str(corefile)),
         ready=lambda: probes.http_ok(f"http://{LOOPBACK}:{Port.COREDNS_READY}/ready"),
         config={corefile: text},

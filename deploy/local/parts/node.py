@@ -49,6 +49,7 @@ class Node:
         }
         return Part(
             name="kubelet",
+            ports=(Port.KUBELET, Port.KUBELET_HEALTH),
             command=(tools.KUBE.path(self.layout, "kubelet"), *flags(options)),
             ready=self._ready,
             config={config: yaml.safe_dump(self._kubelet_settings(), sort_keys=False)},
@@ -109,6 +110,7 @@ class Node:
         }
         return Part(
             name="kube-proxy",
+            ports=(Port.KUBE_PROXY_HEALTH, Port.KUBE_PROXY_METRICS),
             command=(tools.KUBE.path(self.layout, "kube-proxy"), *flags({"config": config})),
             ready=lambda: probes.http_ok(f"http://{LOOPBACK}:{Port.KUBE_PROXY_HEALTH}/healthz"),
             config={config: yaml.safe_dump(settings, sort_keys=False)},

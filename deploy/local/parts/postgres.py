@@ -87,6 +87,7 @@ class Postgres:
         flags = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return Part(
             name="postgres",
+            ports=(Port.POSTGRES,),
             command=self._as_user("postgres", "-D", str(self._seen_data / "main"), *flags),
             ready=self._ready,
             # INT is PostgreSQL's fast shutdown; TERM would wait for every client to leave.
