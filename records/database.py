@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import asyncpg
 import pydantic_core
 
+from records.apps import AppStore
 from records.builds import BuildStore
 from records.operations import OperationStore
 from records.people import PeopleStore
@@ -20,6 +21,11 @@ class Records:
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
+
+    @functools.cached_property
+    def apps(self) -> AppStore:
+        """Apps and their revisions."""
+        return AppStore(self._executor)
 
     @functools.cached_property
     def operations(self) -> OperationStore:
