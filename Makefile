@@ -19,4 +19,13 @@ down: venv ## Stop what `make up` started; WIPE=1 also forgets the data
 status: venv ## Show every part's state; JSON=1 for programs
 	@$(RUN) -m deploy.local status $(if $(filter 1,$(JSON)),--json)
 
-.PHONY: help venv up down status
+# Groups side by side as far as two cores bear it: what waits for the cluster in more processes than what computes.
+# tests/conftest.py orders the groups within a run; each run prints its own summary, and all run even after a failure.
+test: up ## Run all tests; ONLY="unit e2e" runs those folders only
+	@ended=0; for run in "2 unit workflow replay integration" "4 e2e" "8 faults"; do \
+	  set -- $$run; processes=$$1; shift; chosen=(); \
+	  for group in "$$@"; do case " $(or $(ONLY),$$*) " in *" $$group "*) chosen+=("tests/$$group");; esac; done; \
+	  [ $${#chosen[@]} = 0 ] || $(RUN) -m pytest -q -n $$processes "$${chosen[@]}" || ended=1; \
+	done; exit $$ended
+
+.PHONY: help venv up down status test

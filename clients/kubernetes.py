@@ -1,7 +1,8 @@
 """The Kubernetes API as plain dicts: few requests, no discovery, its errors turned into ours."""
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +15,9 @@ from model.errors import ClusterUnreachable, Conflict, Forbidden, Invalid, Moori
 
 FIELD_MANAGER = "mooring"
 Object = dict[str, Any]
+_LONGEST_LOG = 256 * 1024
+_LONGEST_SILENCE = 90.0  # bookmarks come about every minute: after that the connection is dead
+_METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 # kind → (API group and version, plural, whether it lives in a namespace)
 KINDS: Mapping[str, tuple[str, str, bool]] = {
@@ -94,6 +98,41 @@ class Cluster:
             return False
         return True
 
+    async def logs(self, namespace: str, pod: str, container: str, *, tail: int, previous: bool = False) -> str:
+        """Read the last `tail` lines, at most 256 KiB, of a container, or of the life it had before its last restart.
+
+        Raises NotFound, Invalid where the container has not started (Kubernetes: API, read log of the specified Pod).
+        """
+        query = {"container": container, "tailLines": str(tail), "limitBytes": str(_LONGEST_LOG)}
+        query |= {"previous": "true"} if previous else {}
+        data = await self._send("GET", f"{path_of('Pod', namespace, pod)}/log", query)
+        return data.decode(errors="replace")
+
+    async def head(self, kind: str, selector: str) -> str:
+        """The collection's resourceVersion now, to watch from; costs one object, however many there are."""
+        found: str = (await self.list(kind, labelSelector=selector, limit="1"))["metadata"]["resourceVersion"]
+        return found
+
+    async def watch(self, kind: str, selector: str, version: str, seconds: int) -> AsyncGenerator[Object, None]:
+        """Stream what changes after `version` in all namespaces, for at most `seconds`: events with the objects' metadata only.
+
+        Bookmarks come too. Ends quietly when the server closes the stream; raises Expired where `version` is too old, and
+        ClusterUnreachable, also when nothing comes for 90 s (Kubernetes: API Concepts, Efficient detection of changes).
+        """
+        query = {"watch": "true", "allowWatchBookmarks": "true", "labelSelector": selector, "resourceVersion": version}
+        url = f"{path_of(kind)}?{urlencode(query | {'timeoutSeconds': str(seconds)})}"
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_LONGEST_SILENCE)
+        with _translated():
+            reply = await self.open("GET", url, accept=_METADATA_ONLY, timeout=timeout)
+            async with reply:
+                if reply.status >= 400:
+                    raise _watch_refusal(reply.status, await reply.read())
+                async for line in reply.content:
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise _watch_refusal(event["object"].get("code", 500), line)
+                    yield event
+
     async def version(self) -> str:
         """The server's version, as proof that it answers."""
         found: str = (await self._request("GET", "/version", timeout=3))["gitVersion"]
@@ -113,20 +152,41 @@ class Cluster:
         content_type: str = "application/json",
         timeout: float = 20,
     ) -> Any:
+        return json.loads(await self._send(method, path, query, body, content_type=content_type, timeout=timeout))
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+        *,
+        content_type: str = "application/json",
+        timeout: float = 20,
+    ) -> bytes:
         url = f"{path}?{urlencode(query)}" if query else path
-        try:
-            reply = await self.open(method, url, body, content_type=content_type, timeout=timeout)
-            data = await reply.read()
-        except (TimeoutError, aiohttp.ClientError, ConnectionError) as error:
-            raise ClusterUnreachable(f"The cluster's API does not answer ({type(error).__name__}).") from error
+        with _translated():
+            limits = aiohttp.ClientTimeout(total=timeout)
+            reply = await self.open(method, url, body, content_type=content_type, timeout=limits)
+            data: bytes = await reply.read()
         if reply.status >= 400:
             raise refusal(reply.status, data)
-        return json.loads(data)
+        return data
 
-    async def open(self, method: str, url: str, body: Any = None, *, content_type: str, timeout: float) -> Any:
+    async def open(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        *,
+        timeout: aiohttp.ClientTimeout,
+        content_type: str = "application/json",
+        accept: str = "application/json, */*",
+    ) -> aiohttp.ClientResponse:
         """Send a request and return aiohttp's response unread, for streams; errors are not translated."""
+        headers = {"Content-Type": content_type, "Accept": accept}
         _, full, headers, body, post = await self._api.param_serialize(
-            method, url, header_params={"Content-Type": content_type}, body=body, auth_settings=["BearerToken"]
+            method, url, header_params=headers, body=body, auth_settings=["BearerToken"]
         )
         try:
             reply = await self._api.rest_client.request(
@@ -134,7 +194,25 @@ class Cluster:
             )
         except ApiException as error:
             raise ConnectionError(str(error.reason)) from error
-        return reply.response
+        response: aiohttp.ClientResponse = reply.response
+        return response
+
+
+class Expired(Exception):
+    """The resourceVersion to watch from is no longer known (410 Gone); read again. Stays inside clients."""
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """The failures of the connection as ClusterUnreachable."""
+    try:
+        yield
+    except (TimeoutError, aiohttp.ClientError, ConnectionError, ValueError) as error:
+        raise ClusterUnreachable(f"The cluster's API does not answer ({type(error).__name__}).") from error
+
+
+def _watch_refusal(status: int, data: bytes) -> Exception:
+    return Expired() if status == 410 else refusal(status, data)
 
 
 def refusal(status: int, data: bytes) -> MooringError:

@@ -20,9 +20,11 @@ ROUTE_WORDS = frozenset(
         "portmapping",
         "members",
         "events",
+        "branches",
     }
 )
-RESERVED_PROJECTS = frozenset({"default", "mooring", "mooring-system"})
+# `public` is the registry's own first word beside the projects' names.
+RESERVED_PROJECTS = frozenset({"default", "mooring", "mooring-system", "public"})
 
 
 def check_name(value: str, field: str, *, longest: int = 63) -> str:

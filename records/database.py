@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable
 import asyncpg
 import pydantic_core
 
+from records.apps import AppStore
+from records.builds import BuildStore
 from records.operations import OperationStore
 from records.people import PeopleStore
 from records.projects import ProjectStore
@@ -19,6 +21,11 @@ class Records:
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
+
+    @functools.cached_property
+    def apps(self) -> AppStore:
+        """Apps and their revisions."""
+        return AppStore(self._executor)
 
     @functools.cached_property
     def operations(self) -> OperationStore:
@@ -34,6 +41,11 @@ class Records:
     def projects(self) -> ProjectStore:
         """Projects and members."""
         return ProjectStore(self._executor)
+
+    @functools.cached_property
+    def builds(self) -> BuildStore:
+        """Build projects and their builds' logs."""
+        return BuildStore(self._executor)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator["Records"]:

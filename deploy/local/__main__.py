@@ -26,8 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def up() -> None:
     """Bring up every part that does not run yet."""
     platform = _platform()
+    _check_can_run(platform)
     with _alone(platform.layout):
-        takedown.clear_the_way(platform)
+        takedown.clear_the_way(platform, _say)
         platform.supervisor.apply(platform.parts.values())
         envfile.write(platform.layout.env_file, envfile.render(platform.settings))
         bringup.carry_out(Steps(platform).all(), Progress(console))
@@ -39,13 +40,30 @@ def down(wipe: bool = typer.Option(False, help="Forget the data as well.")) -> N
     """Stop what was started here and nothing else."""
     platform = _platform()
     with _alone(platform.layout):
-        takedown.stop(platform, wipe=wipe, say=lambda words: console.print(words, highlight=False))
+        takedown.stop(platform, wipe=wipe, say=_say)
 
 
 @app.command(name="status")
 def show(as_json: bool = typer.Option(False, "--json", help="A list of objects instead of a table.")) -> None:
     """Show every part's state; the exit status is 1 where one that should run does not."""
     sys.exit(status.show(_platform(), as_json))
+
+
+def _say(words: str) -> None:
+    console.print(words, highlight=False)
+
+
+def _check_can_run(platform: Platform) -> None:
+    """Errors: SetupError that names all settings to make where some parts cannot run here."""
+    if sys.platform == "linux" and os.geteuid() == 0:
+        return
+    parts = [part for part in external.NEED_ROOT if part in platform.parts]
+    if parts:
+        settings = sorted({external.setting_for(part) for part in parts})
+        raise SetupError(
+            f"{', '.join(parts)} can only run as root on Linux. Run `make up` as root there, or set "
+            f"{' and '.join(settings)} to what you have (see the README)"
+        )
 
 
 def _platform() -> Platform:

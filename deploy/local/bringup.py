@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait as wait_for_any
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for_any
 from graphlib import TopologicalSorter
 
-from deploy.local import wait
+from deploy.local import command
 from deploy.local.part import Step
 from deploy.local.progress import Progress
 
@@ -13,16 +14,13 @@ from deploy.local.progress import Progress
 def carry_out(steps: Iterable[Step], progress: Progress) -> None:
     """Run every step once what it needs has ended, several at a time.
 
-    Idempotent as far as the steps are. The first failure lets running steps see Ctrl-C's signal, starts no more, and
-    is raised when they have ended; so is KeyboardInterrupt.
+    Idempotent as far as the steps are. The first failure, or Ctrl-C, ends the steps that still run, and is raised.
     """
     by_name = {step.name: step for step in steps}
-    order = TopologicalSorter(
-        {step.name: [need for need in step.needs if need in by_name] for step in by_name.values()}
-    )
+    order = TopologicalSorter({step.name: [need for need in step.needs if need in by_name] for step in by_name.values()})
     order.prepare()
     running: dict[Future[None], str] = {}
-    with progress, ThreadPoolExecutor(max_workers=12) as pool:
+    with progress, ThreadPoolExecutor(max_workers=32) as pool:
         try:
             while order.is_active():
                 for name in order.get_ready():
@@ -34,7 +32,7 @@ def carry_out(steps: Iterable[Step], progress: Progress) -> None:
                     future.result()
                     order.done(name)
         except BaseException:
-            wait.interrupted.set()
+            command.interrupt()
             raise
 
 

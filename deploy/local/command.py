@@ -7,6 +7,15 @@ from pathlib import Path
 from deploy.local import wait
 from deploy.local.failure import SetupError
 
+_running: set[subprocess.Popen[str]] = set()
+
+
+def interrupt() -> None:
+    """End every program that `run` waits for in any thread, and have everything that waits give up."""
+    wait.interrupted.set()
+    for process in list(_running):
+        process.terminate()
+
 
 def run(
     command: Sequence[str],
@@ -31,6 +40,7 @@ def run(
         stderr=subprocess.STDOUT,
     )
     lines: list[str] = []
+    _running.add(process)
     try:
         if stdin is not None and process.stdin:
             process.stdin.write(stdin)
@@ -42,10 +52,9 @@ def run(
                 lines.append(line)
                 if on_line:
                     on_line(line.rstrip())
-                if wait.interrupted.is_set():
-                    raise wait.Interrupted
         status = process.wait()
     finally:
+        _running.discard(process)
         if process.poll() is None:
             process.terminate()
             process.wait(timeout=10)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deploy.local import envfile
 
-NAMES = ("postgres", "mooring", "temporal", "token")
+NAMES = ("mooring", "temporal", "registry", "token")
 
 
 def load(path: Path) -> dict[str, str]:

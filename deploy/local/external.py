@@ -27,6 +27,15 @@ REPLACES: dict[str, tuple[str, ...]] = {
 REFINES = ("TEMPORAL_NAMESPACE", "TEMPORAL_UI_URL", "MOORING_URL", "MOORING_TOKEN", "KUBECTL")
 
 
+# Parts that need root on Linux; without it the user's own must be set.
+NEED_ROOT = ("containerd", "kubelet", "kube-proxy", "dockerd")
+
+
+def setting_for(part: str) -> str:
+    """Return the setting that names something to be used instead of a part, or moves it."""
+    return next((name for name, parts in REPLACES.items() if part in parts), "MOORING_URL")
+
+
 @dataclass(frozen=True)
 class External:
     """The user's own settings, and which parts they make unnecessary."""

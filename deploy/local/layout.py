@@ -10,18 +10,20 @@ from deploy.local.failure import SetupError
 
 LOOPBACK = "127.0.0.1"
 
-# The node's own address sits on a dummy interface: it stays the same whatever network the machine is in, pods reach
-# it, and nothing outside the machine does.
+# The node's own address sits on a bridge without ports (not every kernel has dummy interfaces): it stays the same
+# whatever network the machine is in, pods reach it, and nothing outside the machine does.
 NODE_ADDRESS = "10.245.0.1"
 NODE_INTERFACE = "mooring0"
 NODE_NAME = "node-1"
 POD_NETWORK = "10.244.0.0/16"
+# What the controller manager gives to the first node to register: this one.
+NODE_SUBNET = "10.244.0.0/23"
 SERVICE_NETWORK = "10.96.0.0/16"
 DNS_ADDRESS = "10.96.0.10"
 BUILD_NETWORK = "10.246.0.0/24"
 BUILD_GATEWAY = "10.246.0.1/24"
 BUILD_BRIDGE = "mooring-build"
-POD_BRIDGE = "cni0"
+POD_BRIDGE = "mooring-pods"
 
 
 class Port:
@@ -111,14 +113,20 @@ class Layout:
         self.keys.chmod(0o700)
 
 
-def program(name: str) -> str:
-    """Return the path of an installed program, looking in the system's directories before PATH.
+def find(name: str) -> str | None:
+    """Return the path of a program, looking in the system's directories before PATH; None where it is missing.
 
     Source: people keep wrappers of `docker` and `containerd` early in PATH; the platform means the packaged ones.
+    """
+    return shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin") or shutil.which(name)
+
+
+def program(name: str) -> str:
+    """Return the path of a program that must be there.
+
     Errors: SetupError naming the program where it is missing.
     """
-    system = "/usr/sbin:/usr/bin:/sbin:/bin"
-    found = shutil.which(name, path=system) or shutil.which(name)
+    found = find(name)
     if not found:
         raise SetupError(f"The program {name} is missing")
     return found

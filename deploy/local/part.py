@@ -19,7 +19,7 @@ class Part:
     ready: Callable[[], None]
     config: Mapping[Path, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
-    directory: Path | None = None
+    ports: tuple[int, ...] = ()
     stop_signal: str = "TERM"
     stop_seconds: int = 15
     ready_seconds: int = 90

@@ -3,11 +3,18 @@
 from functools import cached_property
 from urllib.parse import quote
 
-from deploy.local import credentials
+from deploy.local import credentials, tools
 from deploy.local.external import External
 from deploy.local.layout import LOOPBACK, Layout, Port
 from deploy.local.part import Part
+from deploy.local.parts import names
+from deploy.local.parts.access import Access
+from deploy.local.parts.control_plane import ControlPlane
+from deploy.local.parts.images import Images
+from deploy.local.parts.mooring import Mooring
+from deploy.local.parts.node import Node
 from deploy.local.parts.postgres import Postgres
+from deploy.local.parts.runtime import Runtime
 from deploy.local.parts.temporal import Database, Temporal
 from deploy.local.supervision import Supervisor
 
@@ -35,7 +42,11 @@ class Platform:
             "MOORING_URL": get("MOORING_URL", f"http://{LOOPBACK}:8000"),
             "MOORING_TOKEN": get("MOORING_TOKEN", self.secrets["token"]),
             "MOORING_PYTHON": str(self.layout.python),
+            "MOORING_REGISTRY": get("MOORING_REGISTRY", f"localhost:{Port.REGISTRY}"),
             "DATABASE_URL": get("DATABASE_URL", database),
+            "DOCKER_HOST": get("DOCKER_HOST", self.images.docker_host),
+            "KUBECONFIG": get("KUBECONFIG", str(self.access.kubeconfig("admin"))),
+            "KUBECTL": get("KUBECTL", tools.KUBE.path(self.layout, "kubectl")),
             "TEMPORAL_ADDRESS": get("TEMPORAL_ADDRESS", f"{LOOPBACK}:{Port.TEMPORAL}"),
             "TEMPORAL_NAMESPACE": get("TEMPORAL_NAMESPACE", "mooring"),
             "TEMPORAL_UI_URL": get("TEMPORAL_UI_URL", f"http://{LOOPBACK}:{Port.TEMPORAL_UI}"),
@@ -53,10 +64,36 @@ class Platform:
         return Temporal(self.layout, database)
 
     @cached_property
+    def access(self) -> Access:
+        return Access(self.layout)
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        return Runtime(self.layout, self.settings["MOORING_REGISTRY"])
+
+    @cached_property
+    def images(self) -> Images:
+        return Images(self.layout, self.secrets["registry"])
+
+    @cached_property
+    def mooring(self) -> Mooring:
+        return Mooring(self.layout, self.settings, self.supervisor)
+
+    @cached_property
     def all_parts(self) -> dict[str, Part]:
         """Every part the platform can have, in the order in which people read them."""
         address, namespace = self.settings["TEMPORAL_ADDRESS"], self.settings["TEMPORAL_NAMESPACE"]
-        parts = [self.postgres.part(), self.temporal.part(), self.temporal.ui(address, namespace)]
+        parts = [
+            self.postgres.part(),
+            self.temporal.part(),
+            self.temporal.ui(address, namespace),
+            *ControlPlane(self.layout, self.access).parts(),
+            self.runtime.part(),
+            *Node(self.layout, self.access).parts(),
+            names.part(self.layout, self.access),
+            *self.images.parts(),
+            *self.mooring.parts(),
+        ]
         return {part.name: part for part in parts}
 
     @cached_property

@@ -34,9 +34,7 @@ class Progress:
             self._reminder.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self._ended.set()
         if self.console.is_terminal:
             self._live.stop()

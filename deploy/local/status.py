@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -31,8 +32,7 @@ def show(platform: Platform, as_json: bool) -> int:
     states = read(platform)
     if as_json:
         sys.stdout.write(
-            json.dumps([{"name": s.name, "pid": s.pid, "state": s.state, "log": s.log} for s in states], indent=1)
-            + "\n"
+            json.dumps([{"name": s.name, "pid": s.pid, "state": s.state, "log": s.log} for s in states], indent=1) + "\n"
         )
     else:
         Console().print(_table(states))
@@ -50,7 +50,7 @@ def read(platform: Platform) -> list[State]:
     return [_state(platform, name, known.get(name)) for name in platform.all_parts]
 
 
-def _state(platform: Platform, name: str, process: dict | None) -> State:
+def _state(platform: Platform, name: str, process: dict[str, Any] | None) -> State:
     log = str(platform.layout.logs / f"{name}.log")
     if name in platform.external.replaced:
         return State(name, "external", None, 0, "")

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
-from deploy.local import tools, wait
+from deploy.local import base_images, command, network, packages, tools, wait
 from deploy.local.failure import SetupError
 from deploy.local.part import Part, Step
+from deploy.local.parts import names
 from deploy.local.parts.temporal import make_namespace
 from deploy.local.platform import Platform
 
@@ -14,10 +15,17 @@ class Steps:
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
+        self.layout = platform.layout
         self.parts = platform.parts
 
     def all(self) -> list[Step]:
-        return [*self._databases(), *self._temporal()]
+        return [*self._machine(), *self._databases(), *self._temporal(), *self._cluster(), *self._images(), *self._mooring()]
+
+    def _machine(self) -> Iterator[Step]:
+        needed = packages.wanted(self.parts)
+        yield _step("Install Debian packages", lambda say: packages.install(needed, self.layout, say))
+        if "kubelet" in self.parts or "dockerd" in self.parts:
+            yield _step("Set up the network", lambda say: network.set_up(self.layout), ["Install Debian packages"])
 
     def _databases(self) -> Iterator[Step]:
         if "postgres" in self.parts:
@@ -35,6 +43,58 @@ class Steps:
             yield self._start("temporal-ui", needs=["Build temporal-ui"])
         yield _step("Temporal's namespace", lambda say: make_namespace(address, namespace), ["Start temporal"])
 
+    def _cluster(self) -> Iterator[Step]:
+        if "kubelet" not in self.parts:
+            return
+        yield _step("Make the cluster's certificates", lambda say: self.platform.access.make())
+        for tool in (tools.ETCD, tools.KUBE, tools.RUNTIME, tools.COREDNS, tools.PAUSE):
+            yield self._build(tool)
+        yield self._start("etcd", needs=["Build etcd"])
+        yield self._start(
+            "kube-apiserver",
+            needs=["Start etcd", "Build kubernetes", "Make the cluster's certificates", "Set up the network"],
+        )
+        for name in ("kube-controller-manager", "kube-scheduler", "kube-proxy"):
+            # They end when the API server does not answer yet.
+            yield self._start(name, needs=["Start kube-apiserver"])
+        yield self._start("containerd", needs=["Build containerd", "Set up the network"])
+        yield self._start("kubelet", needs=["Start kube-apiserver", "Start containerd"])
+        yield _step("The cluster's own objects", self._apply_objects, ["Start kube-apiserver"])
+        yield self._start("coredns", needs=["Build coredns", "The cluster's own objects"])
+        yield _step("The sandbox image", self._import_pause, ["Build pause", "Start containerd", "Start dockerd"])
+
+    def _images(self) -> Iterator[Step]:
+        if "dockerd" in self.parts:
+            yield self._start("dockerd", needs=["Set up the network"])
+        if "registry" in self.parts:
+            yield self._build(tools.REGISTRY)
+            yield self._start("registry", needs=["Build registry"])
+            # Only ours is filled without being asked.
+            yield _step("The base images", self._publish_busybox, ["Start registry", "Start dockerd"])
+
+    def _mooring(self) -> Iterator[Step]:
+        yield _step("Mooring's schema", self._migrate, ["Roles and databases"])
+        outside = ["Temporal's namespace", "Start kube-apiserver", "Start dockerd", "Start registry"]
+        for name in ("worker", "api"):
+            yield self._start(name, needs=["Mooring's schema", *outside])
+
+    def _migrate(self, say: Callable[[str], None]) -> None:
+        # A change of the code stops both before the steps begin.
+        if not all(self.platform.supervisor.running(name) for name in ("worker", "api")):
+            self.platform.mooring.migrate()
+
+    def _apply_objects(self, say: Callable[[str], None]) -> None:
+        kubectl, kubeconfig = tools.KUBE.path(self.layout, "kubectl"), self.platform.access.kubeconfig("admin")
+        words = [kubectl, "--kubeconfig", str(kubeconfig), "apply", "--server-side", "--force-conflicts", "-f", "-"]
+        command.run(words, self.layout.logs / "setup.log", stdin=names.objects())
+
+    def _import_pause(self, say: Callable[[str], None]) -> None:
+        base_images.import_pause(self.layout, self.platform.settings["DOCKER_HOST"], self.platform.runtime, say)
+
+    def _publish_busybox(self, say: Callable[[str], None]) -> None:
+        settings = self.platform.settings
+        base_images.publish_busybox(self.layout, settings["DOCKER_HOST"], settings["MOORING_REGISTRY"], say)
+
     def _set_up_roles(self, say: Callable[[str], None]) -> None:
         if not self.platform.supervisor.running("temporal"):
             secrets, temporal = self.platform.secrets, self.platform.temporal.database
@@ -48,7 +108,7 @@ class Steps:
             self.platform.temporal.set_up_schema(say)
 
     def _build(self, tool: tools.Tool) -> Step:
-        return _step(f"Build {tool.name}", lambda say: tools.build(tool, self.platform.layout, say))
+        return _step(f"Build {tool.name}", lambda say: tools.build(tool, self.layout, say))
 
     def _start(self, name: str, needs: list[str]) -> Step:
         part = self.parts[name]
@@ -64,7 +124,7 @@ class Steps:
         try:
             wait.until(part.ready, part.ready_seconds)
         except TimeoutError as failure:
-            log = self.platform.layout.logs / f"{part.name}.log"
+            log = self.layout.logs / f"{part.name}.log"
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else ""
             raise SetupError(f"{part.name} is not ready {failure}\nThe end of {log}:\n{tail}") from failure
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from deploy.local import wait
@@ -72,7 +73,7 @@ def _program(layout: Layout, part: Part) -> str:
         name=part.name,
         command=_escape(shlex.join(part.command)),
         environment=_environment({**part.environment, "MOORING_STATE": str(layout.state)}),
-        directory=part.directory or layout.root,
+        directory=layout.root,
         stop_signal=part.stop_signal,
         stop_seconds=part.stop_seconds,
         log=layout.logs / f"{part.name}.log",
@@ -140,6 +141,9 @@ class Supervisor:
         """Return what supervisor knows of each part: name, statename, pid, start, logfile, …"""
         return list(self._rpc.getAllProcessInfo())
 
+    def pid_of(self, name: str) -> int:
+        return int(self._rpc.getProcessInfo(name)["pid"])
+
     def running(self, name: str) -> bool:
         return bool(self._rpc.getProcessInfo(name)["statename"] in ("RUNNING", "STARTING"))
 
@@ -160,11 +164,11 @@ class Supervisor:
         """End the supervisor, and whatever it still runs."""
         pid = self.pid()
         self._rpc.shutdown()
-        wait.until(lambda: wait.require(not Path(f"/proc/{pid}").exists(), "the supervisor is still there"), seconds=60)
+        wait.until(lambda: wait.require(not psutil.pid_exists(pid), "the supervisor is still there"), seconds=60)
 
 
 def _clean_environment(layout: Layout) -> dict[str, str]:
     """The parts see no more of the caller's shell than they need, so that they run alike whoever starts them."""
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TZ", "USER") if name in os.environ}
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    return {**kept, "PATH": path, "MOORING_STATE": str(layout.state)}
+    return {**kept, "PATH": path, "MOORING_STATE": str(layout.state), "MOORING_PART": "supervisor"}

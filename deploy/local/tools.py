@@ -46,9 +46,7 @@ class Tool:
 
     @property
     def version(self) -> str:
-        found = re.search(
-            rf"^\s*(?:require )?{re.escape(self.module)} v(\S+)", (self.directory / "go.mod").read_text(), re.M
-        )
+        found = re.search(rf"^\s*(?:require )?{re.escape(self.module)} v(\S+)", (self.directory / "go.mod").read_text(), re.M)
         return found[1] if found else "own"
 
     @property
@@ -151,9 +149,7 @@ def _go() -> str:
     if not go:
         raise SetupError("Go is needed to build the embedded platform: install Go 1.26.8 or newer and put it in PATH")
     needed = re.search(r"^go (\S+)", (TEMPORAL.directory / "go.mod").read_text(), re.M)
-    have = subprocess.run(
-        [go, "env", "GOVERSION"], capture_output=True, text=True, env={**os.environ, "GOTOOLCHAIN": "local"}
-    )
+    have = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, env={**os.environ, "GOTOOLCHAIN": "local"})
     if needed and _numbers(have.stdout) < _numbers(needed[1]):
         raise SetupError(f"Go {needed[1]} or newer is needed, {go} is {have.stdout.strip()}")
     return go

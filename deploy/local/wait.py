@@ -14,7 +14,7 @@ class NotYetError(Exception):
     """The condition does not hold yet; the text says what is missing."""
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error: the user asked for it
+class Interrupted(Exception):
     """The user pressed Ctrl-C."""
 
 
@@ -35,7 +35,7 @@ def until(check: Callable[[], None], seconds: float) -> None:
             raise Interrupted
         try:
             check()
-        except Exception as failure:  # noqa: BLE001 - a probe may fail in any way as long as it does not answer
+        except Exception as failure:
             if time.monotonic() > end:
                 raise TimeoutError(f"after {seconds:.0f} s: {failure}") from failure
             time.sleep(INTERVAL)

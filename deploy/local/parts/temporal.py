@@ -90,6 +90,7 @@ class Temporal:
         binary = tools.TEMPORAL.path(self.layout, "temporal-server")
         return Part(
             name="temporal",
+            ports=(Port.TEMPORAL, Port.TEMPORAL_HTTP, Port.TEMPORAL_HISTORY, Port.TEMPORAL_MATCHING, Port.TEMPORAL_WORKER),
             command=(binary, "--config-file", str(server), "--allow-no-auth", "start"),
             ready=self._ready,
             config={
@@ -112,6 +113,7 @@ class Temporal:
         binary = tools.TEMPORAL_UI.path(self.layout, "temporal-ui")
         return Part(
             name="temporal-ui",
+            ports=(Port.TEMPORAL_UI,),
             command=(binary, "--root", str(config), "--config", ".", "--env", "ui", "start"),
             ready=lambda: probes.http_ok(f"http://{LOOPBACK}:{Port.TEMPORAL_UI}/healthz"),
             config={config / "ui.yaml": yaml.safe_dump(settings, sort_keys=False)},
@@ -174,9 +176,7 @@ def server_config(database: Database, dynamic: str) -> dict[str, Any]:
         },
         "global": {
             "membership": {"maxJoinDuration": "30s", "broadcastAddress": LOOPBACK},
-            "metrics": {
-                "prometheus": {"listenAddress": f"{LOOPBACK}:{Port.TEMPORAL_METRICS}", "timerType": "histogram"}
-            },
+            "metrics": {"prometheus": {"listenAddress": f"{LOOPBACK}:{Port.TEMPORAL_METRICS}", "timerType": "histogram"}},
         },
         "services": services,
         "clusterMetadata": {

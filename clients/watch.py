@@ -1,0 +1,157 @@
+"""One shared watch per cluster and kind in each process: hints that something changed (architecture: Waiting).
+
+A hint says "read again", never what happened: completion is judged by a fresh read. So a hint may come twice or for
+nothing, and none is lost: whoever subscribes first and then reads is woken by every later change, and once more whenever
+the watch starts, starts over or connects again, since changes may have passed unseen in between.
+
+The watch begins with the first subscriber and ends when nobody has asked for a while: an idle platform sends nothing.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+
+import structlog
+
+from clients.kubernetes import Cluster, Expired, Object
+from model.errors import MooringError
+
+log = structlog.get_logger()
+APP_LABEL = "app.kubernetes.io/name"
+_SELECTOR = "app.kubernetes.io/managed-by=mooring"
+_STREAM_SECONDS = 300
+_SLOWEST_RECONNECT = 10.0
+_Key = tuple[str, str | None]
+
+
+class Changed:
+    """A subscriber's side: whether something has changed since it last asked."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        """Say that something changed."""
+        self._event.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for the next hint, at most `seconds`; whether one came. Read again in either case."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._event.wait(), seconds)
+        came = self._event.is_set()
+        self._event.clear()
+        return came
+
+
+class Watches:
+    """The shared watches of one cluster; make one per process and cluster, and close it at the end."""
+
+    def __init__(self, cluster: Cluster, *, unused_seconds: float = 60.0) -> None:
+        self._cluster = cluster
+        self._unused_seconds = unused_seconds
+        self._watches: dict[str, _Watch] = {}
+
+    @contextlib.asynccontextmanager
+    async def subscribed(self, kind: str, namespace: str, app: str | None = None) -> AsyncIterator[Changed]:
+        """Hints about our objects of `kind` in `namespace`, of one app where given; never blocks, never raises.
+
+        Only objects labelled app.kubernetes.io/managed-by=mooring are watched. For the kind Namespace, `namespace` is its name.
+        Subscribe first, then read, or a change between the two is missed.
+        """
+        if kind not in self._watches:
+            self._watches[kind] = _Watch(self._cluster, kind, self._unused_seconds)
+        with self._watches[kind].subscribed((namespace, app)) as changed:
+            yield changed
+
+    async def close(self) -> None:
+        """End all watches."""
+        for watch in self._watches.values():
+            await watch.stop()
+
+
+class _Watch:
+    """One kind's watch: a task that follows the stream while somebody is subscribed."""
+
+    def __init__(self, cluster: Cluster, kind: str, unused_seconds: float) -> None:
+        self._cluster = cluster
+        self._kind = kind
+        self._unused_seconds = unused_seconds
+        self._subscribers: dict[_Key, set[Changed]] = defaultdict(set)
+        self._task: asyncio.Task[None] | None = None
+        self._ending: asyncio.TimerHandle | None = None
+        self._version: str | None = None
+
+    @contextlib.contextmanager
+    def subscribed(self, key: _Key) -> Iterator[Changed]:
+        changed = Changed()
+        self._subscribers[key].add(changed)
+        if self._ending:
+            self._ending.cancel()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._follow(), name=f"watch {self._kind}")
+        try:
+            yield changed
+        finally:
+            self._subscribers[key].discard(changed)
+            if not self._subscribers[key]:
+                del self._subscribers[key]
+            if not self._subscribers:
+                self._ending = asyncio.get_running_loop().call_later(self._unused_seconds, self._cancel)
+
+    async def stop(self) -> None:
+        if self._ending:
+            self._ending.cancel()
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def _cancel(self) -> None:
+        if self._task:
+            self._task.cancel()
+            self._task = None  # its end takes a moment; a subscriber of that moment needs a new one
+
+    async def _follow(self) -> None:
+        """Follow the stream for ever; a failure is waited out, at most _SLOWEST_RECONNECT seconds each time."""
+        failures, clock = 0, asyncio.get_running_loop().time
+        while True:
+            began, version = clock(), self._version
+            try:
+                await self._stream()
+            except Expired:
+                self._version = None
+            except MooringError as error:
+                log.warning("watch interrupted", kind=self._kind, reason=error.reason, message=error.message)
+                self._version = self._version if error.transient else None
+            # A stream that lasted or brought us forward was a good one: only fruitless tries are slowed down.
+            moved = self._version is not None and self._version != version
+            failures = 0 if moved or clock() - began > _SLOWEST_RECONNECT else failures + 1
+            if failures:
+                await asyncio.sleep(min(_SLOWEST_RECONNECT, 0.1 * 2**failures) * random.uniform(0.5, 1))
+
+    async def _stream(self) -> None:
+        """One connection: from the version seen last, or from now. Everybody is woken once the version to go from is known."""
+        if self._version is None:
+            self._version = await self._cluster.head(self._kind, _SELECTOR)
+        self._wake_all()
+        events = self._cluster.watch(self._kind, _SELECTOR, self._version, _STREAM_SECONDS)
+        async with contextlib.aclosing(events):
+            async for event in events:
+                metadata = event["object"]["metadata"]
+                self._version = metadata["resourceVersion"]
+                if event["type"] != "BOOKMARK":
+                    self._wake(metadata)
+
+    def _wake(self, metadata: Object) -> None:
+        namespace = metadata.get("namespace") or metadata["name"]
+        app = metadata.get("labels", {}).get(APP_LABEL)
+        for key in {(namespace, app), (namespace, None)}:
+            for changed in self._subscribers.get(key, ()):
+                changed.set()
+
+    def _wake_all(self) -> None:
+        for waiting in self._subscribers.values():
+            for changed in waiting:
+                changed.set()

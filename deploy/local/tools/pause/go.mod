@@ -1,0 +1,3 @@
+module mooring.local/tools/pause
+
+go 1.26

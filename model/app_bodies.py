@@ -1,0 +1,326 @@
+"""The bodies of the app routes: the manual's create body exactly, and more fields named as Kubernetes names them (app接口)."""
+
+import re
+import shlex
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+
+from model import quantities
+from model.apps import DEFAULT_DEADLINE, DEPLOYMENT, MOST_INSTANCES, AppSpec, ContainerSpec, EnvVar, Port, Resources
+from model.base import Body
+from model.errors import Invalid, NotImplementedYet, Problem
+from model.names import check_name
+from model.scheduling import Affinity, Probe
+
+LONGEST_NAME = 52  # a pod's name is cut at 63 characters: "<app>-<10>-<5>" then still starts with the whole name
+_ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+_LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_PERCENT = re.compile(r"(100|[1-9]?[0-9])%")
+_SMALLEST_MEMORY = 4 * 2**20  # below that no container can be started (runc refuses it)
+_KEPT_DIRECTORIES = ("/proc", "/sys", "/dev")
+
+
+def _text(value: Any) -> Any:
+    """A quantity may come as a JSON number."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _cpu(value: str) -> str:
+    if quantities.cores(value) <= 0:
+        raise ValueError("must be more than 0")
+    return value
+
+
+def _memory(value: str) -> str:
+    if quantities.size(value) < _SMALLEST_MEMORY:
+        raise ValueError("must be at least 4Mi")
+    return value
+
+
+def _disk(value: str) -> str:
+    if quantities.size(value) <= 0:
+        raise ValueError("must be more than 0")
+    return value
+
+
+def _directory(value: str) -> str | None:
+    if value == "":
+        return None
+    if not value.startswith("/") or value == "/" or any(part in ("", ".", "..") for part in value[1:].rstrip("/").split("/")):
+        raise ValueError("must be an absolute path of a directory, without '..', like /var/log/app")
+    if ":" in value or "\0" in value or any(f"{value}/".startswith(f"{kept}/") for kept in _KEPT_DIRECTORIES):
+        raise ValueError("must not contain ':' nor lie in /proc, /sys or /dev")
+    return value.rstrip("/")
+
+
+def _fraction(value: int | str) -> int | str:
+    if isinstance(value, str) and not _PERCENT.fullmatch(value):
+        raise ValueError('must be a number of instances, or a percentage like "25%"')
+    return value
+
+
+def _label_key(key: str) -> bool:
+    prefix, slash, name = key.rpartition("/")
+    return bool(_LABEL_NAME.fullmatch(name)) and (not slash or (len(prefix) <= 253 and bool(_LABEL_PREFIX.fullmatch(prefix))))
+
+
+def _labels(value: dict[str, str]) -> dict[str, str]:
+    for key, text in value.items():
+        if not _label_key(key):
+            raise ValueError(f"{key!r} is no label: at most 63 letters, digits, '-', '_' or '.', perhaps after a domain and '/'")
+        if text and not _LABEL_NAME.fullmatch(text):
+            raise ValueError(f"the value of {key!r} must be at most 63 letters, digits, '-', '_' or '.'")
+    return value
+
+
+def _command(value: str | list[str]) -> str | list[str]:
+    words(value)
+    return value
+
+
+def _protocol(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def words(command: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
+    """The words of a command, split as a POSIX shell splits them, no shell being run; a list is taken as it is.
+
+    >>> words("sh -c 'echo a b'")
+    ('sh', '-c', 'echo a b')
+    """
+    if command is None:
+        return ()
+    try:
+        split = tuple(shlex.split(command)) if isinstance(command, str) else tuple(command)
+    except ValueError as error:
+        raise ValueError(f"cannot be split into words: {error}") from error
+    if any("\0" in word for word in split):
+        raise ValueError("must not contain NUL")
+    return split
+
+
+Directory = Annotated[str | None, AfterValidator(lambda value: value if value is None else _directory(value))]
+Fraction = Annotated[Annotated[int, Field(ge=0, le=MOST_INSTANCES)] | str, AfterValidator(_fraction)]
+
+
+class ResourcesBody(Body):
+    """`resources`: cpu in cores, mem and disk in bytes with a unit, gpu a whole number; requests and limits in one."""
+
+    cpu: Annotated[str, BeforeValidator(_text), AfterValidator(_cpu)] | None = None
+    mem: Annotated[str, BeforeValidator(_text), AfterValidator(_memory)] | None = None
+    disk: Annotated[str, BeforeValidator(_text), AfterValidator(_disk)] | None = None
+    gpu: Annotated[int, Field(ge=0, le=64)] = 0
+
+
+class EnvBody(Body):
+    """One entry of `dockerEnv`."""
+
+    name: str
+    value: str
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if not _ENV_NAME.fullmatch(value):
+            raise ValueError("must be letters, digits, '_', '-' and '.', not starting with a digit")
+        return value
+
+
+class PortBody(Body):
+    """One entry of `portMappings`."""
+
+    protocol: Annotated[Literal["tcp", "udp"], BeforeValidator(_protocol)] = "tcp"
+    container_port: Annotated[int, Field(ge=1, le=65535)]
+
+
+class AppFields(Body):
+    """What create and rollout have in common; in a rollout a field that is not given stays as it is."""
+
+    resources: ResourcesBody | None = None
+    cmd: Annotated[str | list[str], AfterValidator(_command)] | None = None
+    docker_env: list[EnvBody] | None = None
+    port_mappings: list[PortBody] | None = None
+    docker_log_dir: Directory = None
+    docker_data_dir: Directory = None
+    network_type: Annotated[int, Field(ge=0, le=3)] | None = None
+    node_labels: Annotated[dict[str, str], AfterValidator(_labels)] | None = None
+    liveness_probe: Probe | None = None
+    readiness_probe: Probe | None = None
+    startup_probe: Probe | None = None
+    affinity: Affinity | None = None
+    restart_policy: str | None = None
+    termination_grace_period_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
+    priority_class_name: str | None = None
+    max_surge: Fraction | None = None
+    max_unavailable: Fraction | None = None
+    deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE
+    # The manual's fields that later versions carry out; not empty they are answered with 501 (refuse_unbuilt).
+    volumes: str | None = None
+    config_map: list[Any] | None = None
+    secret: list[Any] | None = None
+    internal_volumes: list[Any] | None = None
+
+    @field_validator("docker_env")
+    @classmethod
+    def _names_once(cls, value: list[EnvBody] | None) -> list[EnvBody] | None:
+        _once([e.name for e in value or []], "the variable {} is given twice")
+        return value
+
+    @field_validator("port_mappings")
+    @classmethod
+    def _ports_once(cls, value: list[PortBody] | None) -> list[PortBody] | None:
+        _once([f"{p.protocol} {p.container_port}" for p in value or []], "the port {} is given twice")
+        return value
+
+    @field_validator("restart_policy")
+    @classmethod
+    def _always(cls, value: str | None) -> str | None:
+        if value not in (None, "Always"):
+            raise ValueError('must be "Always": the instances of a Deployment are always restarted')
+        return value
+
+    @field_validator("liveness_probe", "startup_probe")
+    @classmethod
+    def _one_success(cls, value: Probe | None) -> Probe | None:
+        if value and value.success_threshold != 1:
+            raise ValueError("successThreshold must be 1 for liveness and startup")
+        return value
+
+
+class NewApp(AppFields):
+    """Body of POST /v2/applications/{project}."""
+
+    name: str
+    image_ref: Annotated[str, Field(min_length=1, max_length=512)]
+    instance_num: Annotated[int, Field(ge=0, le=MOST_INSTANCES)] = 1
+    user_name: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    type: Literal["Deployment", "TApp"] = "Deployment"
+    cluster: str | None = None
+    scale: dict[str, Any] | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        try:
+            return check_name(value, "name", longest=LONGEST_NAME)
+        except Invalid as error:
+            raise ValueError(error.problems[0].message) from error
+
+
+class Rollout(AppFields):
+    """Body of POST …/rollout: the manual's `image`, and any other field that shall change with it."""
+
+    image: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+    container: str | None = None
+    on_failure: Literal["keep", "rollback"] = "keep"
+    reason: Annotated[str, Field(max_length=500)] = ""
+
+
+class Rollback(Body):
+    """Body of POST …/rollback: to `revision`, by default the one before."""
+
+    revision: Annotated[int, Field(ge=1)] | None = None
+    on_failure: Literal["keep", "rollback"] = "keep"
+    reason: Annotated[str, Field(max_length=500)] = ""
+    deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE
+
+
+def refuse_unbuilt(body: AppFields) -> None:
+    """Raise NotImplementedYet naming the field whose meaning this version does not carry out; empty ones pass."""
+    later = {
+        "volumes": body.volumes,
+        "configMap": body.config_map,
+        "secret": body.secret,
+        "internalVolumes": body.internal_volumes,
+        "scale": getattr(body, "scale", None),
+        'type "TApp"': getattr(body, "type", DEPLOYMENT) != DEPLOYMENT,
+        f"networkType {body.network_type}": body.network_type in (1, 3),
+    }
+    for field, given in later.items():
+        if given:
+            raise NotImplementedYet(f"{field} is not carried out by this version of the platform.", hint=_instead(field))
+
+
+def spec_of(new: NewApp) -> AppSpec:
+    """The spec a create body means. Raises NotImplementedYet and Invalid."""
+    refuse_unbuilt(new)
+    base = AppSpec(containers=(ContainerSpec(name=new.name, image=new.image_ref),))
+    return _with(base, new, new.name, None)
+
+
+def changed(spec: AppSpec, rollout: Rollout) -> AppSpec:
+    """The spec after a rollout: the fields that were given replace, the others stay. Raises NotImplementedYet and Invalid."""
+    refuse_unbuilt(rollout)
+    names = [c.name for c in spec.containers]
+    chosen = rollout.container or names[0]
+    if rollout.container is None and len(names) > 1:
+        raise _invalid("container", f"must be one of {', '.join(names)}: the app has several containers")
+    if chosen not in names:
+        raise _invalid("container", f"must be one of {', '.join(names)}")
+    return _with(spec, rollout, chosen, rollout.image)
+
+
+def _with(spec: AppSpec, body: AppFields, chosen: str, image: str | None) -> AppSpec:
+    plain = AppSpec(containers=spec.containers)
+    given = body.model_fields_set
+    new_container = {name: value for field, name, value in _container_fields(body) if field in given}
+    if image:
+        new_container["image"] = image
+    new_pod = {
+        name: getattr(plain, name) if getattr(body, name) is None else getattr(body, name) for name in _POD_FIELDS if name in given
+    }
+    containers = tuple(c.model_copy(update=new_container) if c.name == chosen else c for c in spec.containers)
+    after = spec.model_copy(update={**new_pod, "containers": containers})
+    if after.max_surge in (0, "0%") and after.max_unavailable in (0, "0%"):
+        raise _invalid("maxSurge", "must not be 0 together with maxUnavailable: nothing could be replaced")
+    return after
+
+
+_POD_FIELDS = (
+    "network_type",
+    "node_labels",
+    "affinity",
+    "termination_grace_period_seconds",
+    "priority_class_name",
+    "max_surge",
+    "max_unavailable",
+)
+
+
+def _container_fields(body: AppFields) -> list[tuple[str, str, Any]]:
+    """(field of the body, field of the container, value in the container)."""
+    resources = body.resources
+    return [
+        ("resources", "resources", Resources(**resources.model_dump()) if resources else Resources()),
+        ("cmd", "command", words(body.cmd)),
+        ("cmd", "cmd", tuple(body.cmd) if isinstance(body.cmd, list) else body.cmd),
+        ("docker_env", "env", tuple(EnvVar(**e.model_dump()) for e in body.docker_env or [])),
+        (
+            "port_mappings",
+            "ports",
+            tuple(Port(**p.model_dump()) for p in body.port_mappings or []),
+        ),
+        ("docker_log_dir", "log_dir", body.docker_log_dir),
+        ("docker_data_dir", "data_dir", body.docker_data_dir),
+        ("liveness_probe", "liveness_probe", body.liveness_probe),
+        ("readiness_probe", "readiness_probe", body.readiness_probe),
+        ("startup_probe", "startup_probe", body.startup_probe),
+    ]
+
+
+def _instead(field: str) -> str:
+    return "Use networkType 0 (overlay) or 2 (NAT)." if field.startswith("networkType") else f"Leave {field.split()[0]} out."
+
+
+def _once(values: list[str], rule: str) -> None:
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(rule.format(value))
+        seen.add(value)
+
+
+def _invalid(field: str, rule: str) -> Invalid:
+    return Invalid(f"{field}: {rule}.", problems=[Problem(field=field, message=rule)])

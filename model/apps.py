@@ -1,0 +1,195 @@
+"""Apps: what is asked for (the spec), one life of it (the app), its revisions, and the inputs of its operations (mission B).
+
+A spec has `containers[]` from the start; the manual's create body is the case of one. It does not hold the number of
+instances: that is the app's own, so that going back to an older revision leaves the count alone.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import Field
+
+from model.base import Frozen
+from model.images import ImageRef, parse
+from model.operations import Ask
+from model.scheduling import Affinity, Probe
+
+DEPLOYMENT = "Deployment"
+DEFAULT_CLUSTER = "default"
+MOST_INSTANCES = 1000
+DEFAULT_DEADLINE = 300
+
+
+class AppStatus(StrEnum):
+    """An app's status as the manual names it."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    UPDATING = "UPDATING"
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+    DELETING = "DELETING"
+
+
+class AppPhase(StrEnum):
+    """What the record knows of an app's life: LIVE holds the name and may have objects, STOPPED has none, DELETED is history."""
+
+    LIVE = "LIVE"
+    STOPPED = "STOPPED"
+    DELETED = "DELETED"
+
+
+class EnvVar(Frozen):
+    """One environment variable; the value is taken literally."""
+
+    name: str
+    value: str
+
+
+class Port(Frozen):
+    """One port a container listens on."""
+
+    protocol: Literal["tcp", "udp"]
+    container_port: int
+
+
+class Resources(Frozen):
+    """Requests and limits in one, as Kubernetes quantities; None asks for nothing and sets no limit."""
+
+    cpu: str | None = None
+    mem: str | None = None
+    disk: str | None = None
+    gpu: int = 0
+
+
+class ContainerSpec(Frozen):
+    """One container; `command` replaces the image's entrypoint and cmd where it is not empty. Images show their tag."""
+
+    name: str
+    image: str
+    command: tuple[str, ...] = ()
+    cmd: str | tuple[str, ...] | None = None
+    env: tuple[EnvVar, ...] = ()
+    ports: tuple[Port, ...] = ()
+    resources: Resources = Resources()
+    log_dir: str | None = None
+    data_dir: str | None = None
+    liveness_probe: Probe | None = None
+    readiness_probe: Probe | None = None
+    startup_probe: Probe | None = None
+
+
+class HostAlias(Frozen):
+    """A name that resolves to an address inside the pod (a link of an orchestration)."""
+
+    ip: str
+    hostnames: tuple[str, ...]
+
+
+class AppSpec(Frozen):
+    """Everything of an app but its number of instances; immutable, one row per revision."""
+
+    type: Literal["Deployment"] = "Deployment"
+    containers: tuple[ContainerSpec, ...] = Field(min_length=1)
+    network_type: Literal[0, 2] = 0
+    node_labels: dict[str, str] = {}
+    affinity: Affinity | None = None
+    termination_grace_period_seconds: int = 30
+    priority_class_name: str | None = None
+    host_aliases: tuple[HostAlias, ...] = ()
+    max_surge: int | str = "25%"
+    max_unavailable: int | str = "25%"
+
+
+class App(Frozen):
+    """One life of an app; `id` is the AppID, `replicas` the number of instances wanted, `revision` the spec in force."""
+
+    id: str
+    project: str
+    project_id: str
+    name: str
+    type: str
+    cluster: str
+    phase: AppPhase
+    replicas: int
+    revision: int
+    username: str
+    created_at: datetime
+    created_by: str
+
+
+class Revision(Frozen):
+    """One spec of an app; `digests` by container name once resolved; a `pinned` one keeps them (a rollback is exact)."""
+
+    app_id: str
+    number: int
+    spec: AppSpec
+    digests: dict[str, str] = {}
+    pinned: bool = False
+    created_at: datetime
+    created_by: str
+    reason: str
+
+    def images(self, registry: str) -> dict[str, ImageRef]:
+        """Each container's image, read; `registry` is the platform's own host."""
+        return {c.name: parse(c.image, registry) for c in self.spec.containers}
+
+
+class AppAsk(Ask):
+    """Input of every operation on an app: the app by reference, never its spec."""
+
+    app_id: str
+
+
+class CreateApp(AppAsk):
+    """Input of app.create: deploy the revision for the first time."""
+
+    revision: int = 1
+
+
+class StartApp(AppAsk):
+    """Input of app.start: make a stopped app's objects again from the revision."""
+
+    revision: int
+
+
+class UpgradeApp(AppAsk):
+    """Input of app.upgrade, which a rollback is too: go to `revision` from `before`."""
+
+    revision: int
+    before: int
+    on_failure: Literal["keep", "rollback"] = "keep"
+
+
+class ScaleApp(AppAsk):
+    """Input of app.scale: go to `replicas` instances from `before`."""
+
+    replicas: int
+    before: int
+    on_failure: Literal["keep", "rollback"] = "keep"
+
+
+class KillApp(AppAsk):
+    """Input of app.kill: remove the objects, keep the spec."""
+
+
+class DeleteApp(AppAsk):
+    """Input of app.delete: remove the objects and take the app out of the lists."""
+
+
+def differences(before: AppSpec, after: AppSpec) -> list[dict[str, Any]]:
+    """What changed, as [{field, before, after}] in the order of the spec; container fields as `containers.<name>.<field>`."""
+    old, new = _flat(before), _flat(after)
+    return [
+        {"field": field, "before": old.get(field), "after": new.get(field)}
+        for field in dict.fromkeys([*old, *new])
+        if old.get(field) != new.get(field)
+    ]
+
+
+def _flat(spec: AppSpec) -> dict[str, Any]:
+    whole = spec.model_dump(mode="json", by_alias=True)
+    containers = whole.pop("containers")
+    named = {f"containers.{c['name']}.{field}": value for c in containers for field, value in c.items() if field != "name"}
+    return {**named, **whole}

@@ -1,0 +1,137 @@
+"""Probes and affinity, named as Kubernetes names them; only what a tenant may say, unknown fields refused (Kubernetes: Pod v1)."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from model.base import Body
+
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[int, Field(ge=0, le=86400)]
+Weight = Annotated[int, Field(ge=1, le=100)]
+
+
+class HttpHeader(Body):
+    """A header a probe sends."""
+
+    name: str
+    value: str
+
+
+class HttpGet(Body):
+    """Probe by HTTP; there is no `host`: a probe asks the instance itself."""
+
+    path: str = "/"
+    port: PortNumber
+    scheme: Literal["HTTP", "HTTPS"] = "HTTP"
+    http_headers: list[HttpHeader] = []
+
+
+class TcpSocket(Body):
+    """Probe by opening a connection."""
+
+    port: PortNumber
+
+
+class ExecAction(Body):
+    """Probe by running a command in the container; 0 is success."""
+
+    command: Annotated[list[str], Field(min_length=1)]
+
+
+class Grpc(Body):
+    """Probe by the gRPC health protocol."""
+
+    port: PortNumber
+    service: str = ""
+
+
+class Probe(Body):
+    """One probe; exactly one of httpGet, tcpSocket, exec and grpc."""
+
+    http_get: HttpGet | None = None
+    tcp_socket: TcpSocket | None = None
+    exec: ExecAction | None = None
+    grpc: Grpc | None = None
+    initial_delay_seconds: Seconds = 0
+    period_seconds: Annotated[int, Field(ge=1, le=3600)] = 10
+    timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 1
+    success_threshold: Annotated[int, Field(ge=1, le=1000)] = 1
+    failure_threshold: Annotated[int, Field(ge=1, le=1000)] = 3
+
+    @model_validator(mode="after")
+    def _one_action(self) -> Self:
+        if sum(a is not None for a in (self.http_get, self.tcp_socket, self.exec, self.grpc)) != 1:
+            raise ValueError("must have exactly one of httpGet, tcpSocket, exec and grpc")
+        return self
+
+
+class Expression(Body):
+    """A requirement on a label."""
+
+    key: str
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
+    values: list[str] = []
+
+
+class LabelSelector(Body):
+    """Which pods are meant."""
+
+    match_labels: dict[str, str] = {}
+    match_expressions: list[Expression] = []
+
+
+class NodeTerm(Body):
+    """All of these hold for a node."""
+
+    match_expressions: list[Expression] = []
+    match_fields: list[Expression] = []
+
+
+class NodeSelector(Body):
+    """One of these terms holds."""
+
+    node_selector_terms: Annotated[list[NodeTerm], Field(min_length=1)]
+
+
+class PreferredNode(Body):
+    """A preference among nodes."""
+
+    weight: Weight
+    preference: NodeTerm
+
+
+class NodeAffinity(Body):
+    """Which nodes."""
+
+    required_during_scheduling_ignored_during_execution: NodeSelector | None = None
+    preferred_during_scheduling_ignored_during_execution: list[PreferredNode] = []
+
+
+class PodTerm(Body):
+    """Near to, or away from, pods of this project that match."""
+
+    label_selector: LabelSelector
+    topology_key: str
+
+
+class PreferredPod(Body):
+    """A preference about neighbours."""
+
+    weight: Weight
+    pod_affinity_term: PodTerm
+
+
+class PodAffinity(Body):
+    """Which neighbours."""
+
+    required_during_scheduling_ignored_during_execution: list[PodTerm] = []
+    preferred_during_scheduling_ignored_during_execution: list[PreferredPod] = []
+
+
+class Affinity(Body):
+    """Where instances go; pod terms always mean the app's own project."""
+
+    node_affinity: NodeAffinity | None = None
+    pod_affinity: PodAffinity | None = None
+    pod_anti_affinity: PodAffinity | None = None

@@ -1,0 +1,150 @@
+"""Apps and their revisions: one row per life of an app, one per spec it had."""
+
+from collections.abc import Mapping, Sequence
+
+import asyncpg
+
+from model.apps import DEFAULT_CLUSTER, App, AppPhase, AppSpec, Revision
+from model.errors import Conflict, NotFound
+from model.projects import Project
+from records.store import Row, Store
+
+
+def _app(row: Row) -> App:
+    return App(**{name: row[name] for name in App.model_fields})
+
+
+def _revision(row: Row) -> Revision:
+    return Revision(**{name: row[name] for name in Revision.model_fields})
+
+
+def _taken(project: str, name: str) -> Conflict:
+    return Conflict(
+        f"name: the project {project!r} has a live app {name!r} already.",
+        hint="Choose another name, upgrade that app by its rollout, or delete it first.",
+    )
+
+
+class AppStore(Store):
+    """Apps by project and name; without an AppID the live one is meant, else the newest stopped one."""
+
+    sql = "apps"
+
+    async def add(
+        self, app_id: str, project: Project, name: str, spec: AppSpec, *, replicas: int, username: str, actor: str
+    ) -> None:
+        """Insert a LIVE app with its first revision; in a transaction.
+
+        Idempotent by id, for a parent's step that is tried again. Raises Conflict when another live app has the name.
+        """
+        added = await self._call(
+            "insert_app",
+            id=app_id,
+            project=project.name,
+            project_id=project.id,
+            name=name,
+            type=spec.type,
+            cluster=DEFAULT_CLUSTER,
+            replicas=replicas,
+            username=username,
+            created_by=actor,
+        )
+        if added:
+            await self.add_revision(app_id, spec, actor, "created")
+        elif await self._call("app_by_id", id=app_id) is None:
+            raise _taken(project.name, name)
+
+    async def add_revision(
+        self, app_id: str, spec: AppSpec, actor: str, reason: str, digests: Mapping[str, str] | None = None
+    ) -> Revision:
+        """Insert the next revision; with `digests` it is pinned to those images (a rollback is exact)."""
+        return _revision(
+            await self._call(
+                "insert_revision",
+                app_id=app_id,
+                spec=spec.model_dump(mode="json", by_alias=True),
+                digests=dict(digests or {}),
+                pinned=bool(digests),
+                created_by=actor,
+                reason=reason,
+            )
+        )
+
+    async def hold(self, project_id: str, name: str) -> None:
+        """Serialise what is submitted on this name until the transaction ends."""
+        await self._rows("hold_apps", project_id=project_id, name=name)
+
+    async def find(self, project_id: str, name: str, app_id: str | None = None) -> App | None:
+        """The app meant by name and perhaps AppID (see the class), or None."""
+        row = await self._call("named_app", project_id=project_id, name=name, app_id=app_id)
+        return _app(row) if row else None
+
+    async def get(self, project_id: str, name: str, app_id: str | None = None) -> App:
+        """The app meant by name and perhaps AppID (see the class); raises NotFound."""
+        app = await self.find(project_id, name, app_id)
+        if app is None:
+            of_id = f" with the AppID {app_id}" if app_id else ""
+            raise NotFound(f"There is no app {name!r}{of_id} in this project.")
+        return app
+
+    async def by_id(self, app_id: str) -> App:
+        """The app of that AppID, deleted ones too; raises NotFound."""
+        row = await self._call("app_by_id", id=app_id)
+        if row is None:
+            raise NotFound(f"There is no app with the AppID {app_id}.")
+        return _app(row)
+
+    async def live(self, project_id: str) -> list[App]:
+        """The project's live apps by name."""
+        return [_app(row) for row in await self._rows("live_apps", project_id=project_id)]
+
+    async def page(self, project_id: str, size: int, skip: int) -> tuple[int, list[App]]:
+        """The project's apps, live and stopped, by name; with the total."""
+        total = await self._call("count_apps", project_id=project_id)
+        return total, [_app(row) for row in await self._rows("list_apps", project_id=project_id, size=size, skip=skip)]
+
+    async def revision(self, app_id: str, number: int) -> Revision:
+        """One revision; raises NotFound."""
+        row = await self._call("get_revision", app_id=app_id, number=number)
+        if row is None:
+            raise NotFound(f"The app has no revision {number}.", hint="See its revisions.")
+        return _revision(row)
+
+    async def in_force(self, ids: Sequence[str]) -> dict[str, Revision]:
+        """By AppID the revision in force."""
+        return {row["app_id"]: _revision(row) for row in await self._rows("revisions_in_force", ids=list(ids))}
+
+    async def revisions(self, app_id: str, size: int, skip: int) -> tuple[int, list[Revision]]:
+        """Revisions, newest first; with the total."""
+        rows = await self._rows("list_revisions", app_id=app_id, size=size, skip=skip)
+        return await self._call("count_revisions", app_id=app_id), [_revision(row) for row in rows]
+
+    async def running_on(self, project: str, name: str) -> Row | None:
+        """The operation that holds the name (id, kind, status, target_id), or None."""
+        row: Row | None = await self._call("running_on", project=project, name=name)
+        return row
+
+    async def newest_operations(self, project: str, ids: Sequence[str]) -> dict[str, Row]:
+        """By AppID its newest operation (id, kind, status, error)."""
+        rows = await self._rows("newest_operations", project=project, ids=list(ids))
+        return {row["target_id"]: row for row in rows}
+
+    async def set_digests(self, app_id: str, number: int, digests: Mapping[str, str]) -> None:
+        """Keep what the revision's images resolved to, by container name; idempotent."""
+        await self._call("set_digests", app_id=app_id, number=number, digests=dict(digests))
+
+    async def set_phase(self, app_id: str, phase: AppPhase) -> None:
+        """Move the app's life; idempotent; a deleted one stays deleted. Raises Conflict when another live app took the name."""
+        try:
+            await self._call("set_phase", id=app_id, phase=phase)
+        except asyncpg.UniqueViolationError as error:
+            app = await self.by_id(app_id)
+            raise _taken(app.project, app.name) from error
+
+    async def set_desired(self, app_id: str, *, replicas: int | None = None, revision: int | None = None) -> None:
+        """Set the number of instances wanted, or the revision in force; idempotent."""
+        await self._call("set_desired", id=app_id, replicas=replicas, revision=revision)
+
+    async def delete_all_of(self, project_id: str) -> None:
+        """Take all apps of a project that goes out of the lists; idempotent."""
+        await self._call("delete_apps_of", project_id=project_id)

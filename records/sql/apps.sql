@@ -1,0 +1,77 @@
+-- name: insert_app^
+-- No row when a live app has the name, or when the id is there already (a parent's step that is tried again).
+INSERT INTO apps (id, project, project_id, name, type, cluster, phase, replicas, revision, username, created_by)
+VALUES (:id, :project, :project_id, :name, :type, :cluster, 'LIVE', :replicas, 1, :username, :created_by)
+ON CONFLICT DO NOTHING RETURNING *;
+
+-- name: insert_revision^
+INSERT INTO app_revisions (app_id, number, spec, digests, pinned, created_by, reason)
+SELECT :app_id, COALESCE(max(number), 0) + 1, :spec, :digests, :pinned, :created_by, :reason
+FROM app_revisions WHERE app_id = :app_id
+RETURNING *;
+
+-- name: app_by_id^
+SELECT * FROM apps WHERE id = :id;
+
+-- name: live_app^
+SELECT * FROM apps WHERE project_id = :project_id AND name = :name AND phase = 'LIVE';
+
+-- name: named_app^
+-- The life an app_id names; without one the live one, else the newest stopped one.
+SELECT * FROM apps
+WHERE project_id = :project_id AND name = :name AND phase <> 'DELETED'
+  AND (cast(:app_id AS text) IS NULL OR id = :app_id)
+ORDER BY phase = 'LIVE' DESC, created_at DESC LIMIT 1;
+
+-- name: hold_apps
+-- Serialises what is submitted on one name: its lives cannot change until the transaction ends.
+SELECT id FROM apps WHERE project_id = :project_id AND name = :name AND phase <> 'DELETED' ORDER BY id FOR UPDATE;
+
+-- name: running_on^
+SELECT o.id, o.kind, o.status, o.target_id
+FROM target_locks l JOIN operations o ON o.id = l.operation_id
+WHERE l.project = :project AND l.target_kind = 'app' AND l.target_name = :name;
+
+-- name: newest_operations
+-- Per app its newest operation, for its status.
+SELECT DISTINCT ON (target_id) target_id, id, kind, status, error
+FROM operations
+WHERE project = :project AND target_kind = 'app' AND target_id = ANY (cast(:ids AS text[]))
+ORDER BY target_id, id DESC;
+
+-- name: list_apps
+SELECT * FROM apps WHERE project_id = :project_id AND phase <> 'DELETED'
+ORDER BY name, created_at DESC LIMIT :size OFFSET :skip;
+
+-- name: count_apps$
+SELECT count(*) FROM apps WHERE project_id = :project_id AND phase <> 'DELETED';
+
+-- name: live_apps
+SELECT * FROM apps WHERE project_id = :project_id AND phase = 'LIVE' ORDER BY name;
+
+-- name: get_revision^
+SELECT * FROM app_revisions WHERE app_id = :app_id AND number = :number;
+
+-- name: revisions_in_force
+SELECT r.* FROM app_revisions r JOIN apps a ON a.id = r.app_id AND a.revision = r.number
+WHERE a.id = ANY (cast(:ids AS text[]));
+
+-- name: list_revisions
+SELECT * FROM app_revisions WHERE app_id = :app_id ORDER BY number DESC LIMIT :size OFFSET :skip;
+
+-- name: count_revisions$
+SELECT count(*) FROM app_revisions WHERE app_id = :app_id;
+
+-- name: set_digests!
+UPDATE app_revisions SET digests = :digests WHERE app_id = :app_id AND number = :number;
+
+-- name: set_phase^
+UPDATE apps SET phase = :phase, deleted_at = CASE WHEN :phase = 'DELETED' THEN clock_timestamp() END
+WHERE id = :id AND (phase <> 'DELETED' OR :phase = 'DELETED') RETURNING id;
+
+-- name: set_desired!
+UPDATE apps SET replicas = COALESCE(cast(:replicas AS integer), replicas), revision = COALESCE(cast(:revision AS integer), revision)
+WHERE id = :id;
+
+-- name: delete_apps_of!
+UPDATE apps SET phase = 'DELETED', deleted_at = clock_timestamp() WHERE project_id = :project_id AND phase <> 'DELETED';

@@ -1,0 +1,56 @@
+"""Groups, and the fixtures that integration, e2e and faults share. `make test` has run `make up` before."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from clients import kubernetes
+from clients.kubernetes import Cluster
+from tests.platform import Platform, environment, over_network
+
+GROUPS = ("unit", "workflow", "replay", "integration", "e2e", "faults")
+_HERE = Path(__file__).parent
+os.environ.update(environment())  # Settings() of the code under test reads the process's environment
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A marker per group."""
+    for group in GROUPS:
+        config.addinivalue_line("markers", f"{group}: the tests of tests/{group}, marked by their folder")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with its folder's group and run the groups in their order."""
+    for item in items:
+        item.add_marker(_group(item))
+    items.sort(key=lambda item: GROUPS.index(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    return item.path.relative_to(_HERE).parts[0]
+
+
+@pytest.fixture(scope="session")
+async def platform() -> AsyncIterator[Platform]:
+    """The platform of `make up`, used by its admin; what tests make there is removed at the end of the session."""
+    missing = {"MOORING_URL", "MOORING_TOKEN"} - os.environ.keys()
+    assert not missing, f"{', '.join(sorted(missing))} not set and no .local/env here: run `make up` first."
+    found = Platform(over_network(os.environ["MOORING_URL"]), os.environ["MOORING_TOKEN"])
+    yield found
+    await found.clean()
+
+
+@pytest.fixture(scope="session")
+async def cluster() -> AsyncIterator[Cluster]:
+    """The cluster itself, to see what the platform has made there."""
+    found = await kubernetes.connect(os.environ["KUBECONFIG"])
+    yield found
+    await found.close()
+
+
+@pytest.fixture(scope="module")
+async def project(platform: Platform) -> str:
+    """A project of the module's own."""
+    return await platform.project()

@@ -1,0 +1,1 @@
+"""The platform that `make up` runs, through HTTP only."""

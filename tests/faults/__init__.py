@@ -1,0 +1,1 @@
+"""What a crash at every step leaves: the same end state (targets F1)."""

@@ -1,0 +1,1 @@
+"""Recorded histories against today's workflows (targets F10)."""

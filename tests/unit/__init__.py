@@ -1,0 +1,1 @@
+"""Pure functions and rules over the source; milliseconds, nothing is started."""

@@ -1,0 +1,1 @@
+"""Workflows on the real Temporal server, with stand-ins for their activities."""
