@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI, Request
 
 from api.notifications import Notifications
 from clients import kubernetes, temporal
+from clients.git import Git, networks
 from clients.kubernetes import Cluster
 from clients.settings import Settings
 from records import Records, connect
@@ -24,6 +25,7 @@ class Services:
     operations: temporal.Operations
     cluster: Cluster
     notifications: Notifications
+    git: Git
 
 
 @contextlib.asynccontextmanager
@@ -34,8 +36,9 @@ async def opened(app: FastAPI) -> AsyncIterator[None]:
     client = await temporal.connect(settings.temporal_address, settings.temporal_namespace, lazy=True)
     cluster = await kubernetes.connect(settings.kubeconfig)
     operations = temporal.Operations(client, QUEUES, settings.temporal_ui_url)
+    git = Git(networks(settings.mooring_source_allow))
     async with Notifications(settings.database_url) as notifications:
-        app.state.services = Services(settings, records, operations, cluster, notifications)
+        app.state.services = Services(settings, records, operations, cluster, notifications, git)
         yield
     await cluster.close()
     await records.close()

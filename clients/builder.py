@@ -36,7 +36,7 @@ _TAIL_LINES = 30
 _AWAY = "The image builder does not answer."
 _NO_ACCOUNT = base64.urlsafe_b64encode(b"{}").decode()
 # What the engine's classic builder says of its own work; everything else it prints is the Dockerfile's own output.
-_STEP = re.compile(r"Step \d+/\d+ : .*")
+_STEP = re.compile(r"(Step \d+/\d+) : (.*)")
 _RUNNING_IN = re.compile(r" ---> Running in ([0-9a-f]{12})")
 
 
@@ -46,8 +46,8 @@ class Builder:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
-    async def build(self, context: Path, dockerfile: str, reference: str, labels: dict[str, str], say: Say) -> str:
-        """Build the directory `context` with its `dockerfile` (a path within it) and return the image's id, tagged `reference`.
+    async def build(self, context: Path, dockerfile: str, labels: dict[str, str], say: Say) -> str:
+        """Build the directory `context` with its `dockerfile` (a path within it) and return the image's id.
 
         `say` gets the output as it comes. The base images are asked for anew; memory and CPU of each command are limited.
         Raises BuildFailed with the step and the last lines, SourceUnreachable for an unusable context. A cancellation
@@ -55,7 +55,6 @@ class Builder:
         """
         query = {
             "dockerfile": dockerfile,
-            "t": reference,
             "labels": json.dumps(labels),
             "pull": "1",
             "rm": "1",
@@ -99,12 +98,16 @@ class Builder:
 
     async def keep(self, image_id: str, repository: str) -> None:
         """Let this image be the one kept of `repository`, so that its layers serve the next build; the one before goes."""
-        kept = f"{repository}:kept"
-        before = await self._image_id(kept)
-        await self._request("POST", f"/images/{image_id}/tag", {"repo": repository, "tag": "kept"}, fine=(201,))
+        before = await self._image_id(f"{repository}:kept")
+        await self.tag(image_id, f"{repository}:kept")
         if before and before != image_id:
             # 409: something else was built on it, which then keeps its layers.
             await self._request("DELETE", f"/images/{before}", {}, fine=(200, 404, 409))
+
+    async def tag(self, image_id: str, reference: str) -> None:
+        """Let `reference` (`host/repository:tag`) stand for the image; idempotent."""
+        repository, _, tag = reference.rpartition(":")
+        await self._request("POST", f"/images/{image_id}/tag", {"repo": repository, "tag": tag}, fine=(201,))
 
     async def untag(self, reference: str) -> None:
         """Remove a tag, and the image with it if it was its last; idempotent."""
@@ -172,7 +175,7 @@ class _Progress:
     async def take(self, message: Message) -> None:
         text = self._text(message)
         if found := _STEP.match(text):
-            self._step = found.group(0).strip()
+            self._step = f"{found.group(1)} ({found.group(2).strip()[:200]})"
         if found := _RUNNING_IN.match(text):
             self.containers.append(found.group(1))
         self.image_id = message.get("aux", {}).get("ID", self.image_id)

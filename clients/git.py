@@ -60,7 +60,8 @@ class Git:
         """Ask the repository for its branches: name → commit. Raises Invalid, SourceUnreachable."""
         check_repository(url)
         pin = await self._pin(url)
-        listed = await _git(pin, "ls-remote", "--heads", "--", url, fails=f"The repository {url} cannot be read.")
+        words = ("ls-remote", "--heads", "--", url)
+        listed = await _git(pin, *words, fails=f"The repository {url} cannot be read.", seconds=_STALLED_SECONDS)
         rows = (line.partition("\t") for line in listed.splitlines())
         return {name.removeprefix("refs/heads/"): commit for commit, _, name in rows}
 
@@ -140,10 +141,10 @@ def networks(listed: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(word.strip()) for word in listed.split(",") if word.strip())
 
 
-async def _git(pin: Sequence[str], *arguments: str, fails: str, say: Say | None = None) -> str:
-    """Run git and return what it prints; raises SourceUnreachable with the end of its complaint as evidence.
+async def _git(pin: Sequence[str], *arguments: str, fails: str, say: Say | None = None, seconds: float | None = None) -> str:
+    """Run git and return what it prints; raises SourceUnreachable, with the end of its complaint as evidence.
 
-    A cancellation ends the program with all it started before it is passed on.
+    It has `seconds`, or as long as the caller lets it. A cancellation ends the program with all it started before it is passed on.
     """
     settings = [word for setting in (*_SETTINGS, *pin) for word in ("-c", setting)]
     process = await asyncio.create_subprocess_exec(
@@ -157,8 +158,11 @@ async def _git(pin: Sequence[str], *arguments: str, fails: str, say: Say | None 
     assert process.stdout
     assert process.stderr
     try:
-        out, complaint = await asyncio.gather(_read(process.stdout), _listen(process.stderr, say))
-        status = await process.wait()
+        async with asyncio.timeout(seconds):
+            out, complaint = await asyncio.gather(_read(process.stdout), _listen(process.stderr, say))
+            status = await process.wait()
+    except TimeoutError as error:
+        raise SourceUnreachable(f"{fails} It did not answer within {seconds} s.") from error
     finally:
         await _end(process)
     if status:

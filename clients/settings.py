@@ -18,3 +18,5 @@ class Settings(BaseSettings):
     mooring_url: str = "http://127.0.0.1:8000"
     mooring_listen: str = "127.0.0.1:8000"
     mooring_state: str = ".local"
+    # Networks (CIDR, comma) whose Git servers builds may read although they are loopback, link-local or reserved.
+    mooring_source_allow: str = ""

@@ -6,6 +6,7 @@ import inspect
 import signal
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -22,9 +23,10 @@ from temporalio.client import (
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.builds import BuildActivities
 from activities.operations import OperationActivities
 from activities.projects import ProjectActivities
-from clients import kubernetes, temporal
+from clients import builder, git, kubernetes, registry, temporal
 from clients.kubernetes import Cluster
 from clients.settings import Settings
 from records import Records, connect
@@ -37,9 +39,11 @@ PASSTHROUGH = ("model", "activities", "records", "clients", "pydantic", "pydanti
 CONTROL = "control"
 
 
-def activities(records: Records, cluster: Cluster, operations: temporal.Operations) -> list[Callable[..., Any]]:
+def activities(
+    records: Records, cluster: Cluster, operations: temporal.Operations, builds: BuildActivities
+) -> list[Callable[..., Any]]:
     """All activities, bound to what they need."""
-    nouns = (OperationActivities(records, operations), ProjectActivities(records, cluster))
+    nouns = (OperationActivities(records, operations), ProjectActivities(records, cluster), builds)
     return [
         method
         for noun in nouns
@@ -83,7 +87,10 @@ async def main() -> None:
     await temporal.declare_search_attributes(client)
     cluster = await kubernetes.connect(settings.kubeconfig)
     operations = temporal.Operations(client, QUEUES, settings.temporal_ui_url)
-    methods = activities(records, cluster, operations)
+    images, engine = registry.connect(settings.mooring_registry), builder.connect(settings.docker_host)
+    sources = git.Git(git.networks(settings.mooring_source_allow))
+    builds = BuildActivities(records, sources, engine, images, Path(settings.mooring_state) / "builds")
+    methods = activities(records, cluster, operations, builds)
     await schedule_reconciler(client, timedelta(seconds=10))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -94,5 +101,7 @@ async def main() -> None:
             await running.enter_async_context(build(client, queue, records, methods))
         log.info("worker runs", queues=queues)
         await stop.wait()
+    await engine.close()
+    await images.close()
     await cluster.close()
     await records.close()

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import get_type_hints
 
 from model.operations import Ask
+from workflows.builds import ImageBuild
 from workflows.operation import Operation
 from workflows.projects import ProjectCreate, ProjectDelete
 
@@ -34,6 +35,7 @@ class Kind:
 KINDS: tuple[Kind, ...] = (
     Kind(ProjectCreate, target="project", permission="platform:admin", deadline_seconds=60),
     Kind(ProjectDelete, target="project", permission="project:write"),
+    Kind(ImageBuild, target="build", permission="build:write", queue="builds", deadline_seconds=1800),
 )
 
 BY_NAME = {kind.name: kind for kind in KINDS}

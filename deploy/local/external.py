@@ -24,7 +24,7 @@ REPLACES: dict[str, tuple[str, ...]] = {
 }
 
 # These only refine the settings above or name our own address; they replace no part.
-REFINES = ("TEMPORAL_NAMESPACE", "TEMPORAL_UI_URL", "MOORING_URL", "MOORING_TOKEN", "KUBECTL")
+REFINES = ("TEMPORAL_NAMESPACE", "TEMPORAL_UI_URL", "MOORING_URL", "MOORING_TOKEN", "MOORING_SOURCE_ALLOW", "KUBECTL")
 
 
 # Parts that need root on Linux; without it the user's own must be set.

@@ -44,6 +44,8 @@ class Platform:
             "MOORING_PYTHON": str(self.layout.python),
             "MOORING_REGISTRY": get("MOORING_REGISTRY", f"localhost:{Port.REGISTRY}"),
             "DATABASE_URL": get("DATABASE_URL", database),
+            # The demo's Git server is on this machine; a platform for others keeps builds away from it.
+            "MOORING_SOURCE_ALLOW": get("MOORING_SOURCE_ALLOW", "127.0.0.0/8"),
             "DOCKER_HOST": get("DOCKER_HOST", self.images.docker_host),
             "KUBECONFIG": get("KUBECONFIG", str(self.access.kubeconfig("admin"))),
             "KUBECTL": get("KUBECTL", tools.KUBE.path(self.layout, "kubectl")),

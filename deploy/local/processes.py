@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def owned() -> Iterator[Owned]:
     """Yield every process that a platform's supervisor has started, of any checkout, and what these have started.
 
     Shells that sourced the env file carry MOORING_STATE as well; MOORING_PART is what only the supervisor gives. The
-    processes inside containers have environments of their own: they are the shims' children.
+    processes inside containers have environments of their own, and are not among these.
     """
     for process in psutil.process_iter():
         try:
@@ -40,14 +40,30 @@ def owned() -> Iterator[Owned]:
             yield Owned(process, Path(environment["MOORING_STATE"]), environment["MOORING_PART"])
 
 
-def children(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
-    """Return all descendants of the processes."""
+def descendants(parents: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Return everything that the processes have started, and what that has."""
     found = []
-    for process in processes:
+    for process in parents:
         try:
             found += process.children(recursive=True)
         except psutil.NoSuchProcess:
             continue
+    return found
+
+
+def in_containers(ids: Container[str]) -> list[psutil.Process]:
+    """Return the processes inside containers with these ids.
+
+    Source: their control groups. The shims' children would not do: a container outlives its shim.
+    """
+    found = []
+    for process in psutil.process_iter():
+        try:
+            groups = Path(f"/proc/{process.pid}/cgroup").read_text()
+        except OSError:
+            continue
+        if any(line.rpartition("/")[2] in ids for line in groups.splitlines()):
+            found.append(process)
     return found
 
 

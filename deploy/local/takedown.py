@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy.local import external, leftovers, processes
 from deploy.local.failure import SetupError
 from deploy.local.layout import Layout
-from deploy.local.parts.runtime import SOCKET
+from deploy.local.parts.runtime import BUNDLES, SOCKET
 from deploy.local.platform import Platform
 
 # Who stops together. First what acts by itself, so that nothing is started any more; then what that relied upon.
@@ -21,7 +21,7 @@ AFTER_CONTAINERS = (("containerd", "dockerd", "registry", "temporal", "kube-apis
 
 # What the containers get between being asked to end and being killed.
 CONTAINER_GRACE = 3.0
-PART_GRACE = 10.0
+PART_GRACE = 3.0
 
 Say = Callable[[str], None]
 
@@ -38,7 +38,7 @@ def stop(platform: Platform, wipe: bool, say: Say) -> None:
         _stop_parts(platform, BEFORE_CONTAINERS)
     if _owner_of_run(layout) in (layout.state, None):
         say("Ending the containers")
-        _end_containers(layout.state)
+        _end_containers(layout)
         if alive:
             say("Stopping the other parts")
             _stop_parts(platform, AFTER_CONTAINERS)
@@ -67,7 +67,7 @@ def clear_the_way(platform: Platform, say: Say) -> None:
         last = _owner_of_run(layout)
         if last not in (None, layout.state) or _rebooted(layout):
             say("Clearing away what an earlier platform left")
-            _end_containers(last)
+            _end_containers(layout)
             _clear(layout, last)
         processes.end([item.process for item in processes.owned() if not item.shim], PART_GRACE)
     layout.make()
@@ -84,17 +84,17 @@ def _stop_parts(platform: Platform, groups: Iterable[Iterable[str]]) -> None:
             list(pool.map(platform.supervisor.stop, known.intersection(group)))
 
 
-def _end_containers(state: Path | None) -> None:
-    """End every container of a checkout: their processes, then the shims, which have nothing to keep any more."""
-    shims = [item.process for item in processes.owned() if item.shim and item.state == state]
-    processes.end(processes.children(shims), CONTAINER_GRACE)
-    processes.end(shims, 1)
+def _end_containers(layout: Layout) -> None:
+    """End every container of the platform that ran last, and the shims, which have nothing to keep any more."""
+    ids = {bundle.name for bundle in layout.run.glob(BUNDLES)}
+    processes.end(processes.in_containers(ids), CONTAINER_GRACE)
+    processes.end([item.process for item in processes.owned() if item.shim], 1)
 
 
 def _clear(layout: Layout, state: Path | None) -> None:
     """Remove what a platform that has stopped left behind: processes, what they made in the kernel, their sockets."""
     rest = [item.process for item in processes.owned() if item.state == state]
-    processes.end([*processes.children(rest), *rest], PART_GRACE)
+    processes.end([*processes.descendants(rest), *rest], PART_GRACE)
     if os.geteuid() == 0:
         leftovers.clear_kernel(*([state] if state else []), layout.run)
         SOCKET.unlink(missing_ok=True)

@@ -9,6 +9,8 @@ from deploy.local.part import Part
 
 # The kubelet finds container metrics at this path and no other.
 SOCKET = Path("/run/containerd/containerd.sock")
+# containerd's directory of each container of Kubernetes, in the directory of sockets.
+BUNDLES = "containerd/io.containerd.runtime.v2.task/k8s.io/*"
 # It never comes from a registry: it is imported, so that the first pod waits for no pull.
 PAUSE_IMAGE = "mooring.local/pause:1"
 CNI_PLUGINS = ("/usr/lib/cni", "/opt/cni/bin")

@@ -1,0 +1,1 @@
+"""The command `mooring`: knows only the HTTP API, from typer commands over one client to what the terminal shows."""

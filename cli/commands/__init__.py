@@ -1,0 +1,1 @@
+"""The commands, one module per noun; each asks the API once or twice and shows the answer."""

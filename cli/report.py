@@ -1,0 +1,204 @@
+"""Records and lists as people read them; every list that is empty says what to do next."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from cli import drawing
+from cli.api import TERMINAL, Record
+from cli.watched import Watched
+from cli.words import ago, clean, moment, now, took
+
+_LOG_LINES = 20
+
+
+def operation(record: Record) -> Group:
+    """One operation in full: what, who, when, its steps, how it ended and what to do next."""
+    target = record["target"]
+    facts: list[tuple[str, RenderableType | None]] = [
+        ("id", record["id"]),
+        ("by", record["actor"]),
+        ("created", _when(record["createdAt"])),
+        ("finished", _when(record["finishedAt"])),
+        ("attempt", str(record["attempt"]) if record["attempt"] > 1 else None),
+        ("started by", record["parentId"]),
+        ("target", f"{target['kind']} {target['name']}" + (f" ({target['id']})" if target["id"] else "")),
+        ("result", _values(record["result"])),
+        ("temporal", Text(record["temporalUrl"], overflow="fold") if record["temporalUrl"] else None),
+    ]
+    parts: list[RenderableType] = [drawing.operation(Watched.of(record), now()), Text(), _facts(facts)]
+    if record["error"]:
+        parts += [Text(), failure(record)]
+    if words := next_steps(record):
+        parts += [Text(), *words]
+    return Group(*parts)
+
+
+def failure(record: Record) -> Group:
+    """Why an operation did not succeed: reason, message, evidence, and what to do."""
+    error = record["error"]
+    again = "retry can help" if error["retryable"] else "retry alone does not help"
+    head = Text.assemble((error["reason"], "bold red"), f" ({error['code']}, fault: {error['fault']}, {again})")
+    parts: list[RenderableType] = [head, Text(clean(error["message"]))]
+    for seen in error["evidence"]:
+        parts.append(Text(f"{seen['type']} {clean(seen['source'])}", style="bold dim"))
+        parts.append(Padding(Text(_tail(clean(seen["text"]))), (0, 0, 0, 2)))
+    parts.append(Text.assemble(("What to do: ", "bold"), clean(error["hint"])))
+    return Group(*parts)
+
+
+def end(record: Record) -> Group:
+    """What is left to say of an operation whose steps were shown: its result, or why it failed and what to do."""
+    parts: list[RenderableType] = [failure(record)] if record["error"] else []
+    if record["result"]:
+        parts.append(Text(f"Result: {_values(record['result'])}"))
+    return Group(*parts, *next_steps(record))
+
+
+def next_steps(record: Record) -> list[Text]:
+    """The commands that make sense now."""
+    known = record["id"]
+    if record["status"] in ("FAILED", "CANCELLED"):
+        return [Text.assemble("Run it again: ", (f"mooring op retry {known} --watch", "bold"))]
+    if record["status"] not in TERMINAL:
+        follow = Text.assemble("Follow it: ", (f"mooring op watch {known}", "bold"))
+        stop = Text.assemble("Stop it: ", (f"mooring op cancel {known}", "bold"))
+        return [follow, stop] if record["cancellable"] else [follow]
+    return []
+
+
+def operations(records: Sequence[Record], total: int) -> RenderableType:
+    """A table of operations, newest first, and how many more there are."""
+    if not records:
+        return Text("No operations here. Take filters away, or start one: deploying, building or creating a project makes one.")
+    table = _table("id", "kind", "target", "status", "steps", "try", "by", "created", "took", "why")
+    for record in records:
+        begun, ended = moment(record["createdAt"]), moment(record["finishedAt"])
+        assert begun is not None
+        table.add_row(
+            record["id"],
+            record["kind"],
+            f"{record['project']}/{record['target']['name']}",
+            drawing.status(record["status"]),
+            f"{record['progress']['done']}/{record['progress']['total']}",
+            str(record["attempt"]),
+            record["actor"],
+            ago(begun, now()),
+            took((ended or now()) - begun),
+            record["error"]["reason"] if record["error"] else "",
+        )
+    return _counted(table, len(records), total)
+
+
+def projects(found: Sequence[Record], total: int) -> RenderableType:
+    """A table of projects."""
+    if not found:
+        return Text("You are in no project. Ask a platform admin to create one or to make you a member (POST /v2/projects).")
+    table = _table("project", "status", "description", "by", "created")
+    for project in found:
+        begun = moment(project["createdAt"])
+        assert begun is not None
+        state = drawing.status(project["status"])
+        table.add_row(project["name"], state, clean(project["description"]), project["createdBy"], ago(begun, now()))
+    return _counted(table, len(found), total)
+
+
+def apps(project: str, found: Sequence[Record], total: int) -> RenderableType:
+    """A table of a project's apps."""
+    if not found:
+        return Text(
+            f"The project {project} has no apps. "
+            f"Deploy one: POST /v2/applications/{project}, or a stack: POST /v2/composes/{project}."
+        )
+    table = _table("app", "type", "status", "instances", "image", "by")
+    for app in found:
+        state = drawing.status(app["Status"])
+        table.add_row(app["Name"], app["Type"], state, app["InstanceSummary"], app["Image"], app["Username"])
+    return _counted(table, len(found), total)
+
+
+def app(found: Record, instances: Sequence[Record], latest: Sequence[Record]) -> Group:
+    """One app: what it runs, its instances with why they are not running, and its latest operations."""
+    resources = ", ".join(f"{name} {value}" for name, value in found["ResInfo"].items() if value)
+    ports = ", ".join(f"{port['containerPort']}/{port['protocol']}" for port in found["PortsInfo"])
+    facts: list[tuple[str, RenderableType | None]] = [
+        ("status", Text.assemble(drawing.status(found["Status"]), f"  {found['InstanceSummary']}")),
+        ("image", found["Image"]),
+        ("command", clean(_command(found["Cmd"]))),
+        ("ports", ports),
+        ("resources", resources),
+        ("by", found["Username"]),
+        ("created", _when(found["Created"])),
+        ("id", Text(found["AppID"], overflow="fold")),
+    ]
+    parts: list[RenderableType] = [Text(f"{found['ProjectName']}/{found['Name']}", style="bold"), _facts(facts), Text()]
+    if instances:
+        table = _table("instance", "status", "restarts", "ip", "host", "why")
+        for one in instances:
+            why = clean(f"{one['reason'] or ''} {one['message'] or ''}".strip())
+            table.add_row(one["name"], drawing.status(one["status"]), str(one["restarts"]), one["ip"], one["host"], why)
+        parts.append(table)
+    else:
+        parts.append(Text("It has no instances just now."))
+    parts += [Text(), operations(latest, len(latest))]
+    return Group(*parts)
+
+
+def refusal(body: Record) -> Group:
+    """A refused request: what happened and what to do, the fields that are wrong, the operation in the way."""
+    parts = [Text.assemble((f"{body['Reason']}: ", "bold red"), clean(str(body["Message"])))]
+    problems = body.get("problems", [])
+    if len(problems) > 1 or any("line" in problem for problem in problems):  # one field is in the message already
+        parts += [Text(clean(f"  {_place(problem)}{problem['field']}: {problem['message']}")) for problem in problems]
+    if "OperationID" in body:
+        parts.append(Text.assemble("See it: ", (f"mooring op show {body['OperationID']}", "bold")))
+    return Group(*parts)
+
+
+def _place(problem: Record) -> str:
+    return f"line {problem['line']}, column {problem['column']}: " if "line" in problem else ""
+
+
+def _facts(facts: Sequence[tuple[str, RenderableType | None]]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in facts:
+        if value:
+            grid.add_row(name, value)
+    return grid
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, no_wrap=column in ("id", "kind", "status", "app", "project"), overflow="fold")
+    return table
+
+
+def _counted(table: Table, shown: int, total: int) -> RenderableType:
+    if shown >= total:
+        return table
+    return Group(table, Text(f"{shown} of {total}; more with --limit.", style="dim"))
+
+
+def _when(text: str | None) -> str | None:
+    at = moment(text)
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}, {ago(at, now())}" if at else None
+
+
+def _values(values: dict[str, Any] | None) -> str:
+    return clean(", ".join(f"{name}={value}" for name, value in (values or {}).items()))
+
+
+def _command(command: str | list[str] | None) -> str:
+    return " ".join(command) if isinstance(command, list) else command or ""
+
+
+def _tail(text: str) -> str:
+    lines = text.rstrip().split("\n")
+    return "\n".join([f"… {len(lines) - _LOG_LINES} lines before", *lines[-_LOG_LINES:]] if len(lines) > _LOG_LINES else lines)

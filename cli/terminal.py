@@ -1,0 +1,77 @@
+"""The terminal of one command: what it prints, as tables for people or JSON for programs, and how it ends."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, RenderableType
+
+from cli import report, session
+from cli.api import Api
+from cli.failures import Failure
+
+# Where output goes to a file or a pipe, a row is a line, however long.
+_PIPE_WIDTH = 400
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead, failures too.")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it until it has ended.")]
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """Where a command prints; `as_json` when a program reads it."""
+
+    out: Console
+    err: Console
+    as_json: bool
+
+    def show(self, data: Any, drawn: RenderableType) -> None:
+        """Print `data` as JSON, or what is drawn of it."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+        else:
+            self.out.print(drawn)
+
+    def complain(self, failure: Failure) -> None:
+        """Tell what went wrong on the error stream; never a traceback."""
+        if self.as_json:
+            sys.stderr.write(json.dumps(failure.body, indent=2, ensure_ascii=False) + "\n")
+        else:
+            self.err.print(report.refusal(failure.body))
+
+
+def terminal(*, as_json: bool = False) -> Terminal:
+    """The terminal of this process; plain and unwrapped where it is none."""
+    return Terminal(_console(stderr=False), _console(stderr=True), as_json)
+
+
+def run(as_json: bool, work: Callable[[Api, Terminal], Awaitable[int]]) -> None:
+    """Run a command's work with an open API and exit with its status: 0 done, 1 failed or refused, 130 interrupted."""
+    here = terminal(as_json=as_json)
+
+    async def opened() -> int:
+        async with Api(session.load()) as api:
+            return await work(api, here)
+
+    raise typer.Exit(guarded(here, lambda: asyncio.run(opened())))
+
+
+def guarded(here: Terminal, work: Callable[[], int]) -> int:
+    """The exit status of `work`, its failures told."""
+    try:
+        return work()
+    except Failure as failure:
+        here.complain(failure)
+        return 1
+    except KeyboardInterrupt:
+        here.err.print("Interrupted. What the platform has accepted goes on; see it with: mooring op ls")
+        return 130
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=_PIPE_WIDTH)

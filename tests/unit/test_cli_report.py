@@ -1,0 +1,56 @@
+"""How records, lists and refusals read."""
+
+import io
+
+import pytest
+from rich.console import Console, RenderableType
+
+from cli import report
+from tests.unit.test_cli_progress import record
+
+ERROR = {
+    "code": 4403,
+    "reason": "CrashLoop",
+    "message": "The container web of shop/web ended with exit code 1, 3 times.",
+    "fault": "user",
+    "retryable": True,
+    "evidence": [{"type": "log", "source": "web-abc/web", "text": "line\n" * 30 + "no store at store:9000", "at": None}],
+    "hint": "Read the last log lines.",
+}
+
+
+def text(drawn: RenderableType) -> str:
+    """What is printed of it into a pipe."""
+    out = io.StringIO()
+    Console(file=out, width=200).print(drawn)
+    return out.getvalue()
+
+
+def test_a_failure_tells_reason_evidence_hint_and_the_next_command() -> None:
+    shown = text(report.end(record("FAILED", error=ERROR)))
+    for words in ("CrashLoop", "exit code 1", "no store at store:9000", "What to do: Read the last", "mooring op retry op-1"):
+        assert words in shown
+    assert "… 11 lines before" in shown
+
+
+def test_a_live_operation_offers_cancel_only_while_it_can_be_cancelled() -> None:
+    assert "mooring op cancel op-1" in text(report.operation(record()))
+    assert "cancel" not in text(report.operation(record(cancellable=False)))
+
+
+@pytest.mark.parametrize("drawn", [report.operations([], 0), report.projects([], 0), report.apps("shop", [], 0)])
+def test_an_empty_list_says_what_to_do(drawn: RenderableType) -> None:
+    assert len(text(drawn).split()) > 10
+
+
+def test_a_list_says_how_much_more_there_is() -> None:
+    assert "1 of 7; more with --limit." in text(report.operations([record()], 7))
+
+
+def test_a_refusal_names_the_places_and_the_operation_in_the_way() -> None:
+    problem = {"field": "web.links", "message": "unknown link", "line": 3, "column": 5}
+    body = {"Code": 4090, "Message": "Busy.", "Reason": "Conflict", "OperationID": "op-9", "problems": [problem]}
+    shown = text(report.refusal(body))
+    assert "Conflict: Busy." in shown
+    assert "line 3, column 5: web.links: unknown link" in shown
+    assert "mooring op show op-9" in shown
