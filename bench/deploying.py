@@ -1,0 +1,84 @@
+"""P1: deploy an app until RUNNING ÷ kubectl apply and rollout status of the same objects."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from bench.pairs import Figure, measure
+from bench.platform import IMAGE, PROJECT, Platform, profile
+
+_KEPT = ("name", "namespace", "labels", "annotations")
+
+
+def body(name: str, replicas: int = 2) -> dict[str, Any]:
+    """A create body whose app is ready as soon as its containers run."""
+    return {
+        "name": name,
+        "imageRef": IMAGE,
+        "resources": {"cpu": "0.01", "mem": "32Mi"},
+        "instanceNum": replicas,
+        "cmd": "sleep 100000",
+        "portMappings": [{"protocol": "tcp", "containerPort": 8080}],
+        "terminationGracePeriodSeconds": 0,
+    }
+
+
+async def kubectl(env: dict[str, str], *arguments: str, stdin: str = "") -> str:
+    """Run kubectl; raises RuntimeError with what it wrote to stderr."""
+    process = await asyncio.create_subprocess_exec(
+        env["KUBECTL"],
+        "--kubeconfig",
+        env["KUBECONFIG"],
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate(stdin.encode())
+    if process.returncode:
+        raise RuntimeError(f"kubectl {' '.join(arguments)}: {err.decode()}")
+    return out.decode()
+
+
+async def p1(platform: Platform, env: dict[str, str], pairs: int, say: Callable[[str], None]) -> Figure:
+    """Measure P1: two instances of a present image; each pair deploys a new app and removes it untimed."""
+    figure = Figure("P1", "app.create until SUCCEEDED ÷ kubectl apply --server-side + rollout status", 1.15, slack=0.5)
+    objects = await _objects_of(platform, env)
+
+    async def ours(pair: int) -> float:
+        name = f"p1-{pair}"
+        begun = asyncio.get_running_loop().time()
+        record = await platform.run("POST", f"/v2/applications/{PROJECT}", body(name))
+        taken = asyncio.get_running_loop().time() - begun
+        figure.profile[:] = profile(record)
+        await platform.run("DELETE", f"/v2/applications/{PROJECT}/{name}")
+        return taken
+
+    async def reference(pair: int) -> float:
+        name = f"ref-{pair}"
+        manifest = objects.replace("p1-sample", name)
+        begun = asyncio.get_running_loop().time()
+        await kubectl(env, "apply", "--server-side", "-f", "-", stdin=manifest)
+        await kubectl(env, "-n", PROJECT, "rollout", "status", f"deployment/{name}", "--timeout=120s")
+        taken = asyncio.get_running_loop().time() - begun
+        await kubectl(env, "delete", "--wait", "-f", "-", stdin=manifest)
+        await kubectl(env, "-n", PROJECT, "wait", "--for=delete", "pod", "-l", f"mooring.io/app={name}", "--timeout=60s")
+        return taken
+
+    return await measure(figure, ours, reference, pairs, say)
+
+
+async def _objects_of(platform: Platform, env: dict[str, str]) -> str:
+    """The manifest of what app.create makes, as kubectl takes it: the very objects, without what the cluster added."""
+    await platform.run("POST", f"/v2/applications/{PROJECT}", body("p1-sample"))
+    found = json.loads(await kubectl(env, "-n", PROJECT, "get", "deployment,service", "-o", "json"))
+    items = [_bare(item) for item in found["items"] if item["metadata"]["name"] == "p1-sample"]
+    await platform.run("DELETE", f"/v2/applications/{PROJECT}/p1-sample")
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+
+
+def _bare(item: dict[str, Any]) -> dict[str, Any]:
+    spec = {key: value for key, value in item["spec"].items() if key not in ("clusterIP", "clusterIPs")}
+    metadata = {key: value for key, value in item["metadata"].items() if key in _KEPT}
+    return {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": metadata, "spec": spec}

@@ -1,0 +1,73 @@
+"""The running platform as the figures need it: HTTP with long polls, and a project of its own that is removed at the end."""
+
+import contextlib
+import shlex
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+PROJECT = "bench"
+IMAGE = "public/busybox:latest"
+
+
+def environment(root: Path) -> dict[str, str]:
+    """What `make up` wrote into .local/env."""
+    lines = [shlex.split(line, comments=True) for line in (root / ".local" / "env").read_text().splitlines()]
+    return dict(words[1].split("=", 1) for words in lines if words)
+
+
+class Platform:
+    """Submit and wait; an operation that does not succeed ends the run with its record's words."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self.http = http
+
+    async def submit(self, method: str, path: str, body: Any = None) -> str:
+        """The id of the accepted operation."""
+        reply = await self.http.request(method, path, json=body)
+        if reply.status_code != 202:
+            raise RuntimeError(f"{method} {path} answered {reply.status_code}: {reply.text}")
+        return str(reply.json()["OperationID"])
+
+    async def ended(self, operation_id: str) -> dict[str, Any]:
+        """The record when it has SUCCEEDED; raises RuntimeError with its error otherwise."""
+        record: dict[str, Any] = {"status": "ACCEPTED"}
+        while record["status"] not in ("SUCCEEDED", "FAILED", "CANCELLED"):
+            reply = await self.http.get(f"/v2/operations/{operation_id}", params={"wait": 60})
+            record = reply.raise_for_status().json()
+        if record["status"] != "SUCCEEDED":
+            raise RuntimeError(f"{record['kind']} {operation_id} is {record['status']}: {record['error']}")
+        return record
+
+    async def run(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        """Submit and wait."""
+        return await self.ended(await self.submit(method, path, body))
+
+
+@contextlib.asynccontextmanager
+async def opened(env: dict[str, str]) -> AsyncIterator[Platform]:
+    """The platform with an empty project `bench`; one left by an interrupted run is removed first."""
+    headers = {"Authorization": f"Bearer {env['MOORING_TOKEN']}"}
+    async with httpx.AsyncClient(base_url=env["MOORING_URL"], headers=headers, timeout=70) as http:
+        platform = Platform(http)
+        if (await http.get(f"/v2/projects/{PROJECT}")).status_code == 200:
+            await platform.run("DELETE", f"/v2/projects/{PROJECT}?cascade=true")
+        await platform.run("POST", "/v2/projects", {"name": PROJECT})
+        yield platform
+        await platform.run("DELETE", f"/v2/projects/{PROJECT}?cascade=true")
+
+
+def profile(record: dict[str, Any]) -> list[str]:
+    """Where the operation's time went, a line each: until the first step, each step, and settling."""
+    at = lambda text: datetime.fromisoformat(text)  # noqa: E731
+    begun, lines = at(record["createdAt"]), []
+    for step in record["steps"]:
+        started, finished = at(step["startedAt"]), at(step["finishedAt"])
+        lines.append(f"{(started - begun).total_seconds() * 1000:7.1f} ms  between")
+        lines.append(f"{(finished - started).total_seconds() * 1000:7.1f} ms  {step['title']}")
+        begun = finished
+    lines.append(f"{(at(record['finishedAt']) - begun).total_seconds() * 1000:7.1f} ms  until settled")
+    return lines
