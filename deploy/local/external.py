@@ -1,7 +1,7 @@
 """What the user already has: settings that name a database, a cluster, … to be used instead of an embedded part."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 # Setting -> the parts that are not started where the user sets it. What serves only such a part goes with it.
@@ -29,6 +29,9 @@ REFINES = ("TEMPORAL_NAMESPACE", "TEMPORAL_UI_URL", "MOORING_URL", "MOORING_TOKE
 # The env file's own variable, by which its settings are known again.
 MARKS = "MOORING_MARKS"
 
+# Settings whose embedded value is the usual one everywhere, hence no sign that it is ours.
+USUAL = ("TEMPORAL_ADDRESS", "MOORING_REGISTRY")
+
 # Parts that need root on Linux; without it the user's own must be set.
 NEED_ROOT = ("containerd", "kubelet", "kube-proxy", "dockerd")
 
@@ -49,16 +52,19 @@ class External:
         return frozenset(part for name in self.settings for part in REPLACES.get(name, ()))
 
 
-def discover(environ: Mapping[str, str], embedded: Mapping[str, str]) -> External:
-    """Tell the user's settings from those that came out of an env file of ours; `embedded` is what ours would say.
+def discover(environ: Mapping[str, str], embedded: Mapping[str, str], running: Container[str]) -> External:
+    """Tell the user's settings from those that came out of an env file of ours.
 
-    A shell that sourced such a file, be it an old one or another checkout's, carries the marks of what that file set.
+    `embedded` is what ours would say, `running` the parts that run here by now. A shell that sourced such a file, be
+    it an old one or another checkout's, carries the marks of what that file set. Without marks an address that anybody
+    may have, such as Temporal's usual one, is ours only where that part is known to be.
     """
     marks = environ.get(MARKS, "").split()
     found = {}
     for name in (*REPLACES, *REFINES):
-        value = environ.get(name)
-        if value and value != embedded.get(name) and mark(name, value) not in marks:
+        value = environ.get(name, "")
+        same = value == embedded.get(name) and (name not in USUAL or REPLACES[name][0] in running)
+        if value and not same and mark(name, value) not in marks:
             found[name] = value
     return External(found)
 

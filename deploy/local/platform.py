@@ -24,8 +24,8 @@ class Platform:
 
     def __init__(self, layout: Layout, environ: Mapping[str, str]) -> None:
         self.layout = layout
-        self.external = external.discover(environ, self.embedded)
         self.supervisor = Supervisor(layout)
+        self.external = external.discover(environ, self.embedded, self.supervisor.known())
 
     @cached_property
     def secrets(self) -> dict[str, str]:
