@@ -40,10 +40,20 @@ CONTROL = "control"
 
 
 def activities(
-    records: Records, cluster: Cluster, operations: temporal.Operations, builds: BuildActivities
+    records: Records,
+    cluster: Cluster,
+    operations: temporal.Operations,
+    sources: git.Git,
+    images: registry.Registry,
+    engine: builder.Builder,
+    workspace: Path,
 ) -> list[Callable[..., Any]]:
     """All activities, bound to what they need."""
-    nouns = (OperationActivities(records, operations), ProjectActivities(records, cluster), builds)
+    nouns = (
+        OperationActivities(records, operations),
+        ProjectActivities(records, cluster),
+        BuildActivities(records, sources, engine, images, workspace),
+    )
     return [
         method
         for noun in nouns
@@ -89,8 +99,8 @@ async def main() -> None:
     operations = temporal.Operations(client, QUEUES, settings.temporal_ui_url)
     images, engine = registry.connect(settings.mooring_registry), builder.connect(settings.docker_host)
     sources = git.Git(git.networks(settings.mooring_source_allow))
-    builds = BuildActivities(records, sources, engine, images, Path(settings.mooring_state) / "builds")
-    methods = activities(records, cluster, operations, builds)
+    workspace = Path(settings.mooring_state) / "builds"
+    methods = activities(records, cluster, operations, sources, images, engine, workspace)
     await schedule_reconciler(client, timedelta(seconds=10))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -32,7 +32,7 @@ def up() -> None:
         platform.supervisor.apply(platform.parts.values())
         envfile.write(platform.layout.env_file, envfile.render(platform.settings))
         bringup.carry_out(Steps(platform).all(), Progress(console))
-    console.print(f"The platform is up. Reach it with: source {platform.layout.env_file}", highlight=False)
+    console.print(f"The platform is up. Reach it with: source {platform.layout.env_file}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -50,7 +50,7 @@ def show(as_json: bool = typer.Option(False, "--json", help="A list of objects i
 
 
 def _say(words: str) -> None:
-    console.print(words, highlight=False)
+    console.print(words, highlight=False, soft_wrap=True)
 
 
 def _check_can_run(platform: Platform) -> None:
@@ -69,7 +69,7 @@ def _check_can_run(platform: Platform) -> None:
 def _platform() -> Platform:
     layout = Layout.of(ROOT)
     layout.make()
-    return Platform(layout, external.discover(os.environ, layout.state, external.read_env(layout.env_file)))
+    return Platform(layout, os.environ)
 
 
 @contextmanager
@@ -89,7 +89,7 @@ def main() -> None:
     try:
         app()
     except SetupError as failure:
-        console.print(str(failure), style="red", markup=False, highlight=False)
+        console.print(str(failure), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
     except (KeyboardInterrupt, wait.Interrupted):
         console.print("Interrupted. What was done stays; run it again to go on.")

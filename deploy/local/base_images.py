@@ -30,16 +30,16 @@ PAUSE_FILES = {"Dockerfile": 'FROM scratch\nCOPY pause /pause\nENTRYPOINT ["/pau
 
 def publish_busybox(layout: Layout, docker_host: str, registry: str, say: Callable[[str], None]) -> None:
     """Build busybox and push it under its tags, unless the registry has it; repeatable."""
-    if all(_has(registry, BUSYBOX, tag) for tag in BUSYBOX_TAGS):
+    if all(has(registry, BUSYBOX, tag) for tag in BUSYBOX_TAGS):
         return
     say(BUSYBOX)
     with tempfile.TemporaryDirectory() as context:
         _lay_out_busybox(Path(context))
         names = [f"{registry}/{BUSYBOX}:{tag}" for tag in BUSYBOX_TAGS]
         tags = [word for name in names for word in ("-t", name)]
-        _docker(layout, docker_host, "build", "-q", *tags, context)
+        docker(layout, docker_host, "build", "-q", *tags, context)
     for name in names:
-        _docker(layout, docker_host, "push", "-q", name)
+        docker(layout, docker_host, "push", "-q", name)
 
 
 def import_pause(layout: Layout, docker_host: str, runtime: Runtime, say: Callable[[str], None]) -> None:
@@ -50,9 +50,9 @@ def import_pause(layout: Layout, docker_host: str, runtime: Runtime, say: Callab
     with tempfile.TemporaryDirectory() as context:
         _write(Path(context), PAUSE_FILES)
         shutil.copy(tools.PAUSE.path(layout, "pause"), Path(context) / "pause")
-        _docker(layout, docker_host, "build", "-q", "-t", PAUSE_IMAGE, context)
+        docker(layout, docker_host, "build", "-q", "-t", PAUSE_IMAGE, context)
         archive = Path(context) / "pause.tar"
-        _docker(layout, docker_host, "save", "-o", str(archive), PAUSE_IMAGE)
+        docker(layout, docker_host, "save", "-o", str(archive), PAUSE_IMAGE)
         command.run(runtime.ctr("images", "import", str(archive)), layout.logs / "setup.log")
 
 
@@ -73,13 +73,15 @@ def _write(root: Path, files: dict[str, str]) -> None:
         (root / name).write_text(content)
 
 
-def _has(registry: str, repository: str, tag: str) -> bool:
+def has(registry: str, repository: str, tag: str) -> bool:
+    """Whether the registry has the image."""
     accept = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
     url = f"http://{registry}/v2/{repository}/manifests/{tag}"
     return httpx.head(url, headers={"Accept": accept}, timeout=5, trust_env=False).status_code == 200
 
 
-def _docker(layout: Layout, docker_host: str, *arguments: str) -> None:
+def docker(layout: Layout, docker_host: str, *arguments: str) -> None:
+    """Run the docker program on the builder; errors: SetupError."""
     # A configuration of its own: the user's Docker settings (credential helpers, contexts) have no say here.
     environment = {**os.environ, "DOCKER_HOST": docker_host, "DOCKER_CONFIG": str(layout.config / "docker")}
     command.run([program("docker"), *arguments], layout.logs / "setup.log", environment)

@@ -1,9 +1,8 @@
 """What the user already has: settings that name a database, a cluster, … to be used instead of an embedded part."""
 
-import shlex
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 # Setting -> the parts that are not started where the user sets it. What serves only such a part goes with it.
 REPLACES: dict[str, tuple[str, ...]] = {
@@ -27,6 +26,12 @@ REPLACES: dict[str, tuple[str, ...]] = {
 REFINES = ("TEMPORAL_NAMESPACE", "TEMPORAL_UI_URL", "MOORING_URL", "MOORING_TOKEN", "MOORING_SOURCE_ALLOW", "KUBECTL")
 
 
+# The env file's own variable, by which its settings are known again.
+MARKS = "MOORING_MARKS"
+
+# Settings whose embedded value is the usual one everywhere, hence no sign that it is ours.
+USUAL = ("TEMPORAL_ADDRESS", "MOORING_REGISTRY")
+
 # Parts that need root on Linux; without it the user's own must be set.
 NEED_ROOT = ("containerd", "kubelet", "kube-proxy", "dockerd")
 
@@ -46,29 +51,29 @@ class External:
     def replaced(self) -> frozenset[str]:
         return frozenset(part for name in self.settings for part in REPLACES.get(name, ()))
 
-    def get(self, name: str, default: str) -> str:
-        return self.settings.get(name, default)
 
+def discover(environ: Mapping[str, str], embedded: Mapping[str, str], running: Container[str]) -> External:
+    """Tell the user's settings from those that came out of an env file of ours.
 
-def read_env(path: Path) -> dict[str, str]:
-    """Return the settings of an env file written by us, or nothing where there is none yet."""
-    if not path.exists():
-        return {}
-    words = (word for word in shlex.split(path.read_text(), comments=True) if word != "export")
-    return dict(word.split("=", 1) for word in words)
-
-
-def discover(environ: Mapping[str, str], state: Path, previous: Mapping[str, str]) -> External:
-    """Tell the user's settings from those that came out of our own env file.
-
-    A shell that sourced the env file carries MOORING_STATE of this checkout; there a value equal to the file's says
-    nothing new, and counts as the user's only if it did so when the file was written.
+    `embedded` is what ours would say, `running` the parts that run here by now. A shell that sourced such a file, be
+    it an old one or another checkout's, carries the marks of what that file set. Without marks an address that anybody
+    may have, such as Temporal's usual one, is ours only where that part is known to be.
     """
-    sourced = environ.get("MOORING_STATE") == str(state)
-    kept = set(previous.get("MOORING_EXTERNAL", "").split())
+    marks = environ.get(MARKS, "").split()
     found = {}
     for name in (*REPLACES, *REFINES):
-        value = environ.get(name)
-        if value and not (sourced and value == previous.get(name) and name not in kept):
+        value = environ.get(name, "")
+        same = value == embedded.get(name) and (name not in USUAL or REPLACES[name][0] in running)
+        if value and not same and mark(name, value) not in marks:
             found[name] = value
     return External(found)
+
+
+def marks_of(settings: Mapping[str, str], external: External) -> str:
+    """Return the marks of everything in these settings that is not the user's."""
+    return " ".join(mark(name, value) for name, value in settings.items() if name not in external.settings)
+
+
+def mark(name: str, value: str) -> str:
+    """Return a few letters that stand for one setting with one value."""
+    return hashlib.sha256(f"{name}={value}".encode()).hexdigest()[:10]

@@ -40,9 +40,15 @@ table ip {TABLE} {{
 FORWARDED = (("-s", POD_NETWORK), ("-d", POD_NETWORK), ("-s", BUILD_NETWORK), ("-d", BUILD_NETWORK))
 
 
+def was_set_up(layout: Layout) -> bool:
+    """Tell whether a platform of ours has touched the machine's network since it booted, or since that was undone."""
+    return (layout.run / "network").exists()
+
+
 def set_up(layout: Layout) -> None:
     """Make interfaces, kernel settings and rules; repeatable, all of it is brought to what it should be."""
     log = layout.logs / "setup.log"
+    (layout.run / "network").touch()
     for module in MODULES:
         _try("modprobe", "-q", module)
     for name, value in SYSCTLS.items():

@@ -23,10 +23,12 @@ FOR_NODE = {
 }
 FOR_BUILDER = {"dockerd": "docker.io", "ip": "iproute2", "nft": "nftables", "iptables": "iptables"}
 # The package's list of files tells it from the other, dynamically linked busybox.
-FOR_IMAGES = {"/var/lib/dpkg/info/busybox-static.list": "busybox-static"}
-FOR_ALL = {"git": "git"}
+FOR_IMAGES = {"/var/lib/dpkg/info/busybox-static.list": "busybox-static", "mmdebstrap": "mmdebstrap"}
+# lighttpd is the Git server of the demo and the tests, which start it themselves.
+FOR_ALL = {"git": "git", "lighttpd": "lighttpd"}
 POLICY = Path("/usr/sbin/policy-rc.d")
-SERVICES = ("docker.socket", "docker.service", "containerd.service")
+# What a package starts at boot: not wanted where it was installed for its programs only.
+SERVICES = {"docker.io": ("docker.socket", "docker.service", "containerd.service"), "lighttpd": ("lighttpd.service",)}
 
 
 def wanted(parts: Container[str]) -> list[str]:
@@ -63,9 +65,9 @@ def install(names: list[str], layout: Layout, say: Callable[[str], None]) -> Non
         command.run(["apt-get", "update"], log, environment, on_line=tell)
         flags = ["-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
         command.run(["apt-get", "install", *flags, *names], log, environment, on_line=tell)
-    if shutil.which("systemctl"):
-        # They came with the packages just now, and would be in the way after the next boot.
-        subprocess.run(["systemctl", "disable", "--now", *SERVICES], capture_output=True)
+    services = [service for name in names for service in SERVICES.get(name, ())]
+    if services and shutil.which("systemctl"):
+        subprocess.run(["systemctl", "disable", "--now", *services], capture_output=True)
 
 
 @contextmanager

@@ -1,11 +1,11 @@
 """The whole platform of one checkout: its settings, and which parts it has here."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from urllib.parse import quote
 
-from deploy.local import credentials, tools
-from deploy.local.external import External
-from deploy.local.layout import LOOPBACK, Layout, Port
+from deploy.local import credentials, external, tools
+from deploy.local.layout import LOOPBACK, Layout, Port, find
 from deploy.local.part import Part
 from deploy.local.parts import names
 from deploy.local.parts.access import Access
@@ -22,37 +22,43 @@ from deploy.local.supervision import Supervisor
 class Platform:
     """What `make up`, `make down` and `make status` work on."""
 
-    def __init__(self, layout: Layout, external: External) -> None:
+    def __init__(self, layout: Layout, environ: Mapping[str, str]) -> None:
         self.layout = layout
-        self.external = external
         self.supervisor = Supervisor(layout)
+        self.external = external.discover(environ, self.embedded, self.supervisor.known())
 
     @cached_property
     def secrets(self) -> dict[str, str]:
         return credentials.load(self.layout.state / "credentials.json")
 
     @cached_property
-    def settings(self) -> dict[str, str]:
-        """What goes into the env file: the user's own settings where there are any, else the embedded parts'."""
-        get = self.external.get
+    def embedded(self) -> dict[str, str]:
+        """The settings that lead to the embedded parts."""
         database = f"postgresql://mooring:{quote(self.secrets['mooring'])}@{LOOPBACK}:{Port.POSTGRES}/mooring"
         return {
             "MOORING_STATE": str(self.layout.state),
-            "MOORING_EXTERNAL": " ".join(sorted(self.external.settings)),
-            "MOORING_URL": get("MOORING_URL", f"http://{LOOPBACK}:8000"),
-            "MOORING_TOKEN": get("MOORING_TOKEN", self.secrets["token"]),
+            "MOORING_URL": f"http://{LOOPBACK}:8000",
+            "MOORING_TOKEN": self.secrets["token"],
             "MOORING_PYTHON": str(self.layout.python),
-            "MOORING_REGISTRY": get("MOORING_REGISTRY", f"localhost:{Port.REGISTRY}"),
-            "DATABASE_URL": get("DATABASE_URL", database),
-            # The demo's Git server is on this machine; a platform for others keeps builds away from it.
-            "MOORING_SOURCE_ALLOW": get("MOORING_SOURCE_ALLOW", "127.0.0.0/8"),
-            "DOCKER_HOST": get("DOCKER_HOST", self.images.docker_host),
-            "KUBECONFIG": get("KUBECONFIG", str(self.access.kubeconfig("admin"))),
-            "KUBECTL": get("KUBECTL", tools.KUBE.path(self.layout, "kubectl")),
-            "TEMPORAL_ADDRESS": get("TEMPORAL_ADDRESS", f"{LOOPBACK}:{Port.TEMPORAL}"),
-            "TEMPORAL_NAMESPACE": get("TEMPORAL_NAMESPACE", "mooring"),
-            "TEMPORAL_UI_URL": get("TEMPORAL_UI_URL", f"http://{LOOPBACK}:{Port.TEMPORAL_UI}"),
+            "MOORING_REGISTRY": f"localhost:{Port.REGISTRY}",
+            "DATABASE_URL": database,
+            "DOCKER_HOST": self.images.docker_host,
+            "KUBECONFIG": str(self.access.kubeconfig("admin")),
+            "KUBECTL": tools.KUBE.path(self.layout, "kubectl"),
+            "TEMPORAL_ADDRESS": f"{LOOPBACK}:{Port.TEMPORAL}",
+            "TEMPORAL_NAMESPACE": "mooring",
+            "TEMPORAL_UI_URL": f"http://{LOOPBACK}:{Port.TEMPORAL_UI}",
         }
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        """What goes into the env file: the user's own settings where there are any, else the embedded parts'."""
+        settings = {**self.embedded, **self.external.settings}
+        if "temporal-ui" in self.external.replaced and "TEMPORAL_UI_URL" not in self.external.settings:
+            del settings["TEMPORAL_UI_URL"]
+        if "kubelet" in self.external.replaced and "KUBECTL" not in self.external.settings:
+            settings["KUBECTL"] = find("kubectl") or "kubectl"
+        return {**settings, external.MARKS: external.marks_of(settings, self.external)}
 
     @cached_property
     def postgres(self) -> Postgres:

@@ -44,9 +44,8 @@ def read(platform: Platform) -> list[State]:
 
     A part counts as running when it also answers its readiness check, else as starting.
     """
-    known = {}
-    if platform.supervisor.owner() == platform.layout.state:
-        known = {process["name"]: process for process in platform.supervisor.processes()}
+    alive = platform.supervisor.owner() == platform.layout.state
+    known = {process["name"]: process for process in platform.supervisor.processes()} if alive else {}
     return [_state(platform, name, known.get(name)) for name in platform.all_parts]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from deploy.local import base_images, command, network, packages, tools, wait
+from deploy.local import base_images, command, network, packages, python_image, tools, wait
 from deploy.local.failure import SetupError
 from deploy.local.part import Part, Step
 from deploy.local.parts import names
@@ -71,6 +71,7 @@ class Steps:
             yield self._start("registry", needs=["Build registry"])
             # Only ours is filled without being asked.
             yield _step("The base images", self._publish_busybox, ["Start registry", "Start dockerd"])
+            yield _step("The Python image", self._publish_python, ["Start registry", "Start dockerd"])
 
     def _mooring(self) -> Iterator[Step]:
         yield _step("Mooring's schema", self._migrate, ["Roles and databases"])
@@ -94,6 +95,10 @@ class Steps:
     def _publish_busybox(self, say: Callable[[str], None]) -> None:
         settings = self.platform.settings
         base_images.publish_busybox(self.layout, settings["DOCKER_HOST"], settings["MOORING_REGISTRY"], say)
+
+    def _publish_python(self, say: Callable[[str], None]) -> None:
+        settings = self.platform.settings
+        python_image.publish(self.layout, settings["DOCKER_HOST"], settings["MOORING_REGISTRY"], say)
 
     def _set_up_roles(self, say: Callable[[str], None]) -> None:
         if not self.platform.supervisor.running("temporal"):

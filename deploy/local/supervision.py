@@ -141,6 +141,12 @@ class Supervisor:
         """Return what supervisor knows of each part: name, statename, pid, start, logfile, …"""
         return list(self._rpc.getAllProcessInfo())
 
+    def known(self) -> frozenset[str]:
+        """Return the names of the parts under the supervisor of this checkout; none where it does not run."""
+        if self.owner() != self.layout.state:
+            return frozenset()
+        return frozenset(process["name"] for process in self.processes())
+
     def pid_of(self, name: str) -> int:
         return int(self._rpc.getProcessInfo(name)["pid"])
 

@@ -1,13 +1,12 @@
 """Stopping the platform, and clearing away what an earlier life of it, or of another checkout's, left behind."""
 
-import os
 import shutil
 import socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from deploy.local import external, leftovers, processes
+from deploy.local import external, leftovers, network, processes
 from deploy.local.failure import SetupError
 from deploy.local.layout import Layout
 from deploy.local.parts.runtime import BUNDLES, SOCKET
@@ -78,7 +77,7 @@ def clear_the_way(platform: Platform, say: Say) -> None:
 
 
 def _stop_parts(platform: Platform, groups: Iterable[Iterable[str]]) -> None:
-    known = {process["name"] for process in platform.supervisor.processes()}
+    known = platform.supervisor.known()
     for group in groups:
         with ThreadPoolExecutor() as pool:
             list(pool.map(platform.supervisor.stop, known.intersection(group)))
@@ -95,7 +94,7 @@ def _clear(layout: Layout, state: Path | None) -> None:
     """Remove what a platform that has stopped left behind: processes, what they made in the kernel, their sockets."""
     rest = [item.process for item in processes.owned() if item.state == state]
     processes.end([*processes.descendants(rest), *rest], PART_GRACE)
-    if os.geteuid() == 0:
+    if network.was_set_up(layout):
         leftovers.clear_kernel(*([state] if state else []), layout.run)
         SOCKET.unlink(missing_ok=True)
     for path in layout.run.iterdir():
