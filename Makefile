@@ -21,11 +21,22 @@ status: venv ## Show every part's state; JSON=1 for programs
 
 # Groups side by side as far as two cores bear it: what waits for the cluster in more processes than what computes.
 # tests/conftest.py orders the groups within a run; each run prints its own summary, and all run even after a failure.
-test: up ## Run all tests; ONLY="unit e2e" runs those folders only
-	@ended=0; for run in "2 unit workflow replay integration" "4 e2e" "8 faults"; do \
+test: lint up ## Run all tests; ONLY="unit e2e" runs those folders only
+	@ended=0; for run in "2 unit workflow replay integration" "4 e2e" "8 faults" "0 parts"; do \
 	  set -- $$run; processes=$$1; shift; chosen=(); \
 	  for group in "$$@"; do case " $(or $(ONLY),$$*) " in *" $$group "*) chosen+=("tests/$$group");; esac; done; \
 	  [ $${#chosen[@]} = 0 ] || $(RUN) -m pytest -q -n $$processes "$${chosen[@]}" || ended=1; \
 	done; exit $$ended
 
-.PHONY: help venv up down status test
+bench: up ## Measure speed as ratios; PAIRS=n, ONLY="P1 P3" for some
+	@$(RUN) -m bench --pairs $(or $(PAIRS),7) $(ONLY)
+
+demo: up ## Run the main job: build, deploy, upgrade under SIGKILL, fail, mend
+	@$(RUN) -m demo
+
+lint: venv ## Check style, types, imports and documents
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+
+.PHONY: help venv up down status test bench demo lint

@@ -10,7 +10,7 @@ from clients import kubernetes
 from clients.kubernetes import Cluster
 from tests.platform import Platform, environment, over_network
 
-GROUPS = ("unit", "workflow", "replay", "integration", "e2e", "faults")
+GROUPS = ("unit", "workflow", "replay", "integration", "e2e", "faults", "parts")
 _HERE = Path(__file__).parent
 os.environ.update(environment())  # Settings() of the code under test reads the process's environment
 
