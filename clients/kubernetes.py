@@ -142,17 +142,8 @@ class Cluster:
         """Close the connections."""
         await self._api.close()
 
-    async def _request(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        body: Object | None = None,
-        *,
-        content_type: str = "application/json",
-        timeout: float = 20,
-    ) -> Any:
-        return json.loads(await self._send(method, path, query, body, content_type=content_type, timeout=timeout))
+    async def _request(self, method: str, path: str, *rest: Any, **options: Any) -> Any:
+        return json.loads(await self._send(method, path, *rest, **options))
 
     async def _send(
         self,
