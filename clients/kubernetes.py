@@ -16,6 +16,7 @@ from model.errors import ClusterUnreachable, Conflict, Forbidden, Invalid, Moori
 FIELD_MANAGER = "mooring"
 Object = dict[str, Any]
 _LONGEST_LOG = 256 * 1024
+_NO_LOG = "unable to retrieve container logs for "  # what the kubelet sends in the place of a log that is gone
 _LONGEST_SILENCE = 90.0  # bookmarks come about every minute: after that the connection is dead
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
@@ -101,12 +102,14 @@ class Cluster:
     async def logs(self, namespace: str, pod: str, container: str, *, tail: int, previous: bool = False) -> str:
         """Read the last `tail` lines, at most 256 KiB, of a container, or of the life it had before its last restart.
 
-        Raises NotFound, Invalid where the container has not started (Kubernetes: API, read log of the specified Pod).
+        "" where the node has let go of the log; raises NotFound, and Invalid where the container has not started
+        (Kubernetes: API, read log of the specified Pod).
         """
         query = {"container": container, "tailLines": str(tail), "limitBytes": str(_LONGEST_LOG)}
         query |= {"previous": "true"} if previous else {}
         data = await self._send("GET", f"{path_of('Pod', namespace, pod)}/log", query)
-        return data.decode(errors="replace")
+        text = data.decode(errors="replace")
+        return "" if text.startswith(_NO_LOG) else text
 
     async def head(self, kind: str, selector: str) -> str:
         """The collection's resourceVersion now, to watch from; costs one object, however many there are."""
@@ -142,17 +145,8 @@ class Cluster:
         """Close the connections."""
         await self._api.close()
 
-    async def _request(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        body: Object | None = None,
-        *,
-        content_type: str = "application/json",
-        timeout: float = 20,
-    ) -> Any:
-        return json.loads(await self._send(method, path, query, body, content_type=content_type, timeout=timeout))
+    async def _request(self, method: str, path: str, *rest: Any, **options: Any) -> Any:
+        return json.loads(await self._send(method, path, *rest, **options))
 
     async def _send(
         self,

@@ -1,0 +1,155 @@
+"""A raw pod read: its containers, how they live and die, what it asks for (Kubernetes: Pod v1, Pod Lifecycle)."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from model.base import Frozen
+from model.quantities import amount
+
+Object = dict[str, Any]
+SHORT_LIFE_SECONDS = 60.0
+
+
+class End(Frozen):
+    """How a container's life ended; `seconds` is how long it ran, 0 when it could not even be started."""
+
+    exit_code: int
+    reason: str
+    message: str
+    finished_at: str | None
+    seconds: float
+
+    @property
+    def short(self) -> bool:
+        """Whether it ended soon after its start, as in a loop; one that ran for long may just run again."""
+        return self.seconds < SHORT_LIFE_SECONDS
+
+    @property
+    def lost(self) -> bool:
+        """Whether the node lost sight of it (a restart of the container runtime): says nothing about the program."""
+        return self.reason in ("Unknown", "ContainerStatusUnknown")
+
+
+class Waiting(Frozen):
+    """Why a container does not run yet, in the kubelet's words."""
+
+    reason: str
+    message: str
+
+
+class Container(Frozen):
+    """One container of a pod as it stands; `ended` counts its lives that are over, `end` is the last of them."""
+
+    name: str
+    image: str
+    init: bool
+    ready: bool
+    started: bool
+    restarts: int
+    running_since: str | None
+    waiting: Waiting | None
+    end: End | None
+    ended: int
+    probes: dict[str, Object]
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of the life that ended last, None while it has none."""
+        return self.end.exit_code if self.end else None
+
+
+def containers(pod: Object) -> list[Container]:
+    """The pod's containers, init containers first, each in the order of the spec; also those the kubelet has not met yet."""
+    found = []
+    for init, field in ((True, "initContainers"), (False, "containers")):
+        statuses = {s["name"]: s for s in pod["status"].get("initContainerStatuses" if init else "containerStatuses", [])}
+        found += [_container(spec, statuses.get(spec["name"], {}), init) for spec in pod["spec"].get(field, [])]
+    return found
+
+
+def _container(spec: Object, status: Object, init: bool) -> Container:
+    state, last = status.get("state", {}), status.get("lastState", {})
+    over = state.get("terminated") or last.get("terminated")
+    restarts = status.get("restartCount", 0)
+    running = state.get("running")
+    return Container(
+        name=spec["name"],
+        image=spec["image"],
+        init=init,
+        ready=status.get("ready", False),
+        started=bool(status.get("started")),
+        restarts=restarts,
+        running_since=running.get("startedAt") if running else None,
+        waiting=_waiting(state),
+        end=_end(over) if over else None,
+        # Restarts count the lives begun after the first; the newest is over too unless it runs.
+        ended=restarts + (1 if over and not running else 0),
+        probes={kind: spec[f"{kind}Probe"] for kind in ("startup", "liveness", "readiness") if f"{kind}Probe" in spec},
+    )
+
+
+def _waiting(state: Object) -> Waiting | None:
+    if "waiting" not in state:
+        return None
+    return Waiting(reason=state["waiting"].get("reason", ""), message=state["waiting"].get("message", ""))
+
+
+def _end(over: Object) -> End:
+    began, finished = over.get("startedAt"), over.get("finishedAt")
+    seconds = (_time(finished) - _time(began)).total_seconds() if began and finished else 0.0
+    return End(
+        exit_code=over["exitCode"],
+        reason=over.get("reason", ""),
+        message=over.get("message", ""),
+        finished_at=finished,
+        seconds=0.0 if over.get("reason") == "StartError" else seconds,  # its start is given as 1970
+    )
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def condition(owner: Object, kind: str) -> Object:
+    """The condition of that type, {} when there is none."""
+    found: list[Object] = [c for c in owner.get("status", {}).get("conditions", []) if c["type"] == kind]
+    return found[0] if found else {}
+
+
+def is_ready(pod: Object) -> bool:
+    """Whether the pod serves: every container ready and the pod not on its way out."""
+    return condition(pod, "Ready").get("status") == "True" and not leaves(pod)
+
+
+def leaves(pod: Object) -> bool:
+    """Whether the pod is being deleted."""
+    return "deletionTimestamp" in pod["metadata"]
+
+
+def is_over(pod: Object) -> bool:
+    """Whether none of its containers will run again (evicted, or its node shut down)."""
+    return pod["status"].get("phase") in ("Failed", "Succeeded")
+
+
+def requested(pod: Object) -> dict[str, Decimal]:
+    """What the scheduler reserves for the pod: its containers together, or its largest init container; overhead and itself counted.
+
+    >>> requested({"spec": {"containers": [{"resources": {"requests": {"cpu": "250m"}}}, {}]}})["cpu"]
+    Decimal('0.250')
+    """
+    spec = pod["spec"]
+    together: dict[str, Decimal] = {"pods": Decimal(1)}
+    for container in spec["containers"]:
+        _add(together, container.get("resources", {}).get("requests", {}))
+    for container in spec.get("initContainers", []):
+        alone = container.get("resources", {}).get("requests", {})
+        for name, text in alone.items():
+            together[name] = max(together.get(name, Decimal(0)), amount(text))
+    _add(together, spec.get("overhead", {}))
+    return together
+
+
+def _add(sums: dict[str, Decimal], amounts: dict[str, str]) -> None:
+    for name, text in amounts.items():
+        sums[name] = sums.get(name, Decimal(0)) + amount(text)
