@@ -109,6 +109,7 @@ def build(tool: Tool, layout: Layout, say: Callable[[str], None]) -> None:
     """
     if tool.built(layout):
         return
+    say("after the build before")
     with _one_build:
         if not tool.built(layout):
             _build(tool, layout, say)
@@ -125,6 +126,8 @@ def _build(tool: Tool, layout: Layout, say: Callable[[str], None]) -> None:
         say(f"this once, it is kept · {count} packages compiled" if count else line)
 
     say("this once, it is kept")
+    for left in layout.cache.glob(f".{tool.name}-*"):
+        shutil.rmtree(left)
     with tempfile.TemporaryDirectory(prefix=f".{tool.name}-", dir=layout.cache) as draft:
         # -v names each package as it is compiled, which is the only progress Go tells.
         flags = ["-v", "-trimpath", "-ldflags", tool.ldflags, "-o", f"{draft}/bin/"]
