@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -35,7 +36,7 @@ def show(platform: Platform, as_json: bool) -> int:
             json.dumps([{"name": s.name, "pid": s.pid, "state": s.state, "log": s.log} for s in states], indent=1) + "\n"
         )
     else:
-        Console().print(_table(states))
+        Console().print(_table(states, platform.layout.root))
     return 0 if all(state.state in GOOD for state in states) else 1
 
 
@@ -63,10 +64,10 @@ def _state(platform: Platform, name: str, process: dict[str, Any] | None) -> Sta
     return State(name, state, process["pid"], int(time.time()) - process["start"], log)
 
 
-def _table(states: Iterable[State]) -> Table:
+def _table(states: Iterable[State], root: Path) -> Table:
     table = Table("part", "state", "pid", "up for", "log", box=None, header_style="bold")
     for state in states:
         colour = COLOURS[state.state]
         up = f"{state.seconds // 3600}:{state.seconds // 60 % 60:02}:{state.seconds % 60:02}" if state.pid else ""
-        table.add_row(state.name, f"[{colour}]{state.state}[/]", str(state.pid or ""), up, state.log)
+        table.add_row(state.name, f"[{colour}]{state.state}[/]", str(state.pid or ""), up, state.log.removeprefix(f"{root}/"))
     return table

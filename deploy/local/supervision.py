@@ -16,6 +16,9 @@ from deploy.local.failure import SetupError
 from deploy.local.layout import Layout
 from deploy.local.part import Part
 
+# What a part sees of the environment of whoever starts it: no more than it needs, so that it runs alike every time.
+KEPT = ("HOME", "LANG", "TZ", "USER", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO")
+
 # startsecs=0: a part that exits at once counts as having run, so it is started again every second or so; with the
 # default, supervisor backs off longer each time and gives up after three.
 PROGRAM = """
@@ -174,7 +177,6 @@ class Supervisor:
 
 
 def _clean_environment(layout: Layout) -> dict[str, str]:
-    """The parts see no more of the caller's shell than they need, so that they run alike whoever starts them."""
-    kept = {name: os.environ[name] for name in ("HOME", "LANG", "TZ", "USER") if name in os.environ}
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     return {**kept, "PATH": path, "MOORING_STATE": str(layout.state), "MOORING_PART": "supervisor"}
