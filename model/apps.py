@@ -142,22 +142,25 @@ class AppAsk(Ask):
     app_id: str
 
 
-class CreateApp(AppAsk):
+class AtRevision(AppAsk):
+    """What the operations have in common that bring an app to a revision of its spec."""
+
+    revision: int
+
+
+class CreateApp(AtRevision):
     """Input of app.create: deploy the revision for the first time."""
 
     revision: int = 1
 
 
-class StartApp(AppAsk):
+class StartApp(AtRevision):
     """Input of app.start: make a stopped app's objects again from the revision."""
 
-    revision: int
 
-
-class UpgradeApp(AppAsk):
+class UpgradeApp(AtRevision):
     """Input of app.upgrade, which a rollback is too: go to `revision` from `before`."""
 
-    revision: int
     before: int
     on_failure: Literal["keep", "rollback"] = "keep"
 
