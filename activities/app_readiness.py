@@ -1,22 +1,22 @@
 """Waiting until an app's instances serve: hints by the shared watch, judged by a fresh read, dead ends told once certain."""
 
 import asyncio
+import contextlib
 
 from temporalio import activity
 
 from activities.deadline import Deadline
 from activities.progress import tell
-from clients.kubernetes import Cluster, Object
-from clients.watch import Changed, Watches
-from model.apps import App, AppAsk
+from clients.kubernetes import Cluster
+from clients.watch import Watches
+from model.apps import AppAsk
 from model.base import Frozen
-from model.errors import Conflict, MooringError
-from model.manifests import TEMPLATE, selector
 from model.rollouts import rollout_of
 from records import Records
 
 _FIRST_LOOK = 1.0
 _SAFETY_NET = 10.0
+_LOG_LINES = 20
 
 
 class Ready(Frozen):
@@ -77,9 +77,57 @@ class AppReadiness:
                     return Ready(instances=rollout.available)
                 await tell(rollout.message)
                 if not deadline.left:
-                    raise await self._cause(app, found, certain=False)
+                    raise cause_at_deadline(await self._evidence(app, await self._look(app, found)), rollout.wanted)
                 if not looks.left:
                     await self._raise_dead_end(app, found)
                     looks.took()
-                await _either(rolled, moved, min(_SAFETY_NET, deadline.left, looks.left or _SAFETY_NET))
+                await _either(rolled, moved, min(_SAFETY_NET, deadline.left, looks.left))
                 await asyncio.sleep(min(reads.left, deadline.left))
+
+    async def _read(self, app: App) -> Object:
+        found = await self._cluster.find("Deployment", app.name, app.project)
+        if found is None:
+            raise Conflict(
+                f"The Deployment {app.name!r} was removed while its instances were waited for.",
+                hint="Retry: it is created again.",
+            )
+        return found
+
+    async def _raise_dead_end(self, app: App, found: Object) -> None:
+        """Raise the error that is certain already; what proves it is read only then."""
+        seen = await self._look(app, found)
+        error = dead_end(seen)
+        if error:
+            raise dead_end(await self._evidence(app, seen)) or error
+
+    async def _look(self, app: App, found: Object) -> Seen:
+        """The pods of the newest spec, and the nodes where one waits for a place."""
+        template = found["spec"]["template"]["metadata"]["labels"][TEMPLATE]
+        chosen = f"{selector(app.id)},{TEMPLATE}={template}"
+        pods = (await self._cluster.list("Pod", app.project, labelSelector=chosen))["items"]
+        if not wants_nodes(pods):
+            return Seen(pods=pods, deployment=found)
+        nodes = (await self._cluster.list("Node"))["items"]
+        bound = (await self._cluster.list("Pod", fieldSelector="spec.nodeName!="))["items"]
+        return Seen(pods=pods, deployment=found, nodes=nodes, bound=bound)
+
+    async def _evidence(self, app: App, seen: Seen) -> Seen:
+        """The same with the pods' events and the last lines of what failed."""
+        events = (await self._cluster.list("Event", app.project, fieldSelector="involvedObject.kind=Pod"))["items"]
+        logs: dict[LogRef, str] = {}
+        for ref in wanted_logs(seen.pods):
+            with contextlib.suppress(NotFound, Invalid):  # it has not started, or is gone: then there is no log
+                logs[ref] = await self._cluster.logs(
+                    app.project, ref.pod, ref.container, tail=_LOG_LINES, previous=ref.previous
+                )
+        return seen.model_copy(update={"events": events, "logs": logs})
+
+
+async def _either(one: Changed, other: Changed, seconds: float) -> None:
+    """Wait for a hint of either, at most `seconds`."""
+    waiting = [asyncio.create_task(changed.wait(seconds)) for changed in (one, other)]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()

@@ -1,4 +1,4 @@
-"""What an image's tag stands for now: in the platform's registry, or where else it is pulled from (OCI distribution specification)."""
+"""What an image's tag stands for now: in the platform's registry, or elsewhere (OCI distribution specification)."""
 
 import re
 

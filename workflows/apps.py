@@ -67,15 +67,16 @@ class AppUpgrade(_Reversible):
         self._on_failure = ask.on_failure
         async with self.recorded(ask, steps=3) as record:
             digests = await self.step("Find the image", AppActivities.resolve_images, ask)
-            await self.step(
-                f"Roll to revision {ask.revision}", AppActivities.apply, ask, undo=AppActivities.return_revision
-            )
+            await self.step(f"Roll to revision {ask.revision}", AppActivities.apply, ask, undo=AppActivities.return_revision)
             record.result = await _ready(self, ask, digests)
 
 
 @workflow.defn(name="app.scale")
 class AppScale(_Reversible):
-    """Change the number of instances. FAILED stays where it got (onFailure=rollback goes back); CANCELLED leaves the count before."""
+    """Change the number of instances.
+
+    FAILED stays where it got (with onFailure=rollback it goes back); CANCELLED leaves the count before.
+    """
 
     @workflow.run
     async def run(self, ask: ScaleApp) -> None:
