@@ -7,10 +7,13 @@ from temporalio import activity
 
 from activities.deadline import Deadline
 from activities.progress import tell
-from clients.kubernetes import Cluster
-from clients.watch import Watches
-from model.apps import AppAsk
+from clients.kubernetes import Cluster, Object
+from clients.watch import Changed, Watches
+from model.apps import App, AppAsk
 from model.base import Frozen
+from model.diagnosis import LogRef, Seen, cause_at_deadline, dead_end, wanted_logs, wants_nodes
+from model.errors import Conflict, Invalid, NotFound
+from model.manifests import TEMPLATE, selector
 from model.rollouts import rollout_of
 from records import Records
 
@@ -73,9 +76,9 @@ class AppReadiness:
                 found = await self._read(app)
                 reads.took()
                 rollout = rollout_of(found)
+                await tell(rollout.message)
                 if rollout.done:
                     return Ready(instances=rollout.available)
-                await tell(rollout.message)
                 if not deadline.left:
                     raise cause_at_deadline(await self._evidence(app, await self._look(app, found)), rollout.wanted)
                 if not looks.left:
@@ -117,9 +120,7 @@ class AppReadiness:
         logs: dict[LogRef, str] = {}
         for ref in wanted_logs(seen.pods):
             with contextlib.suppress(NotFound, Invalid):  # it has not started, or is gone: then there is no log
-                logs[ref] = await self._cluster.logs(
-                    app.project, ref.pod, ref.container, tail=_LOG_LINES, previous=ref.previous
-                )
+                logs[ref] = await self._cluster.logs(app.project, ref.pod, ref.container, tail=_LOG_LINES, previous=ref.previous)
         return seen.model_copy(update={"events": events, "logs": logs})
 
 
