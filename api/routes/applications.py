@@ -80,11 +80,7 @@ async def delete_app(
     services: Using, caller: Writer, project: str, name: str, response: Response, app_id: AppId = None
 ) -> dict[str, Any]:
     """Delete an app, running or stopped; an operation that runs on it is cancelled first."""
-
-    async def prepare(tx: Records, app: App) -> Prepared:
-        return _prepared(app, deadline_seconds=await _to_stop(tx, app))
-
-    return await _act(services, caller, AppDelete, (project, name, app_id), {}, prepare, response)
+    return await _act(services, caller, AppDelete, (project, name, app_id), {}, _stopping, response)
 
 
 @router.post("/{project}/{name}/kill", status_code=202)
@@ -95,7 +91,7 @@ async def kill_app(
 
     async def prepare(tx: Records, app: App) -> Prepared:
         _check_live(app)
-        return _prepared(app, deadline_seconds=await _to_stop(tx, app))
+        return await _stopping(tx, app)
 
     return await _act(services, caller, AppKill, (project, name, app_id), {}, prepare, response)
 
@@ -128,10 +124,8 @@ async def rollout_app(
         before = await tx.apps.revision(app.id, app.revision)
         spec = changed(before.spec, body)
         _check_images(services, caller, spec, "image")
-        reason = body.reason or "rollout"
-        return await _to_revision(
-            await tx.apps.add_revision(app.id, spec, caller.actor.name, reason), app, body.on_failure, body.deadline_seconds
-        )
+        made = await tx.apps.add_revision(app.id, spec, caller.actor.name, body.reason or "rollout")
+        return _to_revision(made, app, body.on_failure, body.deadline_seconds)
 
     request = body.model_dump(by_alias=True, exclude_unset=True)
     return await _act(services, caller, AppUpgrade, (project, name, app_id), request, prepare, response)
@@ -156,7 +150,7 @@ async def rollback_app(
         _check_images(services, caller, wanted.spec, "revision")
         reason = asked.reason or f"rollback to revision {wanted.number}"
         made = await tx.apps.add_revision(app.id, wanted.spec, caller.actor.name, reason, wanted.digests)
-        return await _to_revision(made, app, asked.on_failure, asked.deadline_seconds)
+        return _to_revision(made, app, asked.on_failure, asked.deadline_seconds)
 
     request = asked.model_dump(by_alias=True, exclude_unset=True)
     return await _act(services, caller, AppUpgrade, (project, name, app_id), request, prepare, response)
@@ -248,12 +242,13 @@ def _prepared(app: App, deadline_seconds: int | None = None, **fields: Any) -> P
     )
 
 
-async def _to_revision(made: Revision, app: App, on_failure: str, deadline_seconds: int) -> Prepared:
+def _to_revision(made: Revision, app: App, on_failure: str, deadline_seconds: int) -> Prepared:
     return _prepared(app, deadline_seconds, revision=made.number, before=app.revision, on_failure=on_failure)
 
 
-async def _to_stop(tx: Records, app: App) -> int:
-    return _TO_STOP + (await tx.apps.revision(app.id, app.revision)).spec.termination_grace_period_seconds
+async def _stopping(tx: Records, app: App) -> Prepared:
+    grace = (await tx.apps.revision(app.id, app.revision)).spec.termination_grace_period_seconds
+    return _prepared(app, _TO_STOP + grace)
 
 
 async def _earlier(tx: Records, app: App, number: int | None) -> Revision:
