@@ -7,7 +7,7 @@ import httpx
 from model.base import Frozen
 from model.errors import Evidence, ImageNotFound, PushRefused, RegistryUnavailable
 
-_MANIFESTS = (
+MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
@@ -88,7 +88,7 @@ def connect(host: str) -> Registry:
     As for Docker itself, a registry on loopback is spoken to in plain http, any other by https.
     """
     scheme = "http" if _is_loopback(host) else "https"
-    accept = {"Accept": ", ".join(_MANIFESTS)}
+    accept = {"Accept": ", ".join(MANIFESTS)}
     return Registry(host, httpx.AsyncClient(base_url=f"{scheme}://{host}", headers=accept, timeout=httpx.Timeout(30, connect=5)))
 
 

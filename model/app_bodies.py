@@ -153,6 +153,7 @@ class AppFields(Body):
     restart_policy: str | None = None
     termination_grace_period_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
     priority_class_name: str | None = None
+    min_ready_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
     max_surge: Fraction | None = None
     max_unavailable: Fraction | None = None
     deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE
@@ -284,6 +285,7 @@ _POD_FIELDS = (
     "affinity",
     "termination_grace_period_seconds",
     "priority_class_name",
+    "min_ready_seconds",
     "max_surge",
     "max_unavailable",
 )

@@ -88,7 +88,11 @@ class HostAlias(Frozen):
 
 
 class AppSpec(Frozen):
-    """Everything of an app but its number of instances; immutable, one row per revision."""
+    """Everything of an app but its number of instances; immutable, one row per revision.
+
+    `min_ready_seconds` is how long an instance has to be ready until it counts; None means at once with a readiness probe,
+    else 1: without one a program that ends right after its start is ready for that moment.
+    """
 
     type: Literal["Deployment"] = "Deployment"
     containers: tuple[ContainerSpec, ...] = Field(min_length=1)
@@ -98,8 +102,16 @@ class AppSpec(Frozen):
     termination_grace_period_seconds: int = 30
     priority_class_name: str | None = None
     host_aliases: tuple[HostAlias, ...] = ()
+    min_ready_seconds: int | None = None
     max_surge: int | str = "25%"
     max_unavailable: int | str = "25%"
+
+    @property
+    def settle_seconds(self) -> int:
+        """How long an instance has to be ready until it counts."""
+        if self.min_ready_seconds is not None:
+            return self.min_ready_seconds
+        return 0 if all(c.readiness_probe for c in self.containers) else 1
 
 
 class App(Frozen):
@@ -142,22 +154,25 @@ class AppAsk(Ask):
     app_id: str
 
 
-class CreateApp(AppAsk):
+class AtRevision(AppAsk):
+    """What the operations have in common that bring an app to a revision of its spec."""
+
+    revision: int
+
+
+class CreateApp(AtRevision):
     """Input of app.create: deploy the revision for the first time."""
 
     revision: int = 1
 
 
-class StartApp(AppAsk):
+class StartApp(AtRevision):
     """Input of app.start: make a stopped app's objects again from the revision."""
 
-    revision: int
 
-
-class UpgradeApp(AppAsk):
+class UpgradeApp(AtRevision):
     """Input of app.upgrade, which a rollback is too: go to `revision` from `before`."""
 
-    revision: int
     before: int
     on_failure: Literal["keep", "rollback"] = "keep"
 

@@ -7,7 +7,9 @@ manifests), so `~bob/x` is stored as `user_bob/x`, which no project can be calle
 
 import re
 
+from model.access import Actor
 from model.base import Frozen
+from model.errors import Forbidden
 
 PUBLIC = "public"
 PERSONAL = "user_"
@@ -71,12 +73,31 @@ def parse(written: str, registry: str) -> ImageRef:
     own = host == registry
     if own:
         path = _own_repository(path)
+    elif host == "docker.io" and "/" not in path:
+        path = f"library/{path}"
     if len(path) > 200 or not _REPOSITORY.fullmatch(path):
         raise ValueError(
             "must be [registry/]repository[:tag], the repository in lower case letters, digits, '.', '_', '-' and '/', "
             "like public/nginx:1.25"
         )
     return ImageRef(host=host, repository=path, tag=tag or "latest", digest=digest or None, own=own)
+
+
+def check_use(ref: ImageRef, written: str, actor: Actor) -> None:
+    """Raise Forbidden unless `actor` may deploy the image: public, of a project it is in, or its own personal one."""
+    if not ref.own or ref.owner == PUBLIC:
+        return
+    if ref.owner.startswith("~"):
+        if ref.owner != f"~{actor.name}":
+            raise Forbidden(
+                f"The image {written!r} is {ref.owner.removeprefix('~')!r}'s personal one; only its owner can deploy it.",
+                hint="Ask its owner to push it to the project.",
+            )
+    elif not actor.sees(ref.owner):
+        raise Forbidden(
+            f"The image {written!r} is neither public nor of a project that you are in.",
+            hint="Use a public image, or one of a project you are a member of.",
+        )
 
 
 def _split_host(name: str, registry: str) -> tuple[str, str]:

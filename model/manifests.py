@@ -17,6 +17,7 @@ APP_ID = "mooring.io/app-id"
 APP = "mooring.io/app"
 TEMPLATE = "mooring.io/template"
 REVISION = "mooring.io/revision"
+MANAGED = "app.kubernetes.io/managed-by=mooring"
 _KEPT_REPLICA_SETS = 2  # revisions live in our records; Kubernetes needs the newest two to roll
 
 
@@ -64,6 +65,7 @@ def deployment(app: App, revision: Revision, registry: str, replicas: int) -> Ob
                 "type": "RollingUpdate",
                 "rollingUpdate": {"maxSurge": spec.max_surge, "maxUnavailable": spec.max_unavailable},
             },
+            "minReadySeconds": spec.settle_seconds,
             "revisionHistoryLimit": _KEPT_REPLICA_SETS,
             "template": template,
         },

@@ -110,6 +110,11 @@ class AppStore(Store):
             raise NotFound(f"The app has no revision {number}.", hint="See its revisions.")
         return _revision(row)
 
+    async def deployed_before(self, app_id: str, number: int) -> Revision | None:
+        """The newest revision below `number` whose images were found, or None."""
+        row = await self._call("deployed_before", app_id=app_id, number=number)
+        return _revision(row) if row else None
+
     async def in_force(self, ids: Sequence[str]) -> dict[str, Revision]:
         """By AppID the revision in force."""
         return {row["app_id"]: _revision(row) for row in await self._rows("revisions_in_force", ids=list(ids))}
@@ -138,8 +143,9 @@ class AppStore(Store):
         try:
             await self._call("set_phase", id=app_id, phase=phase)
         except asyncpg.UniqueViolationError as error:
-            app = await self.by_id(app_id)
-            raise _taken(app.project, app.name) from error
+            raise Conflict(
+                "The app's name was taken by another live app meanwhile.", hint="Delete or kill that one, then retry."
+            ) from error
 
     async def set_desired(self, app_id: str, *, replicas: int | None = None, revision: int | None = None) -> None:
         """Set the number of instances wanted, or the revision in force; idempotent."""

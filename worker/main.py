@@ -23,12 +23,16 @@ from temporalio.client import (
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.app_readiness import AppReadiness
+from activities.apps import AppActivities
 from activities.builds import BuildActivities
 from activities.operations import OperationActivities
 from activities.projects import ProjectActivities
 from clients import builder, git, kubernetes, registry, temporal
+from clients.images import Images
 from clients.kubernetes import Cluster
 from clients.settings import Settings
+from clients.watch import Watches
 from records import Records, connect
 from worker.interceptors import StepInterceptor
 from workflows.reconcile import Reconcile
@@ -47,11 +51,14 @@ def activities(
     images: registry.Registry,
     engine: builder.Builder,
     workspace: Path,
+    watches: Watches,
 ) -> list[Callable[..., Any]]:
     """All activities, bound to what they need."""
     nouns = (
         OperationActivities(records, operations),
         ProjectActivities(records, cluster),
+        AppActivities(records, cluster, Images(images), watches),
+        AppReadiness(records, cluster, watches),
         BuildActivities(records, sources, engine, images, workspace),
     )
     return [
@@ -98,9 +105,10 @@ async def main() -> None:
     cluster = await kubernetes.connect(settings.kubeconfig)
     operations = temporal.Operations(client, QUEUES, settings.temporal_ui_url)
     images, engine = registry.connect(settings.mooring_registry), builder.connect(settings.docker_host)
+    watches = Watches(cluster)
     sources = git.Git(git.networks(settings.mooring_source_allow))
     workspace = Path(settings.mooring_state) / "builds"
-    methods = activities(records, cluster, operations, sources, images, engine, workspace)
+    methods = activities(records, cluster, operations, sources, images, engine, workspace, watches)
     await schedule_reconciler(client, timedelta(seconds=10))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -111,6 +119,7 @@ async def main() -> None:
             await running.enter_async_context(build(client, queue, records, methods))
         log.info("worker runs", queues=queues)
         await stop.wait()
+    await watches.close()
     await engine.close()
     await images.close()
     await cluster.close()

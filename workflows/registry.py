@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import get_type_hints
 
 from model.operations import Ask
+from workflows.apps import AppCreate, AppDelete, AppKill, AppScale, AppStart, AppUpgrade
 from workflows.builds import ImageBuild
 from workflows.operation import Operation
 from workflows.projects import ProjectCreate, ProjectDelete
@@ -35,6 +36,12 @@ class Kind:
 KINDS: tuple[Kind, ...] = (
     Kind(ProjectCreate, target="project", permission="platform:admin", deadline_seconds=60),
     Kind(ProjectDelete, target="project", permission="project:write"),
+    Kind(AppCreate, target="app", permission="app:write"),
+    Kind(AppStart, target="app", permission="app:write"),
+    Kind(AppUpgrade, target="app", permission="app:write"),
+    Kind(AppScale, target="app", permission="app:write"),
+    Kind(AppKill, target="app", permission="app:write"),
+    Kind(AppDelete, target="app", permission="app:write"),
     Kind(ImageBuild, target="build", permission="build:write", queue="builds", deadline_seconds=1800),
 )
 

@@ -13,9 +13,6 @@ RETURNING *;
 -- name: app_by_id^
 SELECT * FROM apps WHERE id = :id;
 
--- name: live_app^
-SELECT * FROM apps WHERE project_id = :project_id AND name = :name AND phase = 'LIVE';
-
 -- name: named_app^
 -- The life an app_id names; without one the live one, else the newest stopped one.
 SELECT * FROM apps
@@ -51,6 +48,9 @@ SELECT * FROM apps WHERE project_id = :project_id AND phase = 'LIVE' ORDER BY na
 
 -- name: get_revision^
 SELECT * FROM app_revisions WHERE app_id = :app_id AND number = :number;
+
+-- name: deployed_before^
+SELECT * FROM app_revisions WHERE app_id = :app_id AND number < :number AND digests <> '{}' ORDER BY number DESC LIMIT 1;
 
 -- name: revisions_in_force
 SELECT r.* FROM app_revisions r JOIN apps a ON a.id = r.app_id AND a.revision = r.number

@@ -1,0 +1,134 @@
+"""Waiting until an app's instances serve: hints by the shared watch, judged by a fresh read, dead ends told once certain."""
+
+import asyncio
+import contextlib
+
+from temporalio import activity
+
+from activities.deadline import Deadline
+from activities.progress import tell
+from clients.kubernetes import Cluster, Object
+from clients.watch import Changed, Watches
+from model.apps import App, AppAsk
+from model.base import Frozen
+from model.diagnosis import LogRef, Seen, cause_at_deadline, dead_end, wanted_logs, wants_nodes
+from model.errors import Conflict, Invalid, NotFound
+from model.manifests import TEMPLATE, selector
+from model.rollouts import rollout_of
+from records import Records
+
+_FIRST_LOOK = 1.0
+_SAFETY_NET = 10.0
+_LOG_LINES = 20
+
+
+class Ready(Frozen):
+    """How many instances serve."""
+
+    instances: int
+
+
+class _Pace:
+    """Lets reads come at once at first and then ever less often: their number grows with the logarithm of the time waited,
+    whatever the number of instances, and none comes later than `share` of the time waited so far."""
+
+    def __init__(self, first: float, share: float) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._clock()
+        self._next = self._began + first
+        self._first = first
+        self._share = share
+
+    @property
+    def left(self) -> float:
+        """Seconds until the next read may come, 0 when it may."""
+        return max(0.0, self._next - self._clock())
+
+    def took(self) -> None:
+        """Say that a read was made."""
+        now = self._clock()
+        self._next = now + max(self._first, self._share * (now - self._began))
+
+
+class AppReadiness:
+    """The last step of create, start, upgrade and scale."""
+
+    def __init__(self, records: Records, cluster: Cluster, watches: Watches) -> None:
+        self._records = records
+        self._cluster = cluster
+        self._watches = watches
+
+    @activity.defn(name="app.wait_ready")
+    async def wait_ready(self, ask: AppAsk) -> Ready:
+        """Wait until every instance is of the revision in force and serves; changes nothing.
+
+        Raises, as soon as it is certain, else a little before the deadline, why it does not get there: ImageNotFound,
+        CommandNotFound, CrashLoop, OutOfMemory, ProbeFailing, Unschedulable, QuotaExceeded, DeadlineExceeded; Conflict when
+        somebody removed the Deployment.
+        """
+        app = await self._records.apps.by_id(ask.app_id)
+        deadline, reads, looks = Deadline(), _Pace(0.05, 0.08), _Pace(_FIRST_LOOK, 0.3)
+        async with (
+            self._watches.subscribed("Deployment", app.project, app.name) as rolled,
+            self._watches.subscribed("Pod", app.project, app.name) as moved,
+        ):
+            while True:
+                found = await self._read(app)
+                reads.took()
+                rollout = rollout_of(found)
+                await tell(rollout.message)
+                if rollout.done:
+                    return Ready(instances=rollout.available)
+                if not deadline.left:
+                    raise cause_at_deadline(await self._evidence(app, await self._look(app, found)), rollout.wanted)
+                if not looks.left:
+                    await self._raise_dead_end(app, found)
+                    looks.took()
+                await _either(rolled, moved, min(_SAFETY_NET, deadline.left, looks.left))
+                await asyncio.sleep(min(reads.left, deadline.left))
+
+    async def _read(self, app: App) -> Object:
+        found = await self._cluster.find("Deployment", app.name, app.project)
+        if found is None:
+            raise Conflict(
+                f"The Deployment {app.name!r} was removed while its instances were waited for.",
+                hint="Retry: it is created again.",
+            )
+        return found
+
+    async def _raise_dead_end(self, app: App, found: Object) -> None:
+        """Raise the error that is certain already; what proves it is read only then."""
+        seen = await self._look(app, found)
+        error = dead_end(seen)
+        if error:
+            raise dead_end(await self._evidence(app, seen)) or error
+
+    async def _look(self, app: App, found: Object) -> Seen:
+        """The pods of the newest spec, and the nodes where one waits for a place."""
+        template = found["spec"]["template"]["metadata"]["labels"][TEMPLATE]
+        chosen = f"{selector(app.id)},{TEMPLATE}={template}"
+        pods = (await self._cluster.list("Pod", app.project, labelSelector=chosen))["items"]
+        if not wants_nodes(pods):
+            return Seen(pods=pods, deployment=found)
+        nodes = (await self._cluster.list("Node"))["items"]
+        bound = (await self._cluster.list("Pod", fieldSelector="spec.nodeName!="))["items"]
+        return Seen(pods=pods, deployment=found, nodes=nodes, bound=bound)
+
+    async def _evidence(self, app: App, seen: Seen) -> Seen:
+        """The same with the pods' events and the last lines of what failed."""
+        events = (await self._cluster.list("Event", app.project, fieldSelector="involvedObject.kind=Pod"))["items"]
+        logs: dict[LogRef, str] = {}
+        for ref in wanted_logs(seen.pods):
+            with contextlib.suppress(NotFound, Invalid):  # it has not started, or is gone: then there is no log
+                logs[ref] = await self._cluster.logs(app.project, ref.pod, ref.container, tail=_LOG_LINES, previous=ref.previous)
+        return seen.model_copy(update={"events": events, "logs": logs})
+
+
+async def _either(one: Changed, other: Changed, seconds: float) -> None:
+    """Wait for a hint of either, at most `seconds`."""
+    waiting = [asyncio.create_task(changed.wait(seconds)) for changed in (one, other)]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()

@@ -1,0 +1,70 @@
+"""What an image's tag stands for now: in the platform's registry, or elsewhere (OCI distribution specification)."""
+
+import re
+
+import httpx
+
+from clients.registry import MANIFESTS, Registry
+from model.errors import ImageNotFound
+from model.images import ImageRef
+
+_WITHIN = httpx.Timeout(15, connect=4)
+_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+_HUB = {"docker.io": "registry-1.docker.io"}  # Docker Hub answers under another name than its images carry
+
+
+class Images:
+    """Resolves references; `own` is the platform's registry."""
+
+    def __init__(self, own: Registry) -> None:
+        self._own = own
+
+    @property
+    def registry(self) -> str:
+        """The platform's own registry host."""
+        return self._own.host
+
+    async def resolve(self, ref: ImageRef, written: str) -> str:
+        """The digest the reference stands for now. Raises ImageNotFound, and RegistryUnavailable (transient) of the platform's own.
+
+        `written` is the image as its person wrote it, for the message.
+        """
+        digest = await self._own.digest_of(ref.repository, ref.reference) if ref.own else await _elsewhere(ref, written)
+        if digest is None:
+            where = "the platform's registry" if ref.own else ref.host
+            raise ImageNotFound(
+                f"There is no image {written!r}: {where} has no {ref.repository} with {ref.reference!r}.",
+                hint="Push it, or correct its name, then retry.",
+            )
+        return digest
+
+
+async def _elsewhere(ref: ImageRef, written: str) -> str | None:
+    """The digest at another registry, asked as nobody in particular; None when it has none for us.
+
+    A registry that cannot be reached is told at once: it is not the platform's part to wait for.
+    """
+    path = f"https://{_HUB.get(ref.host, ref.host)}/v2/{ref.repository}/manifests/{ref.reference}"
+    headers = {"Accept": ", ".join(MANIFESTS)}
+    try:
+        async with httpx.AsyncClient(timeout=_WITHIN, headers=headers) as client:
+            reply = await client.head(path)
+            if reply.status_code == 401:
+                reply = await client.head(path, headers=await _anonymous(client, reply))
+    except httpx.TransportError as error:
+        raise ImageNotFound(
+            f"The image {written!r} cannot be had: its registry {ref.host} does not answer ({type(error).__name__}).",
+            hint="Correct the registry's name, or push the image to the platform's registry; then retry.",
+        ) from error
+    return reply.headers.get("Docker-Content-Digest") if reply.status_code == 200 else None
+
+
+async def _anonymous(client: httpx.AsyncClient, refused: httpx.Response) -> dict[str, str]:
+    """The header with a token for nobody, as the registry's challenge says to get it (distribution: token authentication)."""
+    challenge = dict(_CHALLENGE.findall(refused.headers.get("WWW-Authenticate", "")))
+    realm = challenge.pop("realm", "")
+    if not realm.startswith("https://"):
+        return {}
+    reply = await client.get(realm, params=challenge)
+    token = reply.json().get("token") if reply.status_code == 200 else None
+    return {"Authorization": f"Bearer {token}"} if token else {}

@@ -1,0 +1,57 @@
+"""An app as the API shows it: the manual's reply, field names and all, and new fields in camelCase (app接口, 返回)."""
+
+import shlex
+from typing import Any
+
+from model.apps import App, AppStatus, Revision, differences
+
+
+def app_reply(app: App, revision: Revision, status: AppStatus, summary: str, message: str = "") -> dict[str, Any]:
+    """The reply of create and get. Containers' fields are those of the first; `message` says why it is not well."""
+    spec = revision.spec
+    container = spec.containers[0]
+    amounts = container.resources.model_dump(exclude_none=True, exclude={"gpu"})
+    return {
+        "AppID": app.id,
+        "Cmd": container.cmd if isinstance(container.cmd, str) else shlex.join(container.command),
+        "Created": app.created_at.isoformat(timespec="seconds"),
+        "DockerDataDir": container.data_dir or "",
+        "DockerLogDir": container.log_dir or "",
+        "Environments": [e.model_dump() for e in container.env],
+        "Image": container.image,
+        "InstanceNum": app.replicas,
+        "InstanceSummary": summary,
+        "Name": app.name,
+        "PortsInfo": [{"protocol": p.protocol, "containerPort": p.container_port} for p in container.ports],
+        "ProjectID": app.project_id,
+        "ProjectName": app.project,
+        "Status": status,
+        "Username": app.username,
+        "ResInfo": {**amounts, "gpu": str(container.resources.gpu)},
+        "NetworkType": spec.network_type,
+        "Type": app.type,
+        "scale": None,
+        "configMap": [],
+        "secret": [],
+        "internalVolumes": [],
+        "nodeLabels": spec.node_labels,
+        "cluster": app.cluster,
+        "revision": revision.number,
+        "digests": revision.digests,
+        "containers": [c.name for c in spec.containers],
+        "message": message,
+    }
+
+
+def revision_reply(revision: Revision, before: Revision | None, in_force: int) -> dict[str, Any]:
+    """One line of the revisions list: who, when, why, the images, and what changed against the one before."""
+    return {
+        "revision": revision.number,
+        "current": revision.number == in_force,
+        "images": {c.name: c.image for c in revision.spec.containers},
+        "digests": revision.digests,
+        "createdAt": revision.created_at.isoformat(),
+        "createdBy": revision.created_by,
+        "reason": revision.reason,
+        "changes": differences(before.spec, revision.spec) if before else [],
+    }

@@ -1,0 +1,85 @@
+"""Where a Deployment's roll-out stands, and what status and summary an app has by it (Kubernetes: Deployment status)."""
+
+from typing import Any
+
+from model.apps import App, AppPhase, AppStatus
+from model.base import Frozen
+
+Object = dict[str, Any]
+_BY_OPERATION = {
+    "app.create": AppStatus.PENDING,
+    "app.start": AppStatus.PENDING,
+    "app.upgrade": AppStatus.UPDATING,
+    "app.scale": AppStatus.UPDATING,
+    "app.kill": AppStatus.UPDATING,
+    "app.delete": AppStatus.DELETING,
+}
+
+
+class Rollout(Frozen):
+    """Counts of instances: wanted, of the newest spec, all, ready to serve of the newest spec; `seen` by the controller."""
+
+    wanted: int
+    updated: int
+    total: int
+    available: int
+    ready: int
+    seen: bool
+
+    @property
+    def replaced(self) -> bool:
+        """Every instance is of the newest spec, and there are as many as wanted."""
+        return self.seen and self.updated == self.total == self.wanted
+
+    @property
+    def done(self) -> bool:
+        """Replaced, and all of them serve: what `kubectl rollout status` waits for."""
+        return self.replaced and self.available == self.wanted
+
+    @property
+    def message(self) -> str:
+        """How far, in words.
+
+        >>> Rollout(wanted=2, updated=1, total=3, available=2, ready=2, seen=True).message
+        '1 of 2 instances are of this revision, 2 ready, 2 older ones to go'
+        """
+        if not self.seen:
+            return "waiting for the cluster to take it up"
+        older = self.total - self.updated
+        if self.updated < self.wanted or older:
+            return (
+                f"{self.updated} of {self.wanted} instances are of this revision, {self.ready} ready"
+                f"{f', {older} older ones to go' if older else ''}"
+            )
+        return f"{self.available} of {self.wanted} instances are ready"
+
+
+def rollout_of(deployment: Object) -> Rollout:
+    """Read a Deployment."""
+    status = deployment.get("status", {})
+    return Rollout(
+        wanted=deployment["spec"]["replicas"],
+        updated=status.get("updatedReplicas", 0),
+        total=status.get("replicas", 0),
+        available=status.get("availableReplicas", 0),
+        ready=status.get("readyReplicas", 0),
+        seen=status.get("observedGeneration", 0) >= deployment["metadata"]["generation"],
+    )
+
+
+def app_status(app: App, operation: str | None, operation_status: str | None, deployment: Object | None) -> tuple[AppStatus, str]:
+    """An app's Status and InstanceSummary from its record, its newest operation (kind and status) and its Deployment.
+
+    A running operation says what the app goes through. Else what serves counts: all instances ready is RUNNING, however the
+    last operation ended; less is FAILED after a failed operation, and PENDING where the cluster is expected to mend it.
+    """
+    ready = rollout_of(deployment).ready if deployment else 0
+    summary = f"{min(ready, app.replicas)}/{app.replicas} running"
+    ended = operation_status in (None, "SUCCEEDED", "FAILED", "CANCELLED")
+    if not ended and operation in _BY_OPERATION:
+        return _BY_OPERATION[operation], summary
+    if app.phase is not AppPhase.LIVE:
+        return AppStatus.STOPPED, summary
+    if deployment is not None and ready >= app.replicas and rollout_of(deployment).seen:
+        return AppStatus.RUNNING, summary
+    return (AppStatus.FAILED if operation_status == "FAILED" else AppStatus.PENDING), summary
