@@ -36,7 +36,10 @@ def show(platform: Platform, as_json: bool) -> int:
             json.dumps([{"name": s.name, "pid": s.pid, "state": s.state, "log": s.log} for s in states], indent=1) + "\n"
         )
     else:
-        Console().print(_table(states, platform.layout.root))
+        # Wide enough for every path where output goes to a file.
+        console = Console()
+        console.width = max(console.width, 100)
+        console.print(_table(states, platform.layout.root))
     return 0 if all(state.state in GOOD for state in states) else 1
 
 
