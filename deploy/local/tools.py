@@ -148,7 +148,7 @@ def _program_of(directory: Path, package: str) -> Path:
 
 
 def _go() -> str:
-    go = shutil.which("go")
+    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
     if not go:
         raise SetupError("Go is needed to build the embedded platform: install Go 1.26.8 or newer and put it in PATH")
     needed = re.search(r"^go (\S+)", (TEMPORAL.directory / "go.mod").read_text(), re.M)

@@ -17,6 +17,8 @@ once() {
 install_dependencies() {
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed" >&2; exit 1; }
     echo "Installing the Python packages into $venv (once for each requirements.lock)" >&2
+    # Debian keeps a part of venv in a package of its own.
+    "$python" -c 'import ensurepip' 2>/dev/null || apt-get install -y --no-install-recommends python3-venv >&2
     [ -x "$venv/bin/pip" ] || "$python" -m venv "$venv"
     "$venv/bin/python" -m pip install --require-hashes --no-deps --progress-bar off -q -r requirements.lock >&2
 }
