@@ -32,7 +32,7 @@ bench: up ## Measure speed as ratios; PAIRS=n, ONLY="P1 P3" for some
 	@$(RUN) -m bench --pairs $(or $(PAIRS),7) $(ONLY)
 
 demo: up ## Run the main job: build, deploy, upgrade under SIGKILL, fail, mend
-	@$(RUN) -m demo
+	@. .local/env && $(RUN) -m demo
 
 lint: venv ## Check style, types, imports and documents
 	@$(RUN) -m ruff check .

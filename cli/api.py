@@ -36,6 +36,7 @@ class Api:
     def __init__(self, session: Session, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self.url = session.url
         self.skew = timedelta(0)
+        self._transport = transport
         try:
             self._http = httpx.AsyncClient(
                 base_url=session.url,
@@ -51,6 +52,10 @@ class Api:
 
     async def __aexit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         await self._http.aclose()
+
+    def signed_in(self, token: str) -> "Api":
+        """The same API for another person; a client of its own."""
+        return Api(Session(self.url, token), self._transport)
 
     async def get(self, path: str, **query: Any) -> Record:
         """Read; query values that are None are left out."""

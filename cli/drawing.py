@@ -26,6 +26,16 @@ COLOURS = {
 }
 # An operation that stays ACCEPTED for longer is worth a word.
 _UNTAKEN = timedelta(seconds=3)
+# Of what lasts, such as an app or an instance; what is not here is on its way.
+_STATES = {
+    "ACTIVE": "green",
+    "RUNNING": "green",
+    "FAILED": "red",
+    "STOPPED": "dim",
+    "KILLED": "dim",
+    "DELETING": "magenta",
+    "TERMINATING": "magenta",
+}
 _MARKS = {"SUCCEEDED": ("✔", "+"), "UNCHANGED": ("=", "="), "FAILED": ("✘", "x"), "CANCELLED": ("⊘", "o")}
 _ENDS = {"SUCCEEDED": "done", "UNCHANGED": "unchanged", "FAILED": "failed", "CANCELLED": "cancelled"}
 
@@ -71,8 +81,13 @@ def lines(known: Watched) -> Iterator[tuple[tuple[str, int, int], str]]:
 
 
 def status(word: str) -> Text:
-    """A status word in its colour."""
+    """An operation's status in its colour."""
     return Text(word, style=COLOURS.get(word, ""))
+
+
+def state(word: str) -> Text:
+    """The state of an app, an instance or a project in its colour."""
+    return Text(word, style=_STATES.get(word, "yellow"))
 
 
 def _ordered(family: list[Watched]) -> Iterator[Watched]:
@@ -145,8 +160,11 @@ def _mark(word: str, now: datetime, ascii_only: bool) -> Text:
 
 
 def _plain(step: Step) -> str:
-    word = _ENDS.get(step.status, "running")
-    span = f" in {took(step.finished_at - step.started_at)}" if step.finished_at else ""
-    tries = f" (try {step.attempt})" if step.attempt > 1 else ""
-    message = " | ".join(clean(step.message).strip().split("\n"))
-    return f"{clean(step.title)}: {word}{span}{tries}{': ' + message if message else ''}"
+    """A step in one line; words that an earlier line had are not told again."""
+    told = [_ENDS.get(step.status, "" if step.news else "running")]
+    if step.finished_at:
+        told.append(f"in {took(step.finished_at - step.started_at)}")
+    if step.attempt > 1:
+        told.append(f"(try {step.attempt})")
+    message = " | ".join(clean(step.message).strip().split("\n")) if step.news else ""
+    return ": ".join(part for part in (clean(step.title), " ".join(filter(None, told)), message) if part)

@@ -102,7 +102,7 @@ def projects(found: Sequence[Record], total: int) -> RenderableType:
     for project in found:
         begun = moment(project["createdAt"])
         assert begun is not None
-        state = drawing.status(project["status"])
+        state = drawing.state(project["status"])
         table.add_row(project["name"], state, clean(project["description"]), project["createdBy"], ago(begun, now()))
     return _counted(table, len(found), total)
 
@@ -116,7 +116,7 @@ def apps(project: str, found: Sequence[Record], total: int) -> RenderableType:
         )
     table = _table("app", "type", "status", "instances", "image", "by")
     for app in found:
-        state = drawing.status(app["Status"])
+        state = drawing.state(app["Status"])
         table.add_row(app["Name"], app["Type"], state, app["InstanceSummary"], app["Image"], app["Username"])
     return _counted(table, len(found), total)
 
@@ -126,7 +126,8 @@ def app(found: Record, instances: Sequence[Record], latest: Sequence[Record]) ->
     resources = ", ".join(f"{name} {value}" for name, value in found["ResInfo"].items() if value)
     ports = ", ".join(f"{port['containerPort']}/{port['protocol']}" for port in found["PortsInfo"])
     facts: list[tuple[str, RenderableType | None]] = [
-        ("status", Text.assemble(drawing.status(found["Status"]), f"  {found['InstanceSummary']}")),
+        ("status", Text.assemble(drawing.state(found["Status"]), f"  {found['InstanceSummary']}")),
+        ("why", clean(found["message"])),
         ("image", found["Image"]),
         ("command", clean(_command(found["Cmd"]))),
         ("ports", ports),
@@ -140,7 +141,7 @@ def app(found: Record, instances: Sequence[Record], latest: Sequence[Record]) ->
         table = _table("instance", "status", "restarts", "ip", "host", "why")
         for one in instances:
             why = clean(f"{one['reason'] or ''} {one['message'] or ''}".strip())
-            table.add_row(one["name"], drawing.status(one["status"]), str(one["restarts"]), one["ip"], one["host"], why)
+            table.add_row(one["name"], drawing.state(one["status"]), str(one["restarts"]), one["ip"], one["host"], why)
         parts.append(table)
     else:
         parts.append(Text("It has no instances just now."))

@@ -46,7 +46,7 @@ class Terminal:
 
 def terminal(*, as_json: bool = False) -> Terminal:
     """The terminal of this process; plain and unwrapped where it is none."""
-    return Terminal(_console(stderr=False), _console(stderr=True), as_json)
+    return Terminal(console(stderr=False), console(stderr=True), as_json)
 
 
 def run(as_json: bool, work: Callable[[Api, Terminal], Awaitable[int]]) -> None:
@@ -72,6 +72,7 @@ def guarded(here: Terminal, work: Callable[[], int]) -> int:
         return 130
 
 
-def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr, highlight=False)
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=_PIPE_WIDTH)
+def console(*, stderr: bool = False, pipe_width: int = _PIPE_WIDTH) -> Console:
+    """A console on standard output or the error stream, as wide as the terminal, or `pipe_width` where there is none."""
+    found = Console(stderr=stderr, highlight=False)
+    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=pipe_width)

@@ -11,7 +11,7 @@ OPEN = "RUNNING"
 
 @dataclass
 class Step:
-    """One step of the running attempt; `attempt` counts its tries."""
+    """One step of the running attempt; `attempt` counts its tries, `news` is whether its last event brought new words."""
 
     title: str
     status: str
@@ -19,6 +19,7 @@ class Step:
     started_at: datetime
     finished_at: datetime | None = None
     message: str = ""
+    news: bool = False
 
 
 @dataclass
@@ -99,5 +100,6 @@ class Watched:
         if step is None:
             step = self.steps[data["seq"]] = Step(data["title"], OPEN, data["attempt"], at)
         step.status, step.attempt = data["status"], data["attempt"]
-        step.message = data.get("message") or step.message
+        words = data.get("message") or step.message
+        step.message, step.news = words, words != step.message
         step.finished_at = None if data["status"] == OPEN else at

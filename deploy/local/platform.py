@@ -48,6 +48,8 @@ class Platform:
             "TEMPORAL_ADDRESS": f"{LOOPBACK}:{Port.TEMPORAL}",
             "TEMPORAL_NAMESPACE": "mooring",
             "TEMPORAL_UI_URL": f"http://{LOOPBACK}:{Port.TEMPORAL_UI}",
+            # The Git server of the demo and of the tests is on this machine.
+            "MOORING_SOURCE_ALLOW": f"{LOOPBACK}/32",
         }
 
     @cached_property
