@@ -26,13 +26,13 @@ from model.errors import (
     QuotaExceeded,
     Unschedulable,
 )
+from model.events import as_evidence, event_count, event_time, events_of, failed_probes, said
 from model.placement import why_unplaced
 from model.pods import Container, Object, condition, containers, is_over, is_ready, leaves
 
 _ENDS_OF_A_LOOP = 3
 _MOST_LOGS = 3
 _LOG_LINES, _LOG_CHARACTERS = 20, 4000
-_MOST_EVENTS = 5
 # The container runtime and the API server give these causes no other form than words; each is theirs, fixed, and read only here.
 _NOT_EXECUTABLE = re.compile(r'exec: "(?P<program>[^"]*)": (?P<why>.+)', re.DOTALL)  # runc, from Go's os/exec
 _PULL_NOT_FOUND = "code = NotFound"  # containerd's gRPC status
@@ -63,7 +63,7 @@ class Seen(Frozen):
 
 
 class InstanceState(Frozen):
-    """An instance in the manual's words: PENDING, RUNNING, FAILED, KILLED, TERMINATING; reason and message are "" when it runs."""
+    """An instance in the manual's words: PENDING, RUNNING, FAILED, KILLED, TERMINATING; `reason` is "" when it runs."""
 
     status: str
     reason: str = ""
@@ -124,31 +124,13 @@ def instance_state(pod: Object, seen: Seen) -> InstanceState:
         message = pod["status"].get("message", "").strip() or "all its containers have ended"
         return InstanceState(status="KILLED" if ended else "FAILED", reason=reason, message=message)
     if is_ready(pod):
-        return InstanceState(status="RUNNING")
+        return InstanceState(status="RUNNING", message=_past(pod))
     trouble = _worst(_pod_troubles(pod, seen))
     if trouble:
         status = "FAILED" if trouble.failed else "PENDING"
         return InstanceState(status=status, reason=_reason(trouble), message=trouble.error.message)
     reason, message = _progress(pod, seen)
     return InstanceState(status="PENDING", reason=reason, message=message)
-
-
-def events_of(pod: Object, events: Iterable[Object]) -> list[Object]:
-    """The pod's own events, oldest first."""
-    uid = pod["metadata"]["uid"]
-    return sorted((e for e in events if e["involvedObject"].get("uid") == uid), key=event_time)
-
-
-def event_time(event: Object) -> str:
-    """When the event was seen last; series and single events keep it in different places (Kubernetes: Event v1)."""
-    series = event.get("series") or {}
-    found: str = (
-        series.get("lastObservedTime")
-        or event.get("lastTimestamp")
-        or event.get("eventTime")
-        or event["metadata"]["creationTimestamp"]
-    )
-    return found
 
 
 def _current(pods: Iterable[Object]) -> list[Object]:
@@ -174,14 +156,14 @@ def _refused(seen: Seen) -> list[_Trouble]:
     failure = condition(seen.deployment or {}, "ReplicaFailure")
     if failure.get("status") != "True":
         return []
-    said = failure.get("message", "")
-    evidence = [Evidence(type="event", source="ReplicaFailure", text=said, at=failure.get("lastTransitionTime"))]
-    if _POD_SECURITY in said:
+    words = failure.get("message", "")
+    evidence = [Evidence(type="event", source="ReplicaFailure", text=words, at=failure.get("lastTransitionTime"))]
+    if _POD_SECURITY in words:
         hint = "Leave out what reaches for the host; the message names it."
-        error: MooringError = Forbidden(f"The cluster refuses the instances: {said}.", hint=hint, evidence=evidence)
+        error: MooringError = Forbidden(f"The cluster refuses the instances: {words}.", hint=hint, evidence=evidence)
         return [_Trouble(error=error, certain=True, failed=True, weight=9)]
-    kind = QuotaExceeded if _QUOTA in said else DeadlineExceeded
-    error = kind(f"The cluster does not take all instances: {said}.", evidence=evidence)
+    kind = QuotaExceeded if _QUOTA in words else DeadlineExceeded
+    error = kind(f"The cluster does not take all instances: {words}.", evidence=evidence)
     return [_Trouble(error=error, certain=False, failed=False, weight=6)]
 
 
@@ -191,12 +173,12 @@ def _evicted(seen: Seen) -> list[_Trouble]:
     if not gone or any(is_ready(pod) for pod in seen.pods):
         return []
     gone.sort(key=lambda p: str(p["metadata"]["creationTimestamp"]))
-    said = gone[-1]["status"].get("message", "").strip()
+    words = gone[-1]["status"].get("message", "").strip()
     evidence = [
         Evidence(type="event", source=f"pod {p['metadata']['name']}", text=p["status"].get("message", "")) for p in gone[-3:]
     ]
     error = CrashLoop(
-        f"{len(gone)} instances were evicted by their node; the last one, {gone[-1]['metadata']['name']!r}: {said}",
+        f"{len(gone)} instances were evicted by their node; the last one, {gone[-1]['metadata']['name']!r}: {words}",
         hint="Raise resources.disk, or write less to the container's own disk; then deploy again.",
         evidence=evidence,
     )
@@ -240,16 +222,15 @@ def _container_trouble(pod: Object, c: Container, seen: Seen) -> _Trouble | None
 
 def _pull(pod: Object, c: Container, where: str, seen: Seen) -> _Trouble:
     assert c.waiting
-    said = c.waiting.message
     evidence = _evidence(pod, c, seen)
     if c.waiting.reason == "InvalidImageName":
         error: MooringError = ImageNotFound(f"The {where} has an image that is no image's name: {c.image!r}.", evidence=evidence)
         return _Trouble(error=error, certain=True, failed=True, weight=8)
-    if _PULL_NOT_FOUND in said:
+    if _PULL_NOT_FOUND in c.waiting.message:
         error = ImageNotFound(f"The registry has no image {c.image!r}, which the {where} needs.", evidence=evidence)
         return _Trouble(error=error, certain=True, failed=True, weight=8)
     error = DeadlineExceeded(
-        f"The node cannot pull the image {c.image!r} of the {where}: {said}.",
+        f"The node cannot pull the image {c.image!r} of the {where}: {c.waiting.message}.",
         hint="See whether the registry answers the cluster's nodes, then retry.",
         evidence=evidence,
     )
@@ -290,10 +271,12 @@ def _ended(pod: Object, c: Container, where: str, seen: Seen) -> _Trouble:
 
 def _unready(pod: Object, c: Container, where: str, seen: Seen) -> _Trouble | None:
     """A running container that its probes do not find ready; None while they have not failed yet."""
-    failures = [e for e in events_of(pod, seen.events) if e["reason"] == "Unhealthy" and _of_container(e, c)]
+    failures = failed_probes(pod, c.name, seen.events)
     if not failures:
         return None
-    text = f"The {where} runs, but its {_said(failures[-1])}{_often(failures)}."
+    count = max(event_count(e) for e in failures)
+    often = f" ({count} times)" if count > 1 else ""
+    text = f"The {where} runs, but its {said(failures[-1])}{often}."
     return _Trouble(error=ProbeFailing(text, evidence=_evidence(pod, c, seen)), certain=False, failed=False, weight=5)
 
 
@@ -305,11 +288,21 @@ def _setup(pod: Object, seen: Seen) -> list[_Trouble]:
         return []
     name, last = pod["metadata"]["name"], failures[-1]
     error = DeadlineExceeded(
-        f"Instance {name!r} cannot be set up ({last['reason']}): {_said(last)}.",
+        f"Instance {name!r} cannot be set up ({last['reason']}): {said(last)}.",
         hint="Provide or correct what it names, then retry.",
-        evidence=_events(failures),
+        evidence=as_evidence(failures),
     )
     return [_Trouble(error=error, certain=False, failed=False, weight=6)]
+
+
+def _past(pod: Object) -> str:
+    """What a running instance has been through."""
+    ended = [c for c in containers(pod) if c.end and not c.end.lost and c.restarts and not c.init]
+    return "; ".join(
+        f"container {c.name!r} was restarted {_times(c.restarts)}, last after exit code {c.exit_code} ({c.end.reason})"
+        for c in ended
+        if c.end
+    )
 
 
 def _progress(pod: Object, seen: Seen) -> tuple[str, str]:
@@ -332,23 +325,8 @@ def _killing_probe(pod: Object, c: Container, seen: Seen) -> str | None:
     """The failure of the liveness or startup probe for which the kubelet ended the container, if that was why."""
     if not ({"liveness", "startup"} & set(c.probes)) or c.exit_code not in _STOPPED_BY_KUBELET:
         return None
-    failures = [e for e in events_of(pod, seen.events) if e["reason"] == "Unhealthy" and _of_container(e, c)]
-    return _said(failures[-1]) if failures else None
-
-
-def _of_container(event: Object, c: Container) -> bool:
-    return f"{{{c.name}}}" in event["involvedObject"].get("fieldPath", "")
-
-
-def _said(event: Object) -> str:
-    """An event's words inside a sentence of ours: the first letter small, no line breaks, no full stop."""
-    text = " ".join(event.get("message", "").split()).rstrip(".")
-    return text[:1].lower() + text[1:] if text.partition(" ")[0].istitle() else text
-
-
-def _often(events: Sequence[Object]) -> str:
-    count = max(e.get("count") or 1 for e in events)
-    return f" ({count} times)" if count > 1 else ""
+    failures = failed_probes(pod, c.name, seen.events)
+    return said(failures[-1]) if failures else None
 
 
 def _times(count: int) -> str:
@@ -386,13 +364,4 @@ def _evidence(pod: Object, c: Container, seen: Seen) -> list[Evidence]:
     if log:
         tail = "\n".join(log.splitlines()[-_LOG_LINES:])[-_LOG_CHARACTERS:]
         found.append(Evidence(type="log", source=place + life, text=tail))
-    return found + _events([e for e in events_of(pod, seen.events) if e.get("type") == "Warning"])
-
-
-def _events(events: Sequence[Object]) -> list[Evidence]:
-    """The newest of each kind of event, oldest first."""
-    newest = {(e["reason"], e.get("message")): e for e in events}
-    return [
-        Evidence(type="event", source=f"{e['reason']} ({e['involvedObject']['name']})", text=e.get("message", ""), at=event_time(e))
-        for e in list(newest.values())[-_MOST_EVENTS:]
-    ]
+    return found + as_evidence([e for e in events_of(pod, seen.events) if e.get("type") == "Warning"])

@@ -90,7 +90,8 @@ def test_every_instance_has_a_state_and_says_why_it_does_not_run(name: str) -> N
     for pod in seen.pods:
         state = instance_state(pod, seen)
         assert state.status in {"PENDING", "RUNNING", "FAILED", "KILLED", "TERMINATING"}
-        assert (state.status == "RUNNING") == (state.message == "") == (state.reason == "")
+        assert (state.status == "RUNNING") == (state.reason == "")
+        assert state.status == "RUNNING" or state.message
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,13 @@ def test_states_in_the_manuals_words(name: str, status: str, reason: str) -> Non
     seen = recorded(name)
     state = instance_state(seen.pods[0], seen)
     assert (state.status, state.reason) == (status, reason)
+
+
+def test_a_running_instance_tells_what_it_has_been_through() -> None:
+    seen = recorded("slowcrash")
+    state = instance_state(seen.pods[0], seen)
+    assert state.status == "RUNNING"
+    assert state.message == "container 'slowcrash' was restarted 4 times, last after exit code 7 (Error)"
 
 
 def test_an_evicted_instance_is_failed_with_the_nodes_words() -> None:

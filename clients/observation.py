@@ -1,0 +1,34 @@
+"""Reads what model/diagnosis.py judges by, no more of it than the pods at hand call for."""
+
+import contextlib
+
+from clients.kubernetes import Cluster
+from model.diagnosis import LogRef, Seen, wanted_logs, wants_nodes
+from model.errors import Invalid, NotFound
+
+_LOG_LINES = 20
+
+
+async def with_nodes(cluster: Cluster, seen: Seen) -> Seen:
+    """Add the nodes and all pods bound to them where a pod of `seen` finds no place; raises ClusterUnreachable."""
+    if not wants_nodes(seen.pods):
+        return seen
+    nodes = (await cluster.list("Node"))["items"]
+    bound = (await cluster.list("Pod", fieldSelector="spec.nodeName!="))["items"]
+    return seen.model_copy(update={"nodes": nodes, "bound": bound})
+
+
+async def with_events(cluster: Cluster, namespace: str, seen: Seen) -> Seen:
+    """Add the events of the pods, in one read of the namespace's; raises ClusterUnreachable."""
+    of_one = f",involvedObject.name={seen.pods[0]['metadata']['name']}" if len(seen.pods) == 1 else ""
+    events = (await cluster.list("Event", namespace, fieldSelector=f"involvedObject.kind=Pod{of_one}"))["items"]
+    return seen.model_copy(update={"events": events})
+
+
+async def with_logs(cluster: Cluster, namespace: str, seen: Seen) -> Seen:
+    """Add the last lines of what failed; raises ClusterUnreachable."""
+    logs: dict[LogRef, str] = {}
+    for ref in wanted_logs(seen.pods):
+        with contextlib.suppress(NotFound, Invalid):  # it has not started, or is gone: then there is no log
+            logs[ref] = await cluster.logs(namespace, ref.pod, ref.container, tail=_LOG_LINES, previous=ref.previous)
+    return seen.model_copy(update={"logs": logs})

@@ -1,0 +1,158 @@
+"""Instances, containers and ports as replies, from recorded pods; why no node takes a pod."""
+
+import copy
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from model.apps import AppSpec, ContainerSpec, Revision
+from model.instances import access, container_reply, image_shown, instance_reply, port_mappings
+from model.placement import why_unplaced
+from model.pods import containers, requested
+from tests.unit.test_diagnosis import recorded
+
+DIGEST = "sha256:" + "1" * 64
+
+
+def revision(number: int, image: str, digest: str) -> Revision:
+    spec = AppSpec(containers=(ContainerSpec(name="web", image=image),))
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return Revision(app_id="a", number=number, spec=spec, digests={"web": digest}, created_at=now, created_by="x", reason="")
+
+
+def test_the_image_is_shown_as_it_was_written() -> None:
+    revisions = [revision(2, "web:2", "sha256:" + "2" * 64), revision(1, "web:1", DIGEST)]
+    assert image_shown("web", f"localhost:5000/public/web@{DIGEST}", revisions) == "web:1"
+    assert image_shown("other", f"localhost:5000/public/web@{DIGEST}", revisions) == f"localhost:5000/public/web@{DIGEST}"
+    assert image_shown("web", "localhost:5000/public/web:3", revisions) == "localhost:5000/public/web:3"
+
+
+def test_an_instance_has_the_fields_of_the_convention() -> None:
+    seen = recorded("exit3")
+    reply = instance_reply(seen.pods[0], seen, [])
+    assert set(reply) == {"instanceId", "name", "status", "image", "ip", "host", "restarts", "startedAt", "reason", "message"}
+    assert (reply["status"], reply["reason"], reply["restarts"]) == ("FAILED", "CrashLoop", 38)
+
+
+def test_an_unplaced_instance_has_no_host_yet() -> None:
+    seen = recorded("toobigcpu")
+    reply = instance_reply(seen.pods[0], seen, [])
+    assert (reply["ip"], reply["host"], reply["startedAt"]) == ("", "", None)
+    assert "insufficient cpu (asked 64, free 1.9)" in reply["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "exit_code", "reason"),
+    [("running", "RUNNING", None, ""), ("exit3", "TERMINATED", 3, "Error"), ("noimage", "WAITING", None, "ImagePullBackOff")],
+)
+def test_containers_say_how_they_are(name: str, status: str, exit_code: int | None, reason: str) -> None:
+    pod = copy.deepcopy(recorded(name).pods[0])
+    if name == "running":
+        pod["status"]["containerStatuses"][0].update(restartCount=0, lastState={})
+    reply = container_reply(containers(pod)[0], [])
+    assert (reply["status"], reply["exitCode"], reply["reason"]) == (status, exit_code, reason)
+
+
+POD = {
+    "metadata": {"name": "web-1"},
+    "spec": {"containers": [{"ports": [{"containerPort": 80, "protocol": "TCP"}, {"containerPort": 53, "protocol": "UDP"}]}]},
+    "status": {"podIP": "10.1.0.2"},
+}
+
+
+def service(kind: str) -> dict[str, Any]:
+    ports = [{"protocol": "TCP", "port": 80, "targetPort": 80, "nodePort": 30080}]
+    return {"spec": {"type": kind, "ports": ports}}
+
+
+def test_nat_maps_ports_to_the_node_and_overlay_does_not() -> None:
+    nat = port_mappings(POD, service("NodePort"), "192.0.2.7")
+    assert nat[0] == {
+        "protocol": "tcp",
+        "containerPort": 80,
+        "hostIp": "192.0.2.7",
+        "hostPort": 30080,
+        "privateAddr": "10.1.0.2:80",
+    }
+    assert nat[1]["hostPort"] is None
+    overlay = port_mappings(POD, service("ClusterIP"), "192.0.2.7")
+    assert [(m["hostIp"], m["hostPort"], m["privateAddr"]) for m in overlay] == [
+        ("", None, "10.1.0.2:80"),
+        ("", None, "10.1.0.2:53"),
+    ]
+
+
+def test_the_url_or_why_there_is_none() -> None:
+    nat = access("web", "shop", port_mappings(POD, service("NodePort"), "192.0.2.7"))
+    assert nat == {"Code": 0, "Message": "", "url": "http://192.0.2.7:30080", "urls": ["http://192.0.2.7:30080"]}
+    assert access("web", "shop", port_mappings(POD, service("NodePort"), "fd00::7"))["url"] == "http://[fd00::7]:30080"
+    overlay = access("web", "shop", port_mappings(POD, None, ""))
+    assert overlay["url"] == ""
+    assert "web.shop:80/tcp" in overlay["Message"]
+    assert "networkType 2" in overlay["Message"]
+    assert "opens no ports" in access("web", "shop", [])["Message"]
+
+
+def node(name: str, cpu: str = "2", memory: str = "4Gi", **more: Any) -> dict[str, Any]:
+    allocatable = {"cpu": cpu, "memory": memory, "pods": "110"}
+    return {
+        "metadata": {"name": name, "labels": more.get("labels", {})},
+        "spec": {"taints": more.get("taints", [])},
+        "status": {"allocatable": allocatable},
+    }
+
+
+def pod(cpu: str = "1", **spec: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "p"},
+        "spec": {"containers": [{"resources": {"requests": {"cpu": cpu}}}], **spec},
+        "status": {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "said"}]},
+    }
+
+
+def bound(on: str, cpu: str) -> dict[str, Any]:
+    return {**pod(cpu, nodeName=on), "status": {"phase": "Running"}}
+
+
+def test_a_full_cluster_is_told_with_the_figures_of_the_freest_node() -> None:
+    verdict = why_unplaced(pod("1"), [node("a"), node("b")], [bound("a", "1500m"), bound("b", "1200m")])
+    assert verdict.text == "0 of 2 nodes fit: 2 insufficient cpu (asked 1, free 0.8)"
+    assert not verdict.never
+
+
+def test_never_means_that_every_node_is_out_of_the_question() -> None:
+    ssd = {"nodeSelector": {"disk": "ssd"}}
+    assert why_unplaced(pod("1", **ssd), [node("a"), node("b", labels={"disk": "hdd"})], []).never
+    assert not why_unplaced(pod("1", **ssd), [node("a"), node("b", labels={"disk": "ssd"})], [bound("b", "2")]).never
+    assert why_unplaced(pod("64", **ssd), [node("a"), node("b", labels={"disk": "ssd"})], []).never
+
+
+def test_a_cordoned_node_may_come_back() -> None:
+    cordoned = [{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}]
+    verdict = why_unplaced(pod(), [node("a", taints=cordoned)], [])
+    assert (verdict.text, verdict.never) == ("0 of 1 nodes fit: cordoned", False)
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "fits"),
+    [
+        ("In", ["ssd"], True),
+        ("NotIn", ["ssd"], False),
+        ("Exists", [], True),
+        ("DoesNotExist", [], False),
+        ("Gt", ["1"], False),
+        ("Lt", ["1"], False),
+    ],
+)
+def test_required_node_affinity(operator: str, values: list[str], fits: bool) -> None:
+    terms = [{"matchExpressions": [{"key": "disk", "operator": operator, "values": values}]}]
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+    verdict = why_unplaced(pod(affinity=affinity), [node("a", labels={"disk": "ssd"})], [])
+    assert verdict.never is not fits
+
+
+def test_a_pod_asks_for_its_containers_together_or_its_largest_init_container() -> None:
+    init = [{"resources": {"requests": {"cpu": "3", "memory": "1Gi"}}}]
+    asked = requested({"spec": {"containers": pod("1")["spec"]["containers"] * 2, "initContainers": init}})
+    assert (asked["cpu"], asked["memory"], asked["pods"]) == (3, 2**30, 1)
