@@ -84,7 +84,20 @@ async def test_other_protocols_are_refused_by_the_client_itself(
     assert not canary.exists()
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "169.254.169.254", "[::1]", "0.0.0.0"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "2130706433",
+        "0x7f.1",
+        "169.254.169.254",
+        "100.100.100.200",
+        "[::ffff:127.0.0.1]",
+        "[::1]",
+        "0.0.0.0",
+    ],
+)
 async def test_the_machine_itself_is_out_of_reach_unless_allowed(repository: Repository, host: str) -> None:
     port = repository.url.split(":")[2].split("/")[0]
     with pytest.raises(SourceUnreachable, match="may not reach"):
