@@ -12,9 +12,10 @@ from records import Records
 
 log = structlog.get_logger()
 LARGEST_LOG = 1024 * 1024
+LAST_WORDS = 16 * 1024
 _FLUSH_SECONDS = 0.3
 _FLUSH_CHARACTERS = 32 * 1024
-_CUT = "\n… The rest of this stage's output is not kept: it is over {} KiB.\n"
+_CUT = f"\n… Output beyond {LARGEST_LOG // 1024} KiB is not kept; its last lines follow when the stage is over.\n"
 
 
 class StageLog:
@@ -30,6 +31,7 @@ class StageLog:
         self._waiting: list[str] = []
         self._size = 0
         self._cut = False
+        self._end = ""
         self._full = asyncio.Event()
         self._one_writes = asyncio.Lock()
         self._writing: asyncio.Task[None] | None = None
@@ -51,19 +53,20 @@ class StageLog:
         self._writing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._writing
+        self._waiting.append(self._end)
         try:
             await asyncio.shield(self._flush())
         except PlatformUnavailable:
             log.warning("the end of a stage's log is lost", operation=self._place[0], stage=self._place[2])
 
     async def say(self, text: str) -> None:
-        """Add text; what goes beyond LARGEST_LOG bytes in all is dropped, and the log says so."""
-        if self._cut or not text:
+        """Add text; of what goes beyond LARGEST_LOG bytes in all only the LAST_WORDS are kept, and the log says so."""
+        if self._cut:
+            self._end = (self._end + text)[-LAST_WORDS:]
             return
         self._size += len(text.encode(errors="replace"))
         if self._size > LARGEST_LOG:
-            self._cut = True
-            text = _CUT.format(LARGEST_LOG // 1024)
+            self._cut, self._end, text = True, text[-LAST_WORDS:], _CUT
         self._waiting.append(text)
         if sum(map(len, self._waiting)) > _FLUSH_CHARACTERS:
             self._full.set()
@@ -80,6 +83,6 @@ class StageLog:
         """Write what waits; it stays waiting when the database is away."""
         async with self._one_writes:
             count = len(self._waiting)
-            if count:
-                await self._records.builds.append_log(*self._place, "".join(self._waiting[:count]))
-                del self._waiting[:count]
+            if text := "".join(self._waiting[:count]):
+                await self._records.builds.append_log(*self._place, text)
+            del self._waiting[:count]

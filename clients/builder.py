@@ -33,7 +33,7 @@ _CPU_PERIOD = 100_000
 _LARGEST_DOCKERIGNORE = 64 * 1024
 _KILLED = 137  # 128 + SIGKILL
 _TAIL_LINES = 30
-_AWAY = "The image builder does not answer."
+_AWAY = "The image builder does not answer"
 _NO_ACCOUNT = base64.urlsafe_b64encode(b"{}").decode()
 # What the engine's classic builder says of its own work; everything else it prints is the Dockerfile's own output.
 _STEP = re.compile(r"(Step \d+/\d+) : (.*)")
@@ -149,13 +149,13 @@ class Builder:
                     if line.strip():
                         yield json.loads(line)
         except (httpx.TransportError, ValueError) as error:
-            raise PlatformUnavailable(f"{_AWAY} ({type(error).__name__})") from error
+            raise PlatformUnavailable(f"{_AWAY} ({type(error).__name__}).") from error
 
     async def _request(self, method: str, path: str, query: dict[str, str], *, fine: tuple[int, ...]) -> httpx.Response:
         try:
             reply = await self._client.request(method, API + path, params=query, timeout=30)
         except httpx.TransportError as error:
-            raise PlatformUnavailable(f"{_AWAY} ({type(error).__name__})") from error
+            raise PlatformUnavailable(f"{_AWAY} ({type(error).__name__}).") from error
         if reply.status_code not in fine:
             raise PlatformUnavailable(f"The image builder answers {reply.status_code}: {_words(reply)}")
         return reply

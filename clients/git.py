@@ -28,6 +28,8 @@ LARGEST_TREE = 2 * 1024**3
 MOST_FILES = 200_000
 _LARGEST_ANSWER = 32 * 1024**2
 _STALLED_SECONDS = 30
+# Where clouds keep their machines' credentials, beside the link-local 169.254.169.254.
+_METADATA = frozenset(map(ipaddress.ip_address, ("100.100.100.200", "192.0.0.192", "fd00:ec2::254")))
 _COMMIT_LENGTHS = (40, 64)  # SHA-1 and SHA-256 repositories
 
 # Settings that hold for every call; `-c` outranks what a repository's own configuration says.
@@ -125,7 +127,8 @@ class Git:
         if any(address in network for network in self._allowed):
             return
         # Private networks are where a company's Git server stands; these are the machine itself and cloud metadata.
-        if address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved:
+        own = address.is_loopback or address.is_link_local or address.is_unspecified or address in _METADATA
+        if own or address.is_multicast or address.is_reserved:
             raise SourceUnreachable(
                 f"The repository's host {host!r} is {address}, which builds may not reach.",
                 hint="Name a Git server's own address; the platform's operator can allow networks by MOORING_SOURCE_ALLOW.",

@@ -13,7 +13,12 @@ from model.operations import OperationRecord, Status
 from tests.platform import Platform, eventually, unique
 
 FROM = f"FROM {os.environ.get('MOORING_REGISTRY', 'localhost:5000')}/public/busybox\n"
-GOOD = {"Dockerfile": f"{FROM}COPY index.html /var/www/\nRUN echo built by $(whoami)\n", "index.html": "hello\n"}
+
+
+def good() -> dict[str, str]:
+    """What builds, and has not been built before: the builder's cache outlives a test session."""
+    dockerfile = f"{FROM}COPY index.html /var/www/\nRUN echo built by $(whoami) # {unique('build')}\n"
+    return {"Dockerfile": dockerfile, "index.html": "hello\n"}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +29,7 @@ def server() -> Iterator[GitServer]:
 
 @pytest.fixture
 def repository(server: GitServer) -> Repository:
-    return server.create(unique("repo"), GOOD)
+    return server.create(unique("repo"), good())
 
 
 @pytest.fixture
@@ -110,7 +115,7 @@ async def test_a_failing_dockerfile_is_told_with_its_step_and_last_lines_and_men
     assert "no such rule" in failed.error.evidence[0].text
     assert await tags(build) == []
 
-    repository.commit(GOOD, "Mended")
+    repository.commit(good(), "Mended")
     retried = await platform.retry(failed.id)
     assert retried.attempt == 2
     assert "=== fetch (attempt 2) ===" in (await platform.http.get(f"{build}/records/{failed.id}/logs")).text
@@ -175,7 +180,7 @@ async def test_what_the_repository_lacks_is_told(
         assert failed.error is not None
         assert words in failed.error.message
 
-    gone = server.create(unique("gone"), GOOD)
+    gone = server.create(unique("gone"), good())
     build = await build_project(platform, project, gone)
     (server.root / "repositories" / gone.url.rpartition("/")[2] / "HEAD").unlink()
     failed = await platform.wait(await platform.submit("POST", f"{build}/build"), Status.FAILED)
@@ -245,7 +250,7 @@ async def test_a_personal_image_is_its_owners_alone(platform: Platform, project:
 
 
 async def test_builds_side_by_side_leave_one_anothers_layers_alone(platform: Platform, project: str, server: GitServer) -> None:
-    repository = server.create(unique("many"), GOOD)
+    repository = server.create(unique("many"), good())
     builds = [await build_project(platform, project, repository) for _ in range(4)]
     for number in range(3):
         repository.commit({"index.html": f"round {number}\n"}, "Another round")

@@ -11,6 +11,10 @@ from clients.git import Git, networks
 from demo.gitserver import GitServer, Repository, serve
 from model.errors import Invalid, SourceUnreachable
 
+OWN_ADDRESSES = [
+    *("127.0.0.1", "localhost", "2130706433", "0x7f.1", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]"),
+    *("169.254.169.254", "100.100.100.200"),
+]
 FILES = {"Dockerfile": "FROM scratch\n", "web/index.html": "hello\n"}
 
 
@@ -84,7 +88,7 @@ async def test_other_protocols_are_refused_by_the_client_itself(
     assert not canary.exists()
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "169.254.169.254", "[::1]", "0.0.0.0"])
+@pytest.mark.parametrize("host", OWN_ADDRESSES)
 async def test_the_machine_itself_is_out_of_reach_unless_allowed(repository: Repository, host: str) -> None:
     port = repository.url.split(":")[2].split("/")[0]
     with pytest.raises(SourceUnreachable, match="may not reach"):

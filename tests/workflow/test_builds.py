@@ -9,7 +9,7 @@ from model.builds import BuildImage, Built, Checkout, Pushed
 from model.errors import BuildFailed, PlatformUnavailable, PushRefused, RegistryUnavailable
 from model.operations import Status
 from records.ids import new_id
-from tests.workflow.conftest import Run, raising, returning, stand_in
+from tests.workflow.conftest import Run, StandIn, raising, returning, stand_in
 from workflows.builds import ImageBuild
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -31,25 +31,22 @@ def build_ask(**fields: object) -> BuildImage:
     )
 
 
-def stages(ask: BuildImage) -> dict[str, object]:
-    """What each stage returns when all goes well."""
-    return {
-        "fetch": Checkout(ask=ask, commit=COMMIT),
-        "build": Built(ask=ask, commit=COMMIT, image_id="sha256:1"),
-        "push": Pushed(ask=ask, commit=COMMIT, digest="sha256:2"),
-    }
+def fetches(ask: BuildImage) -> StandIn:
+    return stand_in(BuildActivities.fetch_source, returning(Checkout(ask=ask, commit=COMMIT)))
+
+
+def builds(ask: BuildImage, *errors: Exception | None) -> StandIn:
+    built = Built(ask=ask, commit=COMMIT, image_id="sha256:1")
+    return stand_in(BuildActivities.build_image, raising(*errors, None, then=built))
+
+
+def pushes(ask: BuildImage) -> StandIn:
+    return stand_in(BuildActivities.push_image, returning(Pushed(ask=ask, commit=COMMIT, digest="sha256:2")))
 
 
 async def test_the_tag_moves_last_and_the_record_tells_the_digest(run: Run) -> None:
     ask = build_ask()
-    good = stages(ask)
-    ended = await run(
-        ImageBuild,
-        ask,
-        stand_in(BuildActivities.fetch_source, returning(good["fetch"])),
-        stand_in(BuildActivities.build_image, raising(PlatformUnavailable("the builder is away"), None, then=good["build"])),
-        stand_in(BuildActivities.push_image, returning(good["push"])),
-    )
+    ended = await run(ImageBuild, ask, fetches(ask), builds(ask, PlatformUnavailable("the builder is away")), pushes(ask))
     assert ended.outcome.status is Status.SUCCEEDED
     assert ended.titles == [STAGES[0], STAGES[1], STAGES[1], *STAGES[2:]]
     assert ended.outcome.result == {
@@ -63,12 +60,7 @@ async def test_the_tag_moves_last_and_the_record_tells_the_digest(run: Run) -> N
 
 async def test_a_failed_build_removes_the_checkout_and_moves_no_tag(run: Run) -> None:
     ask = build_ask()
-    ended = await run(
-        ImageBuild,
-        ask,
-        stand_in(BuildActivities.fetch_source, returning(stages(ask)["fetch"])),
-        stand_in(BuildActivities.build_image, raising(BuildFailed("Step 2 failed."))),
-    )
+    ended = await run(ImageBuild, ask, fetches(ask), builds(ask, BuildFailed("Step 2 failed.")))
     assert ended.outcome.error is not None
     assert ended.outcome.error.reason == "BuildFailed"
     assert ended.titles == [*STAGES[:2], "Undo: Fetch the source"]
@@ -76,14 +68,8 @@ async def test_a_failed_build_removes_the_checkout_and_moves_no_tag(run: Run) ->
 
 async def test_a_refused_push_is_withdrawn(run: Run) -> None:
     ask = build_ask()
-    good = stages(ask)
-    ended = await run(
-        ImageBuild,
-        ask,
-        stand_in(BuildActivities.fetch_source, returning(good["fetch"])),
-        stand_in(BuildActivities.build_image, returning(good["build"])),
-        stand_in(BuildActivities.push_image, raising(RegistryUnavailable("away"), PushRefused("no"))),
-    )
+    refused = stand_in(BuildActivities.push_image, raising(RegistryUnavailable("away"), PushRefused("no")))
+    ended = await run(ImageBuild, ask, fetches(ask), builds(ask), refused)
     assert ended.outcome.status is Status.FAILED
     assert ended.titles == [*STAGES[:3], STAGES[2], "Undo: Push the image", "Undo: Fetch the source"]
 
@@ -103,13 +89,7 @@ async def test_a_cancelled_build_is_withdrawn_when_its_step_has_ended(run: Run) 
         await building.wait()
         await handle.cancel()
 
-    ended = await run(
-        ImageBuild,
-        ask,
-        stand_in(BuildActivities.fetch_source, returning(stages(ask)["fetch"])),
-        stand_in(BuildActivities.build_image, build),
-        meanwhile=cancel,
-    )
+    ended = await run(ImageBuild, ask, fetches(ask), stand_in(BuildActivities.build_image, build), meanwhile=cancel)
     assert stopped.is_set()
     assert ended.outcome.status is Status.CANCELLED
     assert ended.titles == [*STAGES[:2], "Undo: Fetch the source"]
