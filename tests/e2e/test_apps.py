@@ -100,7 +100,7 @@ async def test_the_manuals_body_gives_the_manuals_reply(apps: Apps, cluster: Clu
     (node,) = (await cluster.list("Node"))["items"][:1]
     await cluster.patch("Node", node["metadata"]["name"], None, {"metadata": {"labels": MANUAL["nodeLabels"]}})
     name = unique("demoapp")
-    body = {**MANUAL, "name": name, "imageRef": "busybox"}
+    body = {**MANUAL, "name": name, "imageRef": "busybox", "terminationGracePeriodSeconds": 1}
     created = await apps.platform.ask("POST", apps.path(), body, expect=202)
     assert [field for field in MANUAL_REPLY if field not in created] == []
     assert created["Status"] == "PENDING"
