@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from datetime import UTC, datetime
 
 from temporalio import activity
 
@@ -14,7 +15,7 @@ from model.base import Frozen
 from model.diagnosis import LogRef, Seen, cause_at_deadline, dead_end, wanted_logs, wants_nodes
 from model.errors import Conflict, Invalid, NotFound
 from model.manifests import TEMPLATE, selector
-from model.rollouts import rollout_of
+from model.rollouts import has_settled, rollout_of
 from records import Records
 
 _FIRST_LOOK = 1.0
@@ -77,7 +78,7 @@ class AppReadiness:
                 reads.took()
                 rollout = rollout_of(found)
                 await tell(rollout.message)
-                if rollout.done:
+                if rollout.done and has_settled(await self._pods(app, found), datetime.now(UTC)):
                     return Ready(instances=rollout.available)
                 if not deadline.left:
                     raise cause_at_deadline(await self._evidence(app, await self._look(app, found)), rollout.wanted)
@@ -96,6 +97,13 @@ class AppReadiness:
             )
         return found
 
+    async def _pods(self, app: App, found: Object) -> list[Object]:
+        """The pods of the newest spec."""
+        template = found["spec"]["template"]["metadata"]["labels"][TEMPLATE]
+        chosen = f"{selector(app.id)},{TEMPLATE}={template}"
+        pods: list[Object] = (await self._cluster.list("Pod", app.project, labelSelector=chosen))["items"]
+        return pods
+
     async def _raise_dead_end(self, app: App, found: Object) -> None:
         """Raise the error that is certain already; what proves it is read only then."""
         seen = await self._look(app, found)
@@ -105,9 +113,7 @@ class AppReadiness:
 
     async def _look(self, app: App, found: Object) -> Seen:
         """The pods of the newest spec, and the nodes where one waits for a place."""
-        template = found["spec"]["template"]["metadata"]["labels"][TEMPLATE]
-        chosen = f"{selector(app.id)},{TEMPLATE}={template}"
-        pods = (await self._cluster.list("Pod", app.project, labelSelector=chosen))["items"]
+        pods = await self._pods(app, found)
         if not wants_nodes(pods):
             return Seen(pods=pods, deployment=found)
         nodes = (await self._cluster.list("Node"))["items"]

@@ -121,7 +121,7 @@ class AppActivities:
             await self._cluster.apply(wanted)
         elif found:  # an earlier revision may have had ports
             await self._remove_service(app)
-        if found and found["metadata"]["generation"] == made["metadata"]["generation"]:
+        if found and found["spec"] == made["spec"]:  # its generation would count annotations too
             unchanged(f"revision {revision.number} is what runs")
 
     async def _count(self, ask: ScaleApp, replicas: int) -> None:

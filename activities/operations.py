@@ -3,7 +3,7 @@
 import structlog
 from temporalio import activity
 
-from activities.progress import tell
+from activities.progress import tell, unchanged
 from clients.temporal import Operations
 from model.base import Frozen
 from model.errors import Conflict, InternalError
@@ -51,6 +51,29 @@ class OperationActivities:
                 hint="Retry: it goes on waiting.",
                 operation_id=victim["id"],
             )
+
+    @activity.defn(name="operation.stop_others")
+    async def stop_others(self, ask: Ask) -> None:
+        """Cancel what else runs in the project, which goes away, and wait until it has settled; idempotent.
+
+        Raises Conflict naming an operation that does not stop within 120 s.
+        """
+        project = await self._records.projects.find(ask.project)
+        if project is None:
+            return
+        running = await self._records.operations.preempt_project(project.id, ask.operation_id)
+        for row in running:
+            await self._operations.cancel(row["workflow_id"])
+        for row in running:
+            await tell(f"waiting for {row['kind']} {row['id']} to stop")
+            if not await self._records.operations.wait_settled(row["id"], 120):
+                raise Conflict(
+                    f"{row['kind']} {row['id']} did not stop within 120 s.",
+                    hint="Retry: it goes on waiting.",
+                    operation_id=row["id"],
+                )
+        if not running:
+            unchanged("nothing else runs")
 
     @activity.defn(name="operation.reconcile")
     async def reconcile(self) -> Reconciled:

@@ -91,7 +91,7 @@ class AppSpec(Frozen):
     """Everything of an app but its number of instances; immutable, one row per revision.
 
     `min_ready_seconds` is how long an instance has to be ready until it counts; None means at once with a readiness probe,
-    else 1: without one a program that ends right after its start is ready for that moment.
+    else 2: without one a program that ends right after its start is ready until the kubelet, which looks once a second, sees it.
     """
 
     type: Literal["Deployment"] = "Deployment"
@@ -111,7 +111,7 @@ class AppSpec(Frozen):
         """How long an instance has to be ready until it counts."""
         if self.min_ready_seconds is not None:
             return self.min_ready_seconds
-        return 0 if all(c.readiness_probe for c in self.containers) else 1
+        return 0 if all(c.readiness_probe for c in self.containers) else 2
 
 
 class App(Frozen):

@@ -1,11 +1,15 @@
 """Where a Deployment's roll-out stands, and what status and summary an app has by it (Kubernetes: Deployment status)."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from model.apps import App, AppPhase, AppStatus
 from model.base import Frozen
+from model.pods import Container, containers
 
 Object = dict[str, Any]
+_STEADY_SECONDS = 10.0
 _BY_OPERATION = {
     "app.create": AppStatus.PENDING,
     "app.start": AppStatus.PENDING,
@@ -67,19 +71,37 @@ def rollout_of(deployment: Object) -> Rollout:
     )
 
 
-def app_status(app: App, operation: str | None, operation_status: str | None, deployment: Object | None) -> tuple[AppStatus, str]:
+def has_settled(pods: Sequence[Object], now: datetime) -> bool:
+    """Whether what is ready stays so as far as can be seen: no container has ended and been running again for a moment only.
+
+    A program that crashes again and again is ready in between, for as long as it runs.
+    """
+    return all(_steady(container, now) for pod in pods for container in containers(pod) if not container.init)
+
+
+def _steady(container: Container, now: datetime) -> bool:
+    if container.running_since is None:
+        return False
+    crashed = container.end is not None and not container.end.lost
+    return not crashed or (now - datetime.fromisoformat(container.running_since)).total_seconds() > _STEADY_SECONDS
+
+
+def app_status(
+    app: App, operation: str | None, operation_status: str | None, deployment: Object | None, *, dead: bool = False
+) -> tuple[AppStatus, str]:
     """An app's Status and InstanceSummary from its record, its newest operation (kind and status) and its Deployment.
 
     A running operation says what the app goes through. Else what serves counts: all instances ready is RUNNING, however the
-    last operation ended; less is FAILED after a failed operation, and PENDING where the cluster is expected to mend it.
+    last operation ended; less is FAILED after a failed operation or where the instances are `dead`, in a state that does not
+    mend itself, and PENDING where the cluster is expected to mend it.
     """
     ready = rollout_of(deployment).ready if deployment else 0
     summary = f"{min(ready, app.replicas)}/{app.replicas} running"
     ended = operation_status in (None, "SUCCEEDED", "FAILED", "CANCELLED")
     if not ended and operation in _BY_OPERATION:
         return _BY_OPERATION[operation], summary
-    if app.phase is not AppPhase.LIVE:
+    if app.phase is not AppPhase.LIVE or (deployment is None and operation_status == "CANCELLED"):
         return AppStatus.STOPPED, summary
     if deployment is not None and ready >= app.replicas and rollout_of(deployment).seen:
         return AppStatus.RUNNING, summary
-    return (AppStatus.FAILED if operation_status == "FAILED" else AppStatus.PENDING), summary
+    return (AppStatus.FAILED if dead or operation_status == "FAILED" else AppStatus.PENDING), summary

@@ -211,6 +211,16 @@ class OperationStore(Store):
         """Live operations accepted more than `older_than` seconds ago, for the reconciler."""
         return await self._rows("unsettled_operations", older_than=older_than)
 
+    async def preempt_project(self, project_id: str, by: str) -> list[Row]:
+        """Move all of a project's live operations but `by` to CANCELLING, pre-empted by it, as far as they can be cancelled.
+
+        Returns all of them (id, kind, workflow_id), those that only go forward too; idempotent.
+        """
+        rows = await self._rows("live_in_project", project_id=project_id, except_id=by)
+        for row in rows:
+            await self._call("request_cancel", id=row["id"], preempted_by=by)
+        return rows
+
     async def wait_settled(self, operation_id: str, seconds: float) -> bool:
         """Whether the operation settles within `seconds`; reads once a quarter second (used once per pre-emption)."""
         give_up = asyncio.get_running_loop().time() + seconds

@@ -5,6 +5,7 @@ from temporalio import workflow
 from workflows.operation import Operation
 
 with workflow.unsafe.imports_passed_through():
+    from activities.operations import OperationActivities
     from activities.projects import ProjectActivities
     from model.projects import CreateProject, DeleteProject
     from workflows.policies import WATCH
@@ -36,8 +37,9 @@ class ProjectDelete(Operation):
 
     @workflow.run
     async def run(self, ask: DeleteProject) -> None:
-        """Take a running project.create over, remove the namespace, free the name."""
-        async with self.recorded(ask, steps=2):
+        """Take a running project.create over, stop what runs in the project, remove the namespace, free the name."""
+        async with self.recorded(ask, steps=3):
             await self.take_over(ask)
+            await self.step("Stop what runs in it", OperationActivities.stop_others, ask, policy=WATCH)
             await self.step("Remove the namespace", ProjectActivities.remove_namespace, ask, policy=WATCH)
             await self.step("Close the project", ProjectActivities.forget, ask)

@@ -8,7 +8,7 @@ from api.access import Caller, allow
 from api.services import Using
 from api.submission import Prepared, reply, submit
 from model.access import NewMember, NewProject
-from model.errors import Invalid, NotFound, Problem
+from model.errors import Conflict, Invalid, NotFound, Problem
 from model.names import check_project_name
 from model.operations import Target
 from model.projects import ProjectStatus
@@ -65,7 +65,13 @@ async def delete_project(
 
     async def prepare(tx: Records) -> Prepared:
         found = await tx.projects.get(project)
-        await tx.projects.set_status(project, ProjectStatus.DELETING)
+        await tx.projects.set_status(project, ProjectStatus.DELETING)  # from here no app can be created in it
+        live = [app.name for app in await tx.apps.live(found.id)]
+        if live and not cascade:
+            raise Conflict(
+                f"The project {project!r} has {len(live)} live app{'s' if len(live) > 1 else ''}: {', '.join(live[:10])}.",
+                hint="Delete or kill them first, or delete the project with cascade=true.",
+            )
         target = Target(kind="project", name=project, id=found.id)
         return Prepared(project=project, project_id=found.id, target=target, fields={"cascade": cascade})
 

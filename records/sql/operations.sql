@@ -193,6 +193,9 @@ SELECT id, kind, workflow_id, run_id, attempt, status, ask, project, project_id,
 WHERE finished_at IS NULL AND accepted_at < clock_timestamp() - make_interval(secs => :older_than)
 ORDER BY accepted_at LIMIT 500;
 
+-- name: live_in_project
+SELECT id, kind, workflow_id FROM operations WHERE project_id = :project_id AND finished_at IS NULL AND id <> :except_id ORDER BY id;
+
 -- name: claim_key^
 INSERT INTO idempotency_keys (actor, route, key, body_hash) VALUES (:actor, :route, :key, :body_hash)
 ON CONFLICT DO NOTHING RETURNING key;
