@@ -42,6 +42,11 @@ class Platform:
             raise RuntimeError(f"{record['kind']} {operation_id} is {record['status']}: {record['error']}")
         return record
 
+    async def removed(self) -> None:
+        """Remove the project `bench` of an earlier run; an end that is under way already is waited for."""
+        reply = await self.http.request("DELETE", f"/v2/projects/{PROJECT}", params={"cascade": "true"})
+        await self.ended(str(reply.json()["OperationID"]))
+
     async def run(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """Submit and wait."""
         return await self.ended(await self.submit(method, path, body))
@@ -54,10 +59,10 @@ async def opened(env: dict[str, str]) -> AsyncIterator[Platform]:
     async with httpx.AsyncClient(base_url=env["MOORING_URL"], headers=headers, timeout=70) as http:
         platform = Platform(http)
         if (await http.get(f"/v2/projects/{PROJECT}")).status_code == 200:
-            await platform.run("DELETE", f"/v2/projects/{PROJECT}?cascade=true")
+            await platform.removed()
         await platform.run("POST", "/v2/projects", {"name": PROJECT})
         yield platform
-        await platform.run("DELETE", f"/v2/projects/{PROJECT}?cascade=true")
+        await platform.submit("DELETE", f"/v2/projects/{PROJECT}?cascade=true")  # its end is nobody's figure
 
 
 def profile(record: dict[str, Any]) -> list[str]:
