@@ -1,5 +1,6 @@
 """Records and lists as people read them; every list that is empty says what to do next."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -193,7 +194,11 @@ def _when(text: str | None) -> str | None:
 
 
 def _values(values: dict[str, Any] | None) -> str:
-    return clean(", ".join(f"{name}={value}" for name, value in (values or {}).items()))
+    return clean(", ".join(f"{name}={_value(value)}" for name, value in (values or {}).items()))
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _command(command: str | list[str] | None) -> str:
