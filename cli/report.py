@@ -29,9 +29,10 @@ def operation(record: Record) -> Group:
         ("started by", record["parentId"]),
         ("target", f"{target['kind']} {target['name']}" + (f" ({target['id']})" if target["id"] else "")),
         ("result", _values(record["result"])),
-        ("temporal", Text(record["temporalUrl"], overflow="fold") if record["temporalUrl"] else None),
     ]
     parts: list[RenderableType] = [drawing.operation(Watched.of(record), now()), Text(), _facts(facts)]
+    if record["temporalUrl"]:
+        parts.append(Text(f"temporal  {record['temporalUrl']}", no_wrap=True, overflow="ignore"))
     if record["error"]:
         parts += [Text(), failure(record)]
     if words := next_steps(record):

@@ -147,6 +147,7 @@ class Body(httpx.AsyncByteStream):
         for event in self._events:
             if event.seq == 0:
                 raise httpx.ReadError("connection reset")
+            yield b": ping\n\n"
             yield f"event: {event.type}\ndata: {json.dumps(event.data)}\nid: {event.seq}\n\n".encode()
 
 
