@@ -15,6 +15,8 @@ from cli.watched import Watched
 from cli.words import ago, clean, moment, now, took
 
 _LOG_LINES = 20
+# Columns that are not broken over lines where the terminal is narrow.
+_WHOLE = ("id", "kind", "status", "app", "project", "created", "took")
 
 
 def operation(record: Record) -> Group:
@@ -77,7 +79,8 @@ def operations(records: Sequence[Record], total: int) -> RenderableType:
     """A table of operations, newest first, and how many more there are."""
     if not records:
         return Text("No operations here. Take filters away, or start one: deploying, building or creating a project makes one.")
-    table = _table("id", "kind", "target", "status", "steps", "try", "by", "created", "took", "why")
+    why = ("why",) if any(record["error"] for record in records) else ()
+    table = _table("id", "kind", "target", "status", "steps", "try", "by", "created", "took", *why)
     for record in records:
         begun, ended = moment(record["createdAt"]), moment(record["finishedAt"])
         assert begun is not None
@@ -91,7 +94,7 @@ def operations(records: Sequence[Record], total: int) -> RenderableType:
             record["actor"],
             ago(begun, now()),
             took((ended or now()) - begun),
-            record["error"]["reason"] if record["error"] else "",
+            *([record["error"]["reason"] if record["error"] else ""] if why else []),
         )
     return _counted(table, len(records), total)
 
@@ -177,9 +180,9 @@ def _facts(facts: Sequence[tuple[str, RenderableType | None]]) -> Table:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
-        table.add_column(column, no_wrap=column in ("id", "kind", "status", "app", "project"), overflow="fold")
+        table.add_column(column, no_wrap=column in _WHOLE, overflow="fold")
     return table
 
 

@@ -208,3 +208,10 @@ async def test_a_refusal_is_told_at_once() -> None:
     async with Api(Session("http://mooring.example", "t"), Closed()) as api:
         with pytest.raises(Refused, match="There is no operation"):
             await Progress(api, Console(file=io.StringIO())).follow("op-1")
+
+
+def test_a_long_message_gives_way_on_a_terminal() -> None:
+    known = heard(step(1, 1, "RUNNING", 1, message="x" * 300), step(2, 1, "SUCCEEDED", 2), step(3, 2, "RUNNING", 3))
+    first = drawn(known, force_terminal=True, color_system=None).splitlines()[1]
+    assert "✔ Step 1" in first
+    assert first.rstrip().endswith("…")
