@@ -100,7 +100,8 @@ class Api:
                     await reply.aread()
                     raise self._refused(reply)
                 async for sent in EventSource(reply).aiter_sse():
-                    yield _event(sent)
+                    if sent.data:  # the library makes an empty event of the comment that keeps the connection alive
+                        yield _event(sent)
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
         except (SSEError, ValueError, KeyError) as error:

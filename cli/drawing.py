@@ -130,12 +130,13 @@ class _Steps:
         self._ended = ended
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        grid = Table.grid(padding=(0, 1))
+        # On a terminal only the message gives way; in a pipe there is room for all, and no padding to the end of the line.
+        grid = Table.grid(padding=(0, 1), expand=console.is_terminal)
         grid.add_column(width=3, justify="right")
         grid.add_column(no_wrap=True, overflow="ellipsis", max_width=max(20, options.max_width // 2))
         grid.add_column(no_wrap=True, justify="right", min_width=7)
         grid.add_column(no_wrap=True)
-        grid.add_column(overflow="fold" if self._ended else "ellipsis", no_wrap=not self._ended)
+        grid.add_column(ratio=1, overflow="fold" if self._ended else "ellipsis", no_wrap=not self._ended)
         for step in self._steps:
             grid.add_row(*self._row(step, options.ascii_only))
         yield grid

@@ -49,11 +49,14 @@ class Progress:
 
         The stream is taken up again where it broke. Raises what Api raises once that has lasted for PATIENCE.
         """
-        known = Watched.begin(await self._api.operation(operation_id))
+        begun = await self._api.operation(operation_id)
+        known = Watched.begin(begun)
         self._shown[known.id] = known
         children: dict[str, asyncio.Task[Record]] = {}
 
         async def moved(event: Event | None) -> None:
+            if known.attempt < begun["attempt"]:  # what was before a retry is told by `op show`
+                return
             self._tell(known)
             if event and not (event.type == "step" and event.data["status"] == OPEN):
                 await self._adopt(known, children)

@@ -1,5 +1,6 @@
 """Records and lists as people read them; every list that is empty says what to do next."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from cli.watched import Watched
 from cli.words import ago, clean, moment, now, took
 
 _LOG_LINES = 20
+# Columns that are not broken over lines where the terminal is narrow.
+_WHOLE = ("id", "kind", "status", "app", "project", "created", "took")
 
 
 def operation(record: Record) -> Group:
@@ -28,9 +31,10 @@ def operation(record: Record) -> Group:
         ("started by", record["parentId"]),
         ("target", f"{target['kind']} {target['name']}" + (f" ({target['id']})" if target["id"] else "")),
         ("result", _values(record["result"])),
-        ("temporal", Text(record["temporalUrl"], overflow="fold") if record["temporalUrl"] else None),
     ]
     parts: list[RenderableType] = [drawing.operation(Watched.of(record), now()), Text(), _facts(facts)]
+    if record["temporalUrl"]:
+        parts.append(Text(f"temporal  {record['temporalUrl']}", no_wrap=True, overflow="ignore"))
     if record["error"]:
         parts += [Text(), failure(record)]
     if words := next_steps(record):
@@ -75,7 +79,8 @@ def operations(records: Sequence[Record], total: int) -> RenderableType:
     """A table of operations, newest first, and how many more there are."""
     if not records:
         return Text("No operations here. Take filters away, or start one: deploying, building or creating a project makes one.")
-    table = _table("id", "kind", "target", "status", "steps", "try", "by", "created", "took", "why")
+    why = ("why",) if any(record["error"] for record in records) else ()
+    table = _table("id", "kind", "target", "status", "steps", "try", "by", "created", "took", *why)
     for record in records:
         begun, ended = moment(record["createdAt"]), moment(record["finishedAt"])
         assert begun is not None
@@ -89,7 +94,7 @@ def operations(records: Sequence[Record], total: int) -> RenderableType:
             record["actor"],
             ago(begun, now()),
             took((ended or now()) - begun),
-            record["error"]["reason"] if record["error"] else "",
+            *([record["error"]["reason"] if record["error"] else ""] if why else []),
         )
     return _counted(table, len(records), total)
 
@@ -175,9 +180,9 @@ def _facts(facts: Sequence[tuple[str, RenderableType | None]]) -> Table:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
-        table.add_column(column, no_wrap=column in ("id", "kind", "status", "app", "project"), overflow="fold")
+        table.add_column(column, no_wrap=column in _WHOLE, overflow="fold")
     return table
 
 
@@ -193,7 +198,11 @@ def _when(text: str | None) -> str | None:
 
 
 def _values(values: dict[str, Any] | None) -> str:
-    return clean(", ".join(f"{name}={value}" for name, value in (values or {}).items()))
+    return clean(", ".join(f"{name}={_value(value)}" for name, value in (values or {}).items()))
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _command(command: str | list[str] | None) -> str:

@@ -34,7 +34,7 @@ class Terminal:
         if self.as_json:
             sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
         else:
-            self.out.print(drawn)
+            self.out.print(drawn, crop=False)  # an address longer than the terminal stays in one piece
 
     def complain(self, failure: Failure) -> None:
         """Tell what went wrong on the error stream; never a traceback."""

@@ -58,6 +58,10 @@ async def play(out: Console, project: str, worker: WorkerProcess) -> int:
         return len(stage.seen)
 
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
 def main(project: Project = "demo", worker_pid_file: PidFile = None) -> None:
     """From a Git repository to a running, upgraded, explained stack, each part verified."""
     out, err = console(pipe_width=_PIPE_WIDTH), console(stderr=True, pipe_width=_PIPE_WIDTH)
@@ -81,4 +85,4 @@ def main(project: Project = "demo", worker_pid_file: PidFile = None) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -25,7 +25,8 @@ async def remove_earlier(stage: Stage) -> None:
 
 async def make_project(stage: Stage) -> None:
     """The project, ann who develops in it and vic who only looks; `stage.ann` is signed in as ann from here on."""
-    await stage.done(await stage.admin.post("/v2/projects", {"name": stage.project, "description": "The demo"}))
+    (made,) = await stage.done(await stage.admin.post("/v2/projects", {"name": stage.project, "description": "The demo"}))
+    stage.begun = made["createdAt"]
     tokens = {}
     for name, role in _PEOPLE.items():
         tokens[name] = await _person(stage.admin, name)

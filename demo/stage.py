@@ -22,12 +22,16 @@ class NotShown(Exception):
 
 @dataclass
 class Stage:
-    """Where the acts play. `admin` signed in with the caller's token, `ann` is the developer that the first act makes."""
+    """Where the acts play. `admin` signed in with the caller's token, `ann` is the developer that the first act makes.
+
+    `begun` is when this run's project was made: the records of earlier runs are kept too.
+    """
 
     console: Console
     admin: Api
     project: str
     ann: Api
+    begun: str = ""
     acts: int = 0
     seen: list[str] = field(default_factory=list)
 
@@ -44,7 +48,11 @@ class Stage:
 
     def show(self, drawn: RenderableType) -> None:
         """Print something below the act's head."""
-        self.console.print(Padding(drawn, (0, 0, 0, 2)))
+        self.console.print(Padding(drawn, (0, 0, 0, 2), expand=False))
+
+    def link(self, name: str, place: str) -> None:
+        """Tell where to look; an address stays in one piece, however long."""
+        self.console.print(Text.assemble(f"  {name}: ", (place, "cyan")), soft_wrap=True)
 
     def check(self, holds: object, words: str, otherwise: str = "") -> None:
         """Tell that something was verified; raises NotShown where it does not hold, with what was seen `otherwise`."""

@@ -1,6 +1,8 @@
 """What the three services share: answering in JSON or HTML, asking one another, and listening on 8080."""
 
 import json
+import signal
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -44,6 +46,7 @@ def ask(url, data=None):
 
 
 def serve(name, service):
-    """Listen until the process ends."""
+    """Listen until SIGTERM, which ends a container's first process only where it says so."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     print(f"{name} {VERSION} listens on 8080")
     ThreadingHTTPServer(("", 8080), service).serve_forever()

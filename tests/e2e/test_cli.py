@@ -96,6 +96,21 @@ async def test_list_show_and_refused_controls(platform: Platform, project: str) 
     assert json.loads(cancelled.err)["Reason"] == "Conflict"
 
 
+async def test_an_app_that_fails_is_explained(platform: Platform, project: str) -> None:
+    """given an app with a missing image, when it is watched, then status 1, the reason, and the way on."""
+    body = {"name": "broken", "imageRef": "public/never-pushed:1", "instanceNum": 1, "resources": {"cpu": "0.1", "mem": "32Mi"}}
+    operation_id = await platform.submit("POST", f"/v2/applications/{project}", body)
+    watched = await mooring("op", "watch", operation_id)
+    assert watched.code == 1
+    for words in ("ImageNotFound", "never-pushed", "What to do:", f"mooring op retry {operation_id}"):
+        assert words in watched.out
+    assert "FAILED" in (await mooring("app", "ls", project)).out
+    shown = await mooring("app", "show", project, "broken")
+    assert operation_id in shown.out
+    again = await mooring("op", "retry", operation_id, "--watch", "--json")
+    assert (again.code, again.json["attempt"], again.json["status"]) == (1, 2, "FAILED")
+
+
 @pytest.mark.parametrize("words", [("op", "show", "op-none"), ("app", "ls", "no-such-project"), ("op", "ls", "--status", "odd")])
 async def test_errors_are_told_without_a_traceback(platform: Platform, words: tuple[str, ...]) -> None:
     ran = await mooring(*words)

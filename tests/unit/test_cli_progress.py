@@ -117,10 +117,10 @@ def test_foreign_words_do_not_steer_the_terminal() -> None:
 class Server(httpx.AsyncBaseTransport):
     """An API that answers the operation's record and streams, each stream and then the record at its end from a list."""
 
-    def __init__(self, streams: list[list[Event] | Exception], status: str = "SUCCEEDED") -> None:
+    def __init__(self, streams: list[list[Event] | Exception], attempt: int = 1) -> None:
         self.streams = iter(streams)
         self.left = len(streams)
-        self.status = status
+        self.attempt = attempt
         self.after: list[str] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -128,7 +128,7 @@ class Server(httpx.AsyncBaseTransport):
         if request.url.path == "/v2/operations":
             return httpx.Response(200, json={"total": 0, "size": 200, "next": None, "operations": []})
         if not request.url.path.endswith("/events"):
-            return httpx.Response(200, json=record(self.status if self.left <= 1 else "RUNNING"))
+            return httpx.Response(200, json=record("SUCCEEDED" if self.left <= 1 else "RUNNING", attempt=self.attempt))
         self.after.append(request.headers["Last-Event-ID"])
         self.left -= 1
         stream = next(self.streams)
@@ -147,6 +147,7 @@ class Body(httpx.AsyncByteStream):
         for event in self._events:
             if event.seq == 0:
                 raise httpx.ReadError("connection reset")
+            yield b": ping\n\n"
             yield f"event: {event.type}\ndata: {json.dumps(event.data)}\nid: {event.seq}\n\n".encode()
 
 
@@ -184,6 +185,15 @@ async def test_a_broken_stream_is_taken_up_after_the_last_event() -> None:
     ]
 
 
+async def test_only_the_attempt_that_runs_is_told() -> None:
+    events = [step(1, 1, "FAILED", 1), ended(2, "FAILED", 2), ended(3, "ACCEPTED", 60), step(4, 1, "SUCCEEDED", 61)]
+    _, shown = await followed(Server([[*events, ended(5, "SUCCEEDED", 62)]], attempt=2))
+    assert shown.splitlines() == [
+        "app.create shop/web: Step 1: done in 0.0 s",
+        "app.create shop/web: SUCCEEDED in 2.0 s, attempt 2",
+    ]
+
+
 async def test_an_api_that_stays_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "PATIENCE", timedelta(0))
     with pytest.raises(Unreachable, match=r"http://mooring\.example does not answer"):
@@ -198,3 +208,10 @@ async def test_a_refusal_is_told_at_once() -> None:
     async with Api(Session("http://mooring.example", "t"), Closed()) as api:
         with pytest.raises(Refused, match="There is no operation"):
             await Progress(api, Console(file=io.StringIO())).follow("op-1")
+
+
+def test_a_long_message_gives_way_on_a_terminal() -> None:
+    known = heard(step(1, 1, "RUNNING", 1, message="x" * 300), step(2, 1, "SUCCEEDED", 2), step(3, 2, "RUNNING", 3))
+    first = drawn(known, force_terminal=True, color_system=None).splitlines()[1]
+    assert "✔ Step 1" in first
+    assert first.rstrip().endswith("…")

@@ -59,7 +59,7 @@ def test_a_page_tells_its_versions() -> None:
     page = "<h1>Guest book</h1>\n<p>web 2, api 1, store 1; 4 entries so far</p>"
     assert versions(page) == ("2", "1", "1", "4")
     assert versions("<p>503</p>") == ()
-    assert shown(page) == "Guest book web 2, api 1, store 1; 4 entries so far"
+    assert shown(page) == "web 2, api 1, store 1; 4 entries so far"
 
 
 @pytest.mark.parametrize(("text", "pid"), [("42\n", 42), ("", None), ("gone", None)])
