@@ -80,7 +80,8 @@ class OperationActivities:
         """Bring records and workflows together again after a crash between the two; idempotent.
 
         ACCEPTED without a workflow is started, CANCELLING is told to its workflow again, and a live record whose workflow
-        has closed without settling (terminated by hand, or lost) is settled as FAILED.
+        has closed without settling (terminated by hand, or lost) is settled as FAILED. A child is its running parent's to
+        start; one that its parent left behind is settled as CANCELLED.
         """
         rows = await self._records.operations.unsettled(_GRACE_SECONDS)
         counts = {"looked": len(rows), "started": 0, "cancelled": 0, "settled": 0}
@@ -100,6 +101,11 @@ class OperationActivities:
                 return "cancelled"
             return "looked"
         if run is None or run.attempt < row["attempt"]:  # this attempt was never started
+            if row["parent_lives"]:
+                return "looked"
+            if row["orphaned"]:
+                await self._records.operations.settle(_ended(row, Status.CANCELLED, "the operation it was a part of ended first"))
+                return "settled"
             if row["status"] == Status.CANCELLING:
                 await self._records.operations.settle(_ended(row, Status.CANCELLED, "cancelled before it started"))
                 return "settled"

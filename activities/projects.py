@@ -75,10 +75,11 @@ class ProjectActivities:
 
     @activity.defn(name="project.forget")
     async def forget(self, ask: Ask) -> None:
-        """Record that the project is gone with its apps, and its name free; idempotent."""
+        """Record that the project is gone with its apps and stacks, and its name free; idempotent."""
         project = await self._records.projects.find(ask.project)
         if project:
             await self._records.apps.delete_all_of(project.id)
+            await self._records.stacks.delete_all_of(project.id)
         await self._records.projects.set_status(ask.project, "DELETED")
 
 

@@ -78,6 +78,20 @@ def fairness(project: str) -> Priority:
     return Priority(fairness_key=project[:64])
 
 
+def run_options(kind: str, ask: Ask) -> dict[str, Any]:
+    """What every run of an operation's workflow is started with, by the API and by a parent alike.
+
+    A retry runs under the same id, which Temporal allows once the failed run has closed; the memo tells runs of attempts apart.
+    """
+    return {
+        "id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        "search_attributes": attributes_of(kind, ask, "RUNNING"),
+        "static_summary": f"{kind} {ask.project}/{ask.target} by {ask.actor}",
+        "memo": {_ATTEMPT: ask.attempt},
+        "priority": fairness(ask.project),
+    }
+
+
 class Run(Frozen):
     """One run of an operation's workflow: Temporal's state ("RUNNING", "TERMINATED", …) and the attempt it carries out."""
 
@@ -100,7 +114,7 @@ class Operations:
     async def start(self, kind: str, workflow_id: str, ask: Ask | Mapping[str, Any]) -> bool:
         """Start the attempt's run; False when a run of that id is open, or completed, already. Idempotent.
 
-        A retry runs under the same id, which Temporal allows once the failed run has closed. Raises PlatformUnavailable.
+        Raises PlatformUnavailable.
         """
         known = Ask.model_validate(dict(ask))
         try:
@@ -109,13 +123,9 @@ class Operations:
                 ask,
                 id=workflow_id,
                 task_queue=self._queues[kind],
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                search_attributes=attributes_of(kind, known, "RUNNING"),
-                static_summary=f"{kind} {known.project}/{known.target} by {known.actor}",
-                memo={_ATTEMPT: known.attempt},
-                priority=fairness(known.project),
                 rpc_timeout=_RPC_TIMEOUT,
+                **run_options(kind, known),
             )
         except WorkflowAlreadyStartedError:
             return False

@@ -55,20 +55,28 @@ class Port(Frozen):
 
 
 class Resources(Frozen):
-    """Requests and limits in one, as Kubernetes quantities; None asks for nothing and sets no limit."""
+    """Requests and limits in one, as Kubernetes quantities; None asks for nothing and sets no limit.
+
+    `cpu_request` is asked for without being a limit, where there is no `cpu`.
+    """
 
     cpu: str | None = None
+    cpu_request: str | None = None
     mem: str | None = None
     disk: str | None = None
     gpu: int = 0
 
 
 class ContainerSpec(Frozen):
-    """One container; `command` replaces the image's entrypoint and cmd where it is not empty. Images show their tag."""
+    """One container; images show their tag.
+
+    `command` replaces the image's entrypoint and cmd where it is not empty, `args` its cmd alone.
+    """
 
     name: str
     image: str
     command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
     cmd: str | tuple[str, ...] | None = None
     env: tuple[EnvVar, ...] = ()
     ports: tuple[Port, ...] = ()

@@ -22,9 +22,9 @@ Fault = Literal["user", "quota", "platform", "cluster"]
 
 
 class Evidence(Body):
-    """One piece of what was seen: a Kubernetes event, a container's exit, log lines, the scheduler's words, quota numbers."""
+    """One piece of what was seen: a Kubernetes event, a container's exit, log lines, quota numbers, another operation's words."""
 
-    type: Literal["event", "container", "log", "scheduler", "quota", "build", "registry", "step"]
+    type: Literal["event", "container", "log", "scheduler", "quota", "build", "registry", "step", "operation"]
     source: str
     text: str
     at: str | None = None

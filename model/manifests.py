@@ -137,12 +137,15 @@ def _container(container: ContainerSpec, image: str) -> Object:
     made: Object = {"name": container.name, "image": image, "imagePullPolicy": "IfNotPresent"}
     if container.command:
         made["command"] = [_literal(word) for word in container.command]
+    if container.args:
+        made["args"] = [_literal(word) for word in container.args]
     if container.env:
         made["env"] = [{"name": e.name, "value": _literal(e.value)} for e in container.env]
     if container.ports:
         made["ports"] = [{"containerPort": p.container_port, "protocol": p.protocol.upper()} for p in container.ports]
-    if amounts:
-        made["resources"] = {"requests": amounts, "limits": amounts}
+    requests = {"cpu": container.resources.cpu_request, **amounts} if container.resources.cpu_request else amounts
+    if requests:
+        made["resources"] = {"requests": requests, **({"limits": amounts} if amounts else {})}
     mounts = [{"name": name, "mountPath": path} for name, path in _mounts(container).items()]
     if mounts:
         made["volumeMounts"] = mounts

@@ -56,6 +56,15 @@ class Ask(Frozen):
     preempts: str | None = None
 
 
+class Child(Frozen):
+    """An accepted child operation, as its parent's workflow runs it."""
+
+    operation_id: str
+    kind: str
+    workflow_id: str
+    ask: dict[str, Any]
+
+
 class Outcome(Frozen):
     """How one attempt ended, as the workflow tells it to the record; `result` is small and holds no secret."""
 
@@ -69,8 +78,8 @@ class Outcome(Frozen):
 class StepNote(Frozen):
     """What the workflow tells the worker about a step, in a header of the activity (never in the history's input).
 
-    `total` is how many steps the operation expects, `forward` that it can no longer be cancelled, `undo` that the step
-    takes something back and so is no progress.
+    `total` is how many steps the operation expects (0: its progress is counted in children), `forward` that it can no longer
+    be cancelled, `undo` that the step takes something back and so is no progress.
     """
 
     operation_id: str

@@ -13,6 +13,7 @@ from records.builds import BuildStore
 from records.operations import OperationStore
 from records.people import PeopleStore
 from records.projects import ProjectStore
+from records.stacks import StackStore
 from records.store import Executor, translated
 
 
@@ -46,6 +47,11 @@ class Records:
     def builds(self) -> BuildStore:
         """Build projects and their builds' logs."""
         return BuildStore(self._executor)
+
+    @functools.cached_property
+    def stacks(self) -> StackStore:
+        """Stacks and which apps they became."""
+        return StackStore(self._executor)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator["Records"]:

@@ -37,11 +37,8 @@ class OperationStore(Store):
         """Insert ACCEPTED and take the target's lock; to be called in a transaction.
 
         Raises Conflict naming the running operation. A pre-empting kind marks that one CANCELLING and takes its lock.
-        Idempotent by operation id for children: their parent's step may be tried again.
         """
         ask = new.ask
-        if new.parent_id and await self._call("get_operation", id=ask.operation_id):
-            return
         await self._call(
             "insert_operation",
             id=ask.operation_id,
@@ -105,20 +102,45 @@ class OperationStore(Store):
             raise ForwardOnly(f"{found['kind']} {operation_id} can no longer be cancelled.")
         return row
 
-    async def reopen(self, operation_id: str, *, cancellable: bool) -> Row:
+    async def hold_attempt(self, operation_id: str, attempt: int) -> None:
+        """Lock a running operation's row for this transaction, to decide about its children; raises StaleAttempt."""
+        if await self._call("lock_attempt", id=operation_id, attempt=attempt) is None:
+            raise StaleAttempt(f"Attempt {attempt} of {operation_id} is over.")
+
+    async def child(self, parent_id: str, target: str) -> Row | None:
+        """The parent's newest child on that target, or None."""
+        row: Row | None = await self._call("newest_child", parent_id=parent_id, target_name=target)
+        return row
+
+    async def children(self, parent_id: str) -> list[Row]:
+        """All children in the order they were accepted (id, kind, target_name, target_id, status, error)."""
+        return await self._rows("children_of", parent_id=parent_id)
+
+    async def expect(self, operation_id: str, attempt: int, *, done: int, total: int) -> None:
+        """Set how far a parent is, counted in children; each child's success counts one more. Idempotent."""
+        await self._call("expect", id=operation_id, attempt=attempt, done=done, total=total)
+
+    async def is_newest(self, row: Row) -> bool:
+        """Whether no newer operation on the same target exists."""
+        return bool(await self._newest_on(row) == row["id"])
+
+    async def _newest_on(self, row: Row) -> str:
+        place = {"project_id": row["project_id"], "target_kind": row["target_kind"], "target_name": row["target_name"]}
+        newest: str = await self._call("newest_on_target", **place)
+        return newest
+
+    async def reopen(self, operation_id: str, *, cancellable: bool, by_parent: bool = False) -> Row:
         """Retry: FAILED | CANCELLED → ACCEPTED with the next attempt, its target's lock taken; in a transaction.
 
-        Raises Superseded unless it is the newest on its target, Conflict when it did not fail or the target is busy.
+        Raises Superseded unless it is the newest on its target, Conflict when it did not fail, the target is busy, or its
+        parent runs: a running parent retries its children itself.
         """
         found = await self.get(operation_id)
-        newest = await self._call(
-            "newest_on_target",
-            project_id=found["project_id"],
-            target_kind=found["target_kind"],
-            target_name=found["target_name"],
-        )
+        newest = await self._newest_on(found)
         if newest != operation_id:
             raise Superseded(f"{operation_id} is not the newest operation on {found['target_name']!r}: {newest} is.")
+        if found["parent_id"] and not by_parent:
+            await self._check_parent(found)
         row = await self._call("reopen", id=operation_id, attempt=found["attempt"], cancellable=cancellable)
         if row is None:
             raise Conflict(
@@ -128,6 +150,15 @@ class OperationStore(Store):
             )
         await self._lock(operation_id, found["project"], found["target_kind"], found["target_name"], preempts=False)
         return await self.get(operation_id)
+
+    async def _check_parent(self, child: Row) -> None:
+        parent = await self.get(child["parent_id"])
+        if parent["finished_at"] is None:
+            raise Conflict(
+                f"{child['id']} is a part of {parent['kind']} {parent['id']}, which is {parent['status']}.",
+                hint="Wait for that to end; then retry this one, or that as a whole.",
+                operation_id=parent["id"],
+            )
 
     async def step_started(self, note: StepNote, seq: int, name: str, run_id: str) -> Status:
         """Write that a try of a step begins; raises StaleAttempt when a newer attempt owns the record or it is settled."""
@@ -148,7 +179,7 @@ class OperationStore(Store):
 
     async def step_finished(self, note: StepNote, seq: int, status: StepStatus, message: str) -> None:
         """Write how a try of a step ended; nothing happens when the attempt is over."""
-        counts = status in (StepStatus.SUCCEEDED, StepStatus.UNCHANGED) and not note.undo
+        counts = status in (StepStatus.SUCCEEDED, StepStatus.UNCHANGED) and not note.undo and note.total > 0
         await self._call(
             "step_finished",
             operation_id=note.operation_id,

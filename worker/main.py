@@ -28,6 +28,7 @@ from activities.apps import AppActivities
 from activities.builds import BuildActivities
 from activities.operations import OperationActivities
 from activities.projects import ProjectActivities
+from activities.stacks import StackActivities
 from clients import builder, git, kubernetes, registry, temporal
 from clients.images import Images
 from clients.kubernetes import Cluster
@@ -59,6 +60,7 @@ def activities(
         ProjectActivities(records, cluster),
         AppActivities(records, cluster, Images(images), watches),
         AppReadiness(records, cluster, watches),
+        StackActivities(records, cluster, operations),
         BuildActivities(records, sources, engine, images, workspace),
     )
     return [

@@ -1,7 +1,7 @@
 """What every operation is: titled steps with undos, an end that is always recorded (architecture: An operation's life)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, ClassVar, TypeVar
@@ -15,12 +15,14 @@ from temporalio.exceptions import (
     TimeoutError,
     is_cancelled_exception,
 )
-from temporalio.workflow import ActivityCancellationType
+from temporalio.workflow import ActivityCancellationType, ChildWorkflowCancellationType, ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.operations import OperationActivities
+    from clients.temporal import run_options
     from model.errors import Cancelled, DeadlineExceeded, Evidence, InternalError, MooringError, OperationError
-    from model.operations import Ask, Outcome, Status, StepNote
+    from model.operations import Ask, Child, Outcome, Status, StepNote
+    from workflows.planning.order import Order
     from workflows.policies import QUICK, UNDO_WITHIN, WATCH, Policy
 
 A = TypeVar("A")
@@ -52,7 +54,8 @@ class Operation:
     def recorded(self, ask: Ask, *, steps: int) -> "_Recorded":
         """The span of an attempt: whatever happens inside, the undos run and the record is settled, once.
 
-        `steps` is how many are expected, for the record's progress. Nothing is awaited on entry.
+        `steps` is how many are expected, for the record's progress; 0 when that is counted in children. Nothing is awaited on
+        entry.
         """
         self._ask = ask
         self._total = steps
@@ -70,10 +73,66 @@ class Operation:
         running = self._run(title, method, arg, policy, left)
         return await (_shielded(running) if self._forward else running)
 
+    async def child(self, title: str, accept: Step[A, Child | None], arg: A, runs: Mapping[str, Callable[..., Any]]) -> None:
+        """Accept a child operation in a step, then run its kind's workflow (`runs`, by kind) to its end under its own record.
+
+        `accept` answers None when the child's work holds already. Once accepted it is started whatever comes, for nobody else
+        would settle it; a cancellation then goes to the child, which ends as its own kind says. Raises ChildFailed with the
+        child's own error.
+        """
+        child = await _shielded(self.step(title, accept, arg, policy=WATCH))
+        if child is None:
+            return
+        handle = await _shielded(
+            workflow.start_child_workflow(
+                runs[child.kind],
+                child.ask,
+                id=child.workflow_id,
+                cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+                parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
+                **run_options(child.kind, Ask.model_validate(child.ask)),
+            )
+        )
+        if workflow.cancellation_reason() is not None and not self._forward:
+            handle.cancel()
+        try:
+            await (_shielded(handle) if self._forward else handle)
+        except ChildWorkflowError as error:
+            told = Cancelled("It was cancelled.").as_error() if is_cancelled_exception(error) else why(error)
+            raise ChildFailed(child, told) from error
+
+    async def in_order(self, order: Order, run: Callable[[str], Coroutine[Any, Any, None]]) -> dict[str, Exception]:
+        """Run each part as soon as those it comes after are done, independent ones at once; the failures by part.
+
+        A failure lets what runs finish, and keeps what comes after it from starting. A cancellation is passed on to all that
+        runs and raised when they have ended.
+        """
+        running: dict[str, asyncio.Task[None]] = {}
+        failed: dict[str, Exception] = {}
+        try:
+            while True:
+                running |= {part: asyncio.create_task(run(part)) for part in order.ready()}
+                if not running:
+                    return failed
+                ended = workflow.wait(list(running.values()), return_when=asyncio.FIRST_COMPLETED)
+                await (_shielded(ended) if self._forward else ended)
+                for part in [part for part, task in running.items() if task.done()]:
+                    if error := running.pop(part).exception():
+                        assert isinstance(error, Exception)
+                        failed[part] = error
+                    else:
+                        order.done(part)
+        except asyncio.CancelledError:
+            for task in running.values():
+                task.cancel()
+            if running:
+                await _shielded(workflow.wait(list(running.values())))
+            raise
+
     async def take_over(self, ask: Ask) -> None:
         """First step of a pre-empting kind: the operation that held the target is cancelled and has settled."""
         if ask.preempts:
-            self._total += 1
+            self._total += 1 if self._total else 0
             await self.step("Stop the running operation", OperationActivities.take_over, ask, policy=WATCH)
 
     def point_of_no_return(self) -> None:
@@ -147,6 +206,15 @@ class Operation:
     keeps_failed: ClassVar[bool] = False
 
 
+class ChildFailed(Exception):
+    """A child operation ended FAILED or, by a cancel of its own, CANCELLED; `error` is what its record tells."""
+
+    def __init__(self, child: Child, error: OperationError) -> None:
+        super().__init__(error.message)
+        self.child = child
+        self.error = error
+
+
 class _Recorded:
     """The async context manager behind `Operation.recorded`; set `result` to what the record shall show."""
 
@@ -185,7 +253,7 @@ async def _settle(outcome: Outcome) -> None:
         )
 
 
-async def _shielded(work: Coroutine[Any, Any, R]) -> R:
+async def _shielded(work: Awaitable[R]) -> R:
     """Finish `work` even when the workflow is cancelled meanwhile; the cancellation is not heard."""
     task = asyncio.ensure_future(work)
     while True:

@@ -9,6 +9,7 @@ from workflows.apps import AppCreate, AppDelete, AppKill, AppScale, AppStart, Ap
 from workflows.builds import ImageBuild
 from workflows.operation import Operation
 from workflows.projects import ProjectCreate, ProjectDelete
+from workflows.stacks import StackDelete, StackDeploy
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ KINDS: tuple[Kind, ...] = (
     Kind(AppScale, target="app", permission="app:write"),
     Kind(AppKill, target="app", permission="app:write"),
     Kind(AppDelete, target="app", permission="app:write"),
+    Kind(StackDeploy, target="stack", permission="stack:write", deadline_seconds=1800),
+    Kind(StackDelete, target="stack", permission="stack:write", deadline_seconds=3600),
     Kind(ImageBuild, target="build", permission="build:write", queue="builds", deadline_seconds=1800),
 )
 

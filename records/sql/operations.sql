@@ -104,13 +104,14 @@ WITH op AS (
 SELECT pg_notify('operations', :operation_id) FROM op;
 
 -- name: settle^
--- Once per attempt: no row when it is settled already or a newer attempt owns the record.
+-- Once per attempt: no row when it is settled already or a newer attempt owns the record. A child's end moves its running
+-- parent's progress and shows on its stream.
 WITH op AS (
     UPDATE operations SET seq = seq + 1, status = :status, error = :error, result = :result, cancellable = false,
            finished_at = clock_timestamp(), started_at = COALESCE(started_at, clock_timestamp()),
            done = CASE WHEN :status = 'SUCCEEDED' THEN greatest(total, done) ELSE done END
     WHERE id = :operation_id AND attempt = :attempt AND finished_at IS NULL
-    RETURNING seq, status, error
+    RETURNING seq, status, error, kind, target_name, parent_id
 ), st AS (
     UPDATE steps SET status = CASE WHEN :status = 'CANCELLED' THEN 'CANCELLED' ELSE 'FAILED' END,
            finished_at = clock_timestamp(),
@@ -122,8 +123,17 @@ WITH op AS (
 ), ev AS (
     INSERT INTO operation_events (operation_id, seq, type, data)
     SELECT :operation_id, op.seq, 'status', jsonb_build_object('status', op.status, 'error', op.error) FROM op
+), up AS (
+    UPDATE operations p SET seq = p.seq + 1, done = CASE WHEN op.status = 'SUCCEEDED' THEN least(p.total, p.done + 1) ELSE p.done END
+    FROM op WHERE p.id = op.parent_id AND p.finished_at IS NULL
+    RETURNING p.id, p.seq, p.done, p.total
+), upev AS (
+    INSERT INTO operation_events (operation_id, seq, type, data)
+    SELECT up.id, up.seq, 'child', jsonb_build_object('operationId', cast(:operation_id AS text), 'kind', op.kind,
+           'target', op.target_name, 'status', op.status, 'done', up.done, 'total', up.total)
+    FROM op, up
 )
-SELECT op.status, pg_notify('operations', :operation_id) FROM op;
+SELECT op.status, pg_notify('operations', :operation_id), (SELECT pg_notify('operations', up.id) FROM up) FROM op;
 
 -- name: reopen^
 -- Retry: compare-and-set FAILED | CANCELLED → ACCEPTED with the next attempt.
@@ -144,6 +154,20 @@ SELECT seq, pg_notify('operations', :id) FROM op;
 SELECT id FROM operations
 WHERE project_id = :project_id AND target_kind = :target_kind AND target_name = :target_name
 ORDER BY id DESC LIMIT 1;
+
+-- name: lock_attempt^
+-- One try of a step at a time decides about the operation's children, and only while the attempt lasts.
+SELECT id FROM operations WHERE id = :id AND attempt = :attempt AND finished_at IS NULL FOR UPDATE;
+
+-- name: newest_child^
+SELECT * FROM operations
+WHERE parent_id = :parent_id AND target_name = :target_name ORDER BY id DESC LIMIT 1;
+
+-- name: children_of
+SELECT id, kind, target_name, target_id, status, error FROM operations WHERE parent_id = :parent_id ORDER BY id;
+
+-- name: expect!
+UPDATE operations SET total = :total, done = :done WHERE id = :id AND attempt = :attempt AND finished_at IS NULL;
 
 -- name: get_operation^
 SELECT * FROM operations WHERE id = :id;
@@ -189,9 +213,13 @@ WHERE operation_id = :id AND seq > :after ORDER BY seq LIMIT 500;
 
 -- name: unsettled_operations
 -- Live records that have not moved for a while: not started, cancelling, or running with a workflow that may be gone.
-SELECT id, kind, workflow_id, run_id, attempt, status, ask, project, project_id, target_kind, target_name, actor FROM operations
-WHERE finished_at IS NULL AND accepted_at < clock_timestamp() - make_interval(secs => :older_than)
-ORDER BY accepted_at LIMIT 500;
+-- parent_lives: the child's parent starts it; orphaned: its parent ended after accepting and before starting it.
+SELECT o.id, o.kind, o.workflow_id, o.run_id, o.attempt, o.status, o.ask, o.project, o.project_id, o.target_kind, o.target_name,
+       o.actor, p.id IS NOT NULL AND p.finished_at IS NULL AS parent_lives,
+       COALESCE(p.finished_at > o.accepted_at, false) AS orphaned
+FROM operations o LEFT JOIN operations p ON p.id = o.parent_id
+WHERE o.finished_at IS NULL AND o.accepted_at < clock_timestamp() - make_interval(secs => :older_than)
+ORDER BY o.accepted_at LIMIT 500;
 
 -- name: live_in_project
 SELECT id, kind, workflow_id FROM operations WHERE project_id = :project_id AND finished_at IS NULL AND id <> :except_id ORDER BY id;

@@ -1,0 +1,66 @@
+"""Accepting child operations: each with its own record and lock, once, however often the parent's step is tried."""
+
+from collections.abc import Awaitable, Callable
+
+from activities.progress import tell, unchanged
+from clients.temporal import Operations
+from model.operations import RETRYABLE, TERMINAL, Ask, Child
+from records import Records
+from records.operations import NewOperation
+from records.store import Row
+
+Begin = Callable[[Records], Awaitable[NewOperation | None]]
+Holds = Callable[[Records, Row], Awaitable[bool]]
+
+
+class Children:
+    """What a parent's step needs to accept a child on one target."""
+
+    def __init__(self, records: Records, operations: Operations) -> None:
+        self._records = records
+        self._operations = operations
+
+    async def accept(self, parent: Ask, target: str, begin: Begin, holds: Holds, *, cancellable: bool) -> Child | None:
+        """The child to run on `target`, None when there is nothing to do.
+
+        In one transaction: a child accepted before is taken as it is; what `holds` of an ended one is left unchanged; a FAILED
+        or CANCELLED one is reopened with its next attempt, unless something newer was done to the target; else `begin` says
+        what to insert. Raises StaleAttempt, Conflict when the target is busy, and what `begin` raises.
+        """
+        await self._let_end(parent, target)
+        async with self._records.transaction() as tx:
+            await tx.operations.hold_attempt(parent.operation_id, parent.attempt)
+            known = await tx.operations.child(parent.operation_id, target)
+            row = await self._decide(tx, known, begin, holds, cancellable)
+        if row is None:
+            unchanged()
+            return None
+        if row["attempt"] > 1:
+            await self._operations.closed(row["workflow_id"], 10)
+        await tell(f"{row['kind']} {row['id']}" + (f", attempt {row['attempt']}" if row["attempt"] > 1 else ""))
+        return Child(operation_id=row["id"], kind=row["kind"], workflow_id=row["workflow_id"], ask=row["ask"])
+
+    async def _decide(self, tx: Records, known: Row | None, begin: Begin, holds: Holds, cancellable: bool) -> Row | None:
+        if known and known["status"] not in TERMINAL:
+            return known
+        if known and await holds(tx, known):
+            return None
+        if known and known["status"] in RETRYABLE and await tx.operations.is_newest(known):
+            return await tx.operations.reopen(known["id"], cancellable=cancellable, by_parent=True)
+        new = await begin(tx)
+        if new is None:
+            return None
+        await tx.operations.accept(new)
+        return await tx.operations.get(new.ask.operation_id)
+
+    async def _let_end(self, parent: Ask, target: str) -> None:
+        """A child that somebody retried alone, or that an earlier run of the parent left behind, ends first."""
+        while True:
+            known = await self._records.operations.child(parent.operation_id, target)
+            if known is None or known["status"] in TERMINAL:
+                return
+            run = await self._operations.newest_run(known["workflow_id"])
+            if run is None or run.state != "RUNNING":
+                return
+            await tell(f"waiting for {known['kind']} {known['id']}, which runs already")
+            await self._records.operations.wait_settled(known["id"], 5)

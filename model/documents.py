@@ -1,0 +1,167 @@
+"""YAML documents read with the place of every value, and bounded in size, depth and nodes before anything is built of them.
+
+Aliases, anchors, tags and duplicate keys are refused: none is needed to describe a stack, and each is a known way to make a
+small document large or to say one thing and mean another (targets F13, S14).
+"""
+
+import hashlib
+from typing import Any
+
+import yaml
+from yaml._yaml import CParser
+from yaml.composer import Composer
+from yaml.resolver import Resolver
+
+from model.errors import Invalid, Problem, TooLarge
+
+LARGEST_DOCUMENT = 256 * 1024
+DEEPEST = 20
+MOST_NODES = 20_000
+MOST_PROBLEMS = 50
+
+Node = yaml.Node
+
+
+class Problems:
+    """What is wrong with one document, collected so that all of it is told at once."""
+
+    def __init__(self) -> None:
+        self._found: list[Problem] = []
+
+    def add(self, place: Node | yaml.Mark | None, field: str, message: str) -> None:
+        """Note that `field`, at `place`, is wrong; lines and columns count from 1."""
+        mark: Any = place.start_mark if isinstance(place, Node) else place
+        at = {"line": mark.line + 1, "column": mark.column + 1} if mark else {}
+        self._found.append(Problem(field=field, message=message, **at))
+
+    def check(self, what: str) -> None:
+        """Return if nothing was noted, else raise Invalid with the first MOST_PROBLEMS problems in the document's order."""
+        if not self._found:
+            return
+        found = sorted(self._found, key=lambda p: (p.line or 0, p.column or 0))
+        told = "; ".join(_told(problem) for problem in found[:5])
+        rest = f" (and {len(found) - 5} more)" if len(found) > 5 else ""
+        raise Invalid(
+            f"{what}: {told}{rest}.",
+            hint="Correct the document at the places named and send it again.",
+            problems=found[:MOST_PROBLEMS],
+        )
+
+
+class _Refused(Exception):
+    """The document breaks a bound; carries the place."""
+
+    def __init__(self, mark: Any, message: str) -> None:
+        super().__init__(message)
+        self.mark = mark
+
+
+class _Bounded(Composer, CParser, Resolver):
+    """libyaml's events put together by PyYAML's own composer, which is stopped at the first thing that is not wanted."""
+
+    def __init__(self, content: str) -> None:
+        CParser.__init__(self, content)
+        Composer.__init__(self)
+        Resolver.__init__(self)
+        self._depth = self._nodes = 0
+
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        """One node; raises _Refused for an alias, an anchor, a tag, and beyond the bounds."""
+        event: Any = self.peek_event()
+        self._nodes += 1
+        if isinstance(event, yaml.AliasEvent):
+            raise _Refused(event.start_mark, f"the alias *{event.anchor} is not supported; write its content out")
+        if event.anchor is not None:
+            raise _Refused(event.start_mark, f"the anchor &{event.anchor} is not supported; remove it")
+        if event.tag is not None:
+            raise _Refused(event.start_mark, f"the tag {event.tag[:80]} is not supported; remove it")
+        if self._depth > DEEPEST:
+            raise _Refused(event.start_mark, f"is nested deeper than {DEEPEST} levels")
+        if self._nodes > MOST_NODES:
+            raise _Refused(event.start_mark, f"the document has more than {MOST_NODES} values from here on; split it")
+        self._depth += 1
+        node: Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
+def read(content: str, field: str = "content") -> Node | None:
+    """The root node of the one YAML document in `content`, None when it is empty.
+
+    Raises TooLarge above LARGEST_DOCUMENT bytes, and Invalid with the line and column of what cannot be read.
+    """
+    if len(content.encode(errors="replace")) > LARGEST_DOCUMENT:
+        rule = f"exceeds {LARGEST_DOCUMENT // 1024} KiB"
+        raise TooLarge(f"{field} {rule}.", problems=[Problem(field=field, message=rule)])
+    problems = Problems()
+    try:
+        return _Bounded(content).get_single_node()
+    except _Refused as refused:
+        problems.add(refused.mark, field, str(refused))
+    except yaml.MarkedYAMLError as error:
+        problems.add(error.problem_mark or error.context_mark, field, f"is not YAML: {error.problem or error.context}")
+    except yaml.YAMLError:
+        problems.add(None, field, "is not YAML: it has a control character")
+    except UnicodeEncodeError:
+        problems.add(None, field, "is not text: it has half of a surrogate pair")
+    problems.check(field)
+    raise AssertionError("check() raises")
+
+
+def entries(node: Node, field: str, problems: Problems) -> dict[str, tuple[Node, Node]]:
+    """A mapping's key → (key node, value node); notes a problem for what is not a mapping, not a plain key, or given twice."""
+    found: dict[str, tuple[Node, Node]] = {}
+    if not isinstance(node, yaml.MappingNode):
+        problems.add(node, field or "content", "must be a mapping (key: value)")
+        return found
+    for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            problems.add(key, field or "content", "a key must be a plain word")
+        elif key.value in found:
+            first = found[key.value][0].start_mark.line + 1
+            problems.add(key, join(field, key.value), f"is given twice; the first is on line {first}")
+        else:
+            found[key.value] = (key, value)
+    return found
+
+
+def items(node: Node, field: str, problems: Problems) -> list[tuple[str, Node]]:
+    """A list's (field, node) pairs; notes a problem for what is not a list."""
+    if not isinstance(node, yaml.SequenceNode):
+        problems.add(node, field, "must be a list")
+        return []
+    return [(f"{field}[{index}]", item) for index, item in enumerate(node.value)]
+
+
+def text(node: Node, field: str, problems: Problems) -> str | None:
+    """A scalar as it is written (so that `yes`, `1.10` and `22:22` stay what the person typed); None after noting a problem."""
+    if not isinstance(node, yaml.ScalarNode):
+        problems.add(node, field, "must be a plain value, not a list or mapping")
+    elif is_null(node):
+        problems.add(node, field, "has no value; give one or remove the line")
+    elif "\0" in node.value:
+        problems.add(node, field, "must not contain a NUL character")
+    else:
+        return str(node.value)
+    return None
+
+
+def is_null(node: Node) -> bool:
+    """Whether the value is left out (`key:`), `~` or `null`."""
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
+
+
+def digest(content: str) -> str:
+    """The SHA-256 of a document in hex: what a record keeps of it, for it may hold secrets."""
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def join(field: str, key: str) -> str:
+    """The path of a key below a field; an over-long key is cut."""
+    shown = key if len(key) <= 80 else key[:77] + "…"
+    return f"{field}.{shown}" if field else shown
+
+
+def _told(problem: Problem) -> str:
+    place = f"line {problem.line}, column {problem.column}: " if problem.line else ""
+    return f"{place}{problem.field} {problem.message}"
