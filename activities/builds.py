@@ -8,6 +8,7 @@ from pathlib import Path
 from temporalio import activity
 
 from activities.progress import tell
+from activities.slots import FairSlots
 from activities.stage_log import StageLog
 from clients.builder import Builder, find_dockerfile
 from clients.git import Git, Say
@@ -30,7 +31,7 @@ class BuildActivities:
         self._builder = builder
         self._registry = registry
         self._workspace = workspace
-        self._free = asyncio.Semaphore(BUILDS_AT_A_TIME)
+        self._slots = FairSlots(BUILDS_AT_A_TIME)
 
     @activity.defn(name="build.fetch_source")
     async def fetch_source(self, ask: BuildImage) -> Checkout:
@@ -60,9 +61,9 @@ class BuildActivities:
                 "org.opencontainers.image.revision": checkout.commit,
                 "org.opencontainers.image.source": ask.repository,
             }
-            if self._free.locked():
+            if self._slots.full:
                 await tell("waiting for a free builder")
-            async with self._free:
+            async with self._slots.held(ask.project):
                 await tell(f"building commit {checkout.commit[:12]}")
                 image_id = await self._builder.build(context, dockerfile, labels, log.say)
             await self._builder.keep(image_id, self._draft(ask).rpartition(":")[0])
