@@ -81,7 +81,7 @@ def main(project: Project = "demo", worker_pid_file: PidFile = None) -> None:
         raise typer.Exit(130) from None
     out.print()
     out.print(Text(f"All of it was so: {verified} things verified in {took(now() - begun)}.", style="bold green"))
-    out.print(f"The stack goes on running. Remove it: mooring project delete {project} --cascade; or run the demo again.")
+    out.print(f"The stack goes on running. Remove it: .venv/bin/mooring project delete {project} --cascade; or run the demo again.")
 
 
 if __name__ == "__main__":

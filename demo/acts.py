@@ -133,8 +133,8 @@ async def look_around(stage: Stage, stack: Record) -> None:
     stage.link("The API and its documentation", f"{stage.admin.url}/docs")
     stage.link("All workflows in Temporal", stack["temporalUrl"].partition("/workflows/")[0] + "/workflows")
     stage.link("The stack's", stack["temporalUrl"])
-    stage.link("An operation again", f"mooring op show {stack['id']}")
-    stage.link("An app", f"mooring app show {stage.project} {WEB}")
+    stage.link("Any of these again", f"source .local/env; .venv/bin/mooring op show {stack['id']}")
+    stage.link("An app", f".venv/bin/mooring app show {stage.project} {WEB}")
 
 
 async def build(stage: Stage, name: str, tag: str) -> Record:
