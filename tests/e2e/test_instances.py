@@ -39,8 +39,9 @@ TOLD = {
 
 
 def body(name: str, **more: Any) -> dict[str, Any]:
-    """A create body of a small app."""
-    return {"name": name, "imageRef": IMAGE, "instanceNum": 1, "resources": {"cpu": "0.02", "mem": "16Mi"}, **more}
+    """A create body of a small app that stops at once."""
+    small = {"instanceNum": 1, "resources": {"cpu": "0.02", "mem": "16Mi"}, "terminationGracePeriodSeconds": 1}
+    return {"name": name, "imageRef": IMAGE, **small, **more}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ async def web(platform: Platform, project: str) -> str:
     """A NAT app of two instances that answers on 8088."""
     serve = ["sh", "-c", "echo hello from $HOSTNAME > /tmp/index.html; httpd -f -p 8088 -h /tmp"]
     ports = [{"protocol": "tcp", "containerPort": 8088}]
-    asked = body("web", cmd=serve, instanceNum=2, networkType=2, portMappings=ports, terminationGracePeriodSeconds=1)
+    asked = body("web", cmd=serve, instanceNum=2, networkType=2, portMappings=ports)
     await platform.done("POST", f"/v2/applications/{project}", asked)
     return "web"
 
@@ -210,7 +211,7 @@ async def test_a_stranger_sees_nothing_and_a_viewer_reads(platform: Platform, pr
 
 
 async def test_a_killed_app_has_no_instances(platform: Platform, project: str) -> None:
-    await platform.done("POST", f"/v2/applications/{project}", body("brief", cmd=SLEEP, terminationGracePeriodSeconds=1))
+    await platform.done("POST", f"/v2/applications/{project}", body("brief", cmd=SLEEP))
     app = await platform.get(f"/v2/applications/{project}/brief")
     path = f"/v2/instances/{project}/brief/lists"
     assert (await platform.get(path))["total"] == 1
