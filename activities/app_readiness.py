@@ -1,7 +1,6 @@
 """Waiting until an app's instances serve: hints by the shared watch, judged by a fresh read, dead ends told once certain."""
 
 import asyncio
-import contextlib
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -9,18 +8,18 @@ from temporalio import activity
 from activities.deadline import Deadline
 from activities.progress import tell
 from clients.kubernetes import Cluster, Object
+from clients.observation import with_events, with_logs, with_nodes
 from clients.watch import Changed, Watches
 from model.apps import App, AppAsk
 from model.base import Frozen
-from model.diagnosis import LogRef, Seen, cause_at_deadline, dead_end, wanted_logs, wants_nodes
-from model.errors import Conflict, Invalid, NotFound
+from model.diagnosis import Seen, cause_at_deadline, dead_end
+from model.errors import Conflict
 from model.manifests import TEMPLATE, selector
 from model.rollouts import has_settled, rollout_of
 from records import Records
 
 _FIRST_LOOK = 1.0
 _SAFETY_NET = 10.0
-_LOG_LINES = 20
 
 
 class Ready(Frozen):
@@ -113,21 +112,11 @@ class AppReadiness:
 
     async def _look(self, app: App, found: Object) -> Seen:
         """The pods of the newest spec, and the nodes where one waits for a place."""
-        pods = await self._pods(app, found)
-        if not wants_nodes(pods):
-            return Seen(pods=pods, deployment=found)
-        nodes = (await self._cluster.list("Node"))["items"]
-        bound = (await self._cluster.list("Pod", fieldSelector="spec.nodeName!="))["items"]
-        return Seen(pods=pods, deployment=found, nodes=nodes, bound=bound)
+        return await with_nodes(self._cluster, Seen(pods=await self._pods(app, found), deployment=found))
 
     async def _evidence(self, app: App, seen: Seen) -> Seen:
         """The same with the pods' events and the last lines of what failed."""
-        events = (await self._cluster.list("Event", app.project, fieldSelector="involvedObject.kind=Pod"))["items"]
-        logs: dict[LogRef, str] = {}
-        for ref in wanted_logs(seen.pods):
-            with contextlib.suppress(NotFound, Invalid):  # it has not started, or is gone: then there is no log
-                logs[ref] = await self._cluster.logs(app.project, ref.pod, ref.container, tail=_LOG_LINES, previous=ref.previous)
-        return seen.model_copy(update={"events": events, "logs": logs})
+        return await with_logs(self._cluster, app.project, await with_events(self._cluster, app.project, seen))
 
 
 async def _either(one: Changed, other: Changed, seconds: float) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from model.apps import App, AppPhase, AppStatus
 from model.base import Frozen
-from model.pods import Container, containers
+from model.pods import Container, containers, is_over, leaves
 
 Object = dict[str, Any]
 _STEADY_SECONDS = 10.0
@@ -76,7 +76,8 @@ def has_settled(pods: Sequence[Object], now: datetime) -> bool:
 
     A program that crashes again and again is ready in between, for as long as it runs.
     """
-    return all(_steady(container, now) for pod in pods for container in containers(pod) if not container.init)
+    staying = (pod for pod in pods if not leaves(pod) and not is_over(pod))
+    return all(_steady(container, now) for pod in staying for container in containers(pod) if not container.init)
 
 
 def _steady(container: Container, now: datetime) -> bool:

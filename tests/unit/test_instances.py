@@ -1,7 +1,7 @@
 """Instances, containers and ports as replies, from recorded pods; why no node takes a pod."""
 
 import copy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from model.apps import AppSpec, ContainerSpec, Revision
 from model.instances import access, container_reply, image_shown, instance_reply, port_mappings
 from model.placement import why_unplaced
 from model.pods import containers, requested
+from model.rollouts import has_settled
 from tests.unit.test_diagnosis import recorded
 
 DIGEST = "sha256:" + "1" * 64
@@ -156,3 +157,17 @@ def test_a_pod_asks_for_its_containers_together_or_its_largest_init_container() 
     init = [{"resources": {"requests": {"cpu": "3", "memory": "1Gi"}}}]
     asked = requested({"spec": {"containers": pod("1")["spec"]["containers"] * 2, "initContainers": init}})
     assert (asked["cpu"], asked["memory"], asked["pods"]) == (3, 2**30, 1)
+
+
+@pytest.mark.parametrize(("seconds", "settled"), [(1, False), (3600, True)])
+def test_a_container_between_two_crashes_has_not_settled(seconds: int, settled: bool) -> None:
+    pods = recorded("slowcrash").pods
+    since = containers(pods[0])[0].running_since
+    assert since
+    assert has_settled(pods, datetime.fromisoformat(since) + timedelta(seconds=seconds)) is settled
+
+
+def test_instances_that_leave_or_are_over_do_not_keep_others_from_settling() -> None:
+    later = datetime(2027, 1, 1, tzinfo=UTC)
+    assert has_settled(recorded("evicted").pods, later)
+    assert has_settled(recorded("stopping").pods, later)
