@@ -17,21 +17,10 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 COUNTS = st.integers(min_value=0, max_value=5)
 
 
-def app(phase: AppPhase = AppPhase.LIVE, replicas: int = 2) -> App:
-    return App(
-        id="ab" * 32,
-        project="shop",
-        project_id="prj-1",
-        name="web",
-        type="Deployment",
-        cluster="default",
-        phase=phase,
-        replicas=replicas,
-        revision=1,
-        username="ann",
-        created_at=NOW,
-        created_by="ann",
-    )
+def app(phase: AppPhase = AppPhase.LIVE) -> App:
+    written = {"id": "ab" * 32, "project": "shop", "project_id": "prj-1", "name": "web", "type": "Deployment", "cluster": "default"}
+    made = {"username": "ann", "created_at": NOW, "created_by": "ann"}
+    return App.model_validate({**written, **made, "phase": phase, "replicas": 2, "revision": 1})
 
 
 def deployment(
@@ -52,7 +41,7 @@ def pod(*, since: datetime | None = NOW, ended: bool = False, reason: str = "Err
         "state": state,
         "lastState": {"terminated": over} if ended else {},
     }
-    return {"spec": {"containers": [{"name": "web", "image": "x"}]}, "status": {"containerStatuses": [status]}}
+    return {"metadata": {}, "spec": {"containers": [{"name": "web", "image": "x"}]}, "status": {"containerStatuses": [status]}}
 
 
 @given(COUNTS, COUNTS, COUNTS, COUNTS, st.booleans())
