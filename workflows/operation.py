@@ -131,8 +131,7 @@ class Operation:
         except asyncio.CancelledError:
             for task in running.values():
                 task.cancel()
-            if running:
-                await _shielded(workflow.wait(list(running.values())))
+            await _shielded(asyncio.gather(*running.values(), return_exceptions=True))
             raise
 
     async def take_over(self, ask: Ask) -> None:
