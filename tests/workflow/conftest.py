@@ -41,11 +41,10 @@ class StepSeen:
 
 @dataclass
 class Ended:
-    """What one run has left: the outcome that was settled, the tries of its steps in order, and how its children ended."""
+    """What one run has left: the outcome that was settled, and the tries of its steps in order."""
 
     outcome: Outcome
     steps: list[StepSeen]
-    children: list[Outcome] = field(default_factory=list)
 
     @property
     def titles(self) -> list[str]:
@@ -196,7 +195,7 @@ def run(client: Client) -> Run:
             await meanwhile(handle)
             with contextlib.suppress(WorkflowFailureError):
                 await handle.result()
-        (outcome,) = [one for one in seen.outcomes if one.operation_id == ask.operation_id]
-        return Ended(outcome, seen.steps, [one for one in seen.outcomes if one is not outcome])
+        (outcome,) = seen.outcomes
+        return Ended(outcome, seen.steps)
 
     return runs
