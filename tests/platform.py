@@ -42,6 +42,7 @@ class Platform:
         self.http = connect(token)
         self._connect = connect
         self._projects: list[str] = []
+        self._removals: list[str] = []
         self._tokens: list[str] = []
         self._others: list[Platform] = []
 
@@ -90,10 +91,14 @@ class Platform:
 
     async def project(self, stem: str = "t") -> str:
         """A project of the test's own, ready to use, removed at the end; its name."""
-        name = unique(stem)
-        self._projects.append(name)
+        name = self.will_have(unique(stem))
         await self.done("POST", "/v2/projects", {"name": name})
         return name
+
+    def will_have(self, project: str) -> str:
+        """Have a project removed at the end that the test itself creates; returns its name."""
+        self._projects.append(project)
+        return project
 
     async def user(self, role: str | None = None, project: str | None = None) -> "Platform":
         """The same platform as another person sees it, a member of `project` where given."""
@@ -111,21 +116,24 @@ class Platform:
         self._others.append(other)
         return other
 
+    async def discard(self, project: str) -> None:
+        """Have a project's removal begun now; `clean` waits for its end."""
+        reply = await self.http.delete(f"/v2/projects/{project}", params={"cascade": "true"})
+        if reply.status_code == 202:
+            self._removals.append(reply.json()["OperationID"])
+        else:  # the test has removed it itself, or its create was refused
+            assert reply.status_code == 404, f"{project} cannot be removed: {reply.text}"
+        self._projects.remove(project)
+
     async def clean(self) -> None:
         """Remove what was made for tests; projects go with all in them, side by side."""
-        await asyncio.gather(*(self._remove(name) for name in self._projects))
+        await asyncio.gather(*(self.discard(name) for name in [*self._projects]))
+        await asyncio.gather(*(self.wait(removal) for removal in self._removals))
         for token_id in self._tokens:
             await self.http.delete(f"/v2/tokens/{token_id}")
         for other in self._others:
             await other.clean()
         await self.http.aclose()
-
-    async def _remove(self, project: str) -> None:
-        reply = await self.http.delete(f"/v2/projects/{project}", params={"cascade": "true"})
-        if reply.status_code == 202:
-            await self.wait(reply.json()["OperationID"])
-        else:  # the test has removed it itself, or its create never held
-            assert reply.status_code == 404, f"{project} cannot be removed: {reply.text}"
 
     async def _poll(self, operation_id: str) -> OperationRecord | None:
         try:

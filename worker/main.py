@@ -40,7 +40,8 @@ from workflows.reconcile import Reconcile
 from workflows.registry import KINDS, QUEUES
 
 log = structlog.get_logger()
-PASSTHROUGH = ("model", "activities", "records", "clients", "pydantic", "pydantic_core", "structlog")
+_PASSED_THROUGH = ("model", "activities", "records", "clients", "pydantic", "pydantic_core", "structlog")
+SANDBOX = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH))
 CONTROL = "control"
 
 
@@ -79,7 +80,7 @@ def build(client: Client, queue: str, records: Records, methods: list[Callable[.
         workflows=[*(kind.workflow for kind in KINDS if kind.queue == queue), Reconcile],
         activities=methods,
         interceptors=[StepInterceptor(records)],
-        workflow_runner=SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSTHROUGH)),
+        workflow_runner=SANDBOX,
         workflow_failure_exception_types=[Exception],
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         default_heartbeat_throttle_interval=timedelta(seconds=1),
