@@ -1,6 +1,7 @@
 """Where scenarios are run: an instance of Mooring whose API is in this process and whose worker is a process to be killed."""
 
 import contextlib
+import json
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -53,7 +54,8 @@ class Slot:
     async def look(self, scenario: Scenario, project: str) -> dict[str, Any]:
         """What stands of the project now, portable: compared with what another run has left."""
         seen = await place(self.platform, self._cluster, project)
-        return seen | {"then": await scenario.then(self.platform, project)}
+        end: dict[str, Any] = json.loads(json.dumps(seen | {"then": await scenario.then(self.platform, project)}))
+        return end
 
     async def discard(self, project: str) -> None:
         """Have the project removed, and the namespace too where it is a stranger's that the scenario put there."""
