@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -23,7 +23,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from model.base import Frozen
-from model.errors import PlatformUnavailable
+from model.errors import NotFound, PlatformUnavailable
 from model.operations import Ask
 
 PROJECT = SearchAttributeKey.for_keyword("MooringProject")
@@ -33,6 +33,7 @@ ACTOR = SearchAttributeKey.for_keyword("MooringActor")
 STATUS = SearchAttributeKey.for_keyword("MooringStatus")
 SEARCH_ATTRIBUTES = (PROJECT, KIND, TARGET, ACTOR, STATUS)
 
+A = TypeVar("A")
 _ATTEMPT = "attempt"
 _RPC_TIMEOUT = timedelta(seconds=5)
 _MESSAGE = "The platform's workflow service does not answer."
@@ -92,6 +93,22 @@ def run_options(kind: str, ask: Ask) -> dict[str, Any]:
     }
 
 
+async def _answered(call: Awaitable[A]) -> A:
+    """The reply of one call, in bounded time; raises NotFound, or PlatformUnavailable.
+
+    The call's own timeout does not cover the first connection of a lazy client, whose failure is a bare RuntimeError.
+    """
+    try:
+        async with asyncio.timeout(2 * _RPC_TIMEOUT.total_seconds()):
+            return await call
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            raise NotFound("The workflow service knows no such workflow.") from error
+        raise PlatformUnavailable(_MESSAGE) from error
+    except (RuntimeError, TimeoutError) as error:
+        raise PlatformUnavailable(_MESSAGE) from error
+
+
 class Run(Frozen):
     """One run of an operation's workflow: Temporal's state ("RUNNING", "TERMINATED", …) and the attempt it carries out."""
 
@@ -117,30 +134,27 @@ class Operations:
         Raises PlatformUnavailable.
         """
         known = Ask.model_validate(dict(ask))
+        starting = self._client.start_workflow(
+            kind,
+            ask,
+            id=workflow_id,
+            task_queue=self._queues[kind],
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            rpc_timeout=_RPC_TIMEOUT,
+            **run_options(kind, known),
+        )
         try:
-            await self._client.start_workflow(
-                kind,
-                ask,
-                id=workflow_id,
-                task_queue=self._queues[kind],
-                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                rpc_timeout=_RPC_TIMEOUT,
-                **run_options(kind, known),
-            )
+            await _answered(starting)
         except WorkflowAlreadyStartedError:
             return False
-        except RPCError as error:
-            raise PlatformUnavailable(_MESSAGE) from error
         return True
 
     async def cancel(self, workflow_id: str) -> bool:
         """Ask the workflow's open run to cancel; False when there is none. Idempotent. Raises PlatformUnavailable."""
         try:
-            await self._client.get_workflow_handle(workflow_id).cancel(rpc_timeout=_RPC_TIMEOUT)
-        except RPCError as error:
-            if error.status == RPCStatusCode.NOT_FOUND:
-                return False
-            raise PlatformUnavailable(_MESSAGE) from error
+            await _answered(self._client.get_workflow_handle(workflow_id).cancel(rpc_timeout=_RPC_TIMEOUT))
+        except NotFound:
+            return False
         return True
 
     async def closed(self, workflow_id: str, within: float) -> None:
@@ -152,20 +166,15 @@ class Operations:
     async def newest_run(self, workflow_id: str) -> Run | None:
         """The newest run of that id, None when Temporal knows none. Raises PlatformUnavailable."""
         try:
-            found = await self._client.get_workflow_handle(workflow_id).describe(rpc_timeout=_RPC_TIMEOUT)
-        except RPCError as error:
-            if error.status == RPCStatusCode.NOT_FOUND:
-                return None
-            raise PlatformUnavailable(_MESSAGE) from error
+            found = await _answered(self._client.get_workflow_handle(workflow_id).describe(rpc_timeout=_RPC_TIMEOUT))
+        except NotFound:
+            return None
         state = (found.status or WorkflowExecutionStatus.RUNNING).name
         return Run(state=state, attempt=await found.memo_value(_ATTEMPT, 1))
 
     async def ping(self) -> None:
         """Return if Temporal answers, else raise PlatformUnavailable."""
-        try:
-            await self._client.service_client.check_health(timeout=timedelta(seconds=2))
-        except RPCError as error:
-            raise PlatformUnavailable(_MESSAGE) from error
+        await _answered(self._client.service_client.check_health(timeout=timedelta(seconds=2)))
 
     def link(self, workflow_id: str, run_id: str | None) -> str | None:
         """The workflow's page in Temporal's UI, None where no UI is known."""

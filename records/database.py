@@ -14,7 +14,7 @@ from records.operations import OperationStore
 from records.people import PeopleStore
 from records.projects import ProjectStore
 from records.stacks import StackStore
-from records.store import Executor, translated
+from records.store import Executor, connected, translated
 
 
 class Records:
@@ -56,14 +56,13 @@ class Records:
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator["Records"]:
         """All or nothing: the records yielded write in one transaction."""
-        with translated():
-            async with self._executor.acquire(timeout=5) as connection, connection.transaction():
-                yield Records(connection)
+        async with connected(self._executor) as connection, connection.transaction():
+            yield Records(connection)
 
     async def ping(self) -> None:
         """Return if the database answers, else raise PlatformUnavailable."""
-        with translated():
-            await self._executor.fetchval("SELECT 1", timeout=2)
+        async with connected(self._executor) as connection:
+            await connection.fetchval("SELECT 1", timeout=2)
 
     async def close(self) -> None:
         """Close the pool."""
@@ -87,7 +86,7 @@ async def connect(url: str, *, size: int = 20) -> Records:
     """Open a pool of up to `size` connections; it reconnects by itself after PostgreSQL was away."""
     with translated():
         pool = await asyncpg.create_pool(
-            url, min_size=1, max_size=size, init=_prepare, reset=_nothing_to_reset, command_timeout=30, timeout=5
+            url, min_size=1, max_size=size, init=_prepare, reset=_nothing_to_reset, command_timeout=10, timeout=5
         )
     return Records(pool)
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,20 @@ def translated() -> Iterator[None]:
         raise PlatformUnavailable(_MESSAGE) from error
 
 
+@contextlib.asynccontextmanager
+async def connected(executor: Executor) -> AsyncIterator[Any]:
+    """A connection of the pool, or the connection itself; raises PlatformUnavailable where none is free within 5 s.
+
+    The bound holds for giving it back too: after a statement timed out, asyncpg waits there for its cancellation.
+    """
+    with translated():
+        if isinstance(executor, asyncpg.Pool):
+            async with executor.acquire(timeout=5) as connection:
+                yield connection
+        else:
+            yield executor
+
+
 @functools.cache
 def _queries(name: str) -> Any:
     return aiosql.from_path(Path(__file__).parent / "sql" / f"{name}.sql", "asyncpg", mandatory_parameters=False)
@@ -52,10 +66,10 @@ class Store:
 
     async def _call(self, query: str, **params: Any) -> Any:
         """Run one named query: a row or None for `^`, a value for `$`, a status for `!`."""
-        with translated():
-            return await getattr(_queries(self.sql), query)(self._executor, **params)
+        async with connected(self._executor) as connection:
+            return await getattr(_queries(self.sql), query)(connection, **params)
 
     async def _rows(self, query: str, **params: Any) -> list[Row]:
         """Run one named query that returns many rows."""
-        with translated():
-            return [row async for row in getattr(_queries(self.sql), query)(self._executor, **params)]
+        async with connected(self._executor) as connection:
+            return [row async for row in getattr(_queries(self.sql), query)(connection, **params)]

@@ -41,7 +41,7 @@ class Platform:
     def __init__(self, connect: Connect, token: str | None) -> None:
         self.http = connect(token)
         self._connect = connect
-        self._projects: list[str] = []
+        self._projects: set[str] = set()
         self._removals: list[str] = []
         self._tokens: list[str] = []
         self._others: list[Platform] = []
@@ -97,7 +97,7 @@ class Platform:
 
     def will_have(self, project: str) -> str:
         """Have a project removed at the end that the test itself creates; returns its name."""
-        self._projects.append(project)
+        self._projects.add(project)
         return project
 
     async def user(self, role: str | None = None, project: str | None = None) -> "Platform":

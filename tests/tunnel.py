@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 class Tunnel:
     """Forwards connections from `address` to one server, as long as it is told to.
 
-    `cut`: connections break and new ones are refused at once. `stall`: they stay open, what the server answers is held back.
-    `heal`: all passes again.
+    `cut`: connections break and new ones are refused at once. `hold`: they stay open and nothing passes. `stall`: requests
+    pass, what the server answers is held back. `heal`: all passes again.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -17,8 +17,8 @@ class Tunnel:
         self.asked = asyncio.Event()  # set when bytes went to the server, since the last stall
         self._to = (host, port)
         self._open = True
-        self._answers = asyncio.Event()
-        self._answers.set()
+        self._requests, self._answers = asyncio.Event(), asyncio.Event()
+        self.heal()
         self._connections: set[asyncio.StreamWriter] = set()
 
     def cut(self) -> None:
@@ -26,6 +26,11 @@ class Tunnel:
         self._open = False
         for writer in self._connections:
             writer.transport.abort()
+
+    def hold(self) -> None:
+        """Keep what passes, in both directions."""
+        self._requests.clear()
+        self._answers.clear()
 
     def stall(self) -> None:
         """Let requests through to the server and hold its answers back."""
@@ -35,6 +40,7 @@ class Tunnel:
     def heal(self) -> None:
         """Let everything pass."""
         self._open = True
+        self._requests.set()
         self._answers.set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -54,8 +60,7 @@ class Tunnel:
 
     async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, requests: bool) -> None:
         while data := await source.read(65_536):
-            if not requests:
-                await self._answers.wait()
+            await (self._requests if requests else self._answers).wait()
             sink.write(data)
             await sink.drain()
             if requests:

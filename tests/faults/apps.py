@@ -12,6 +12,9 @@ WEB: dict[str, Any] = {
     "portMappings": [{"protocol": "TCP", "containerPort": "8080"}],
 }
 
+_SERVICE = "  image: busybox\n  command: sh -c 'trap exit TERM; while :; do sleep 1; done'\n"
+STACK = {"stackInstanceName": "shop", "content": f"web:\n{_SERVICE}  links: [api]\napi:\n{_SERVICE}"}
+
 
 def web(project: str, verb: str = "") -> str:
     """The path of the app, or of what is done to it."""

@@ -20,11 +20,11 @@ async def place(platform: Platform, cluster: Cluster, project: str) -> dict[str,
             if "deletionTimestamp" not in item["metadata"]:
                 objects[f"{kind} {_told(item)}".replace(project, "PROJECT")] += 1
     told = await platform.get("/v2/operations", project=project, size=200)
-    records = [await platform.operation(row["id"]) for row in reversed(told["operations"])]
+    records = [await platform.operation(row["id"]) for row in told["operations"]]
     return {
         "namespace": namespace["status"]["phase"] if namespace else None,
         "objects": dict(sorted(objects.items())),
-        "operations": [_record(record, project) for record in records],
+        "operations": sorted(_record(record, project) for record in records),
     }
 
 

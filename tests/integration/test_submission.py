@@ -95,11 +95,11 @@ async def test_an_api_killed_while_it_accepts_loses_nothing(
     name, key = platform.will_have(unique("killed")), unique("key")
     body = {"name": name}
     async with behind(os.environ["TEMPORAL_ADDRESS"], "TEMPORAL_ADDRESS", logs) as (api, temporal, user):
+        await user.ask("GET", "/readyz")  # connected
         if reached:
-            await user.ask("GET", "/readyz")  # connected: what is held back then is the answer
             temporal.stall()
         else:
-            temporal.cut()
+            temporal.hold()
         posting = asyncio.create_task(user.http.post("/v2/projects", json=body, headers=keyed(key)))
 
         async def accepted() -> bool:
