@@ -18,7 +18,7 @@ from model.manifests import TEMPLATE, selector
 from model.rollouts import has_settled, rollout_of
 from records import Records
 
-_FIRST_LOOK = 1.0
+_SHARE = 0.3  # of the time waited so far, between two reads
 _SAFETY_NET = 10.0
 
 
@@ -29,15 +29,22 @@ class Ready(Frozen):
 
 
 class _Pace:
-    """Lets reads come at once at first and then ever less often: their number grows with the logarithm of the time waited,
-    whatever the number of instances, and none comes later than `share` of the time waited so far."""
+    """How often something is read: the first `free` times `least` seconds apart, then ever less often.
 
-    def __init__(self, first: float, share: float) -> None:
+    The number of reads so grows with the logarithm of the time waited, however many instances send their hints.
+    """
+
+    def __init__(self, free: int, least: float) -> None:
         self._clock = asyncio.get_running_loop().time
+        self._free = free
+        self._least = least
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew: the first read may come after `least` seconds."""
         self._began = self._clock()
-        self._next = self._began + first
-        self._first = first
-        self._share = share
+        self._next = self._began + self._least
+        self._taken = 0
 
     @property
     def left(self) -> float:
@@ -46,8 +53,10 @@ class _Pace:
 
     def took(self) -> None:
         """Say that a read was made."""
+        self._taken += 1
         now = self._clock()
-        self._next = now + max(self._first, self._share * (now - self._began))
+        waited = _SHARE * (now - self._began) if self._taken >= self._free else 0.0
+        self._next = now + max(self._least, waited)
 
 
 class AppReadiness:
@@ -67,7 +76,8 @@ class AppReadiness:
         somebody removed the Deployment.
         """
         app = await self._records.apps.by_id(ask.app_id)
-        deadline, reads, looks = Deadline(), _Pace(0.05, 0.08), _Pace(_FIRST_LOOK, 0.3)
+        deadline, last = Deadline(), None
+        reads, looks = _Pace(free=8, least=0.05), _Pace(free=1, least=1.0)
         async with (
             self._watches.subscribed("Deployment", app.project, app.name) as rolled,
             self._watches.subscribed("Pod", app.project, app.name) as moved,
@@ -81,6 +91,9 @@ class AppReadiness:
                     return Ready(instances=rollout.available)
                 if not deadline.left:
                     raise cause_at_deadline(await self._evidence(app, await self._look(app, found)), rollout.wanted)
+                if rollout != last:  # it moves: nobody is looked at before it stands still for a moment
+                    last = rollout
+                    looks.restart()
                 if not looks.left:
                     await self._raise_dead_end(app, found)
                     looks.took()

@@ -6,7 +6,7 @@ from temporalio import activity
 from activities.progress import tell, unchanged
 from clients.temporal import Operations
 from model.base import Frozen
-from model.errors import Conflict, InternalError
+from model.errors import Cancelled, Conflict, InternalError
 from model.operations import TERMINAL, Ask, Outcome, Status
 from records import Records
 from records.store import Row
@@ -107,7 +107,7 @@ class OperationActivities:
                 await self._records.operations.settle(_ended(row, Status.CANCELLED, "the operation it was a part of ended first"))
                 return "settled"
             if row["status"] == Status.CANCELLING:
-                await self._records.operations.settle(_ended(row, Status.CANCELLED, "cancelled before it started"))
+                await self._records.operations.settle(_ended(row, Status.CANCELLED, "it was cancelled before it started"))
                 return "settled"
             await self._operations.start(row["kind"], row["workflow_id"], row["ask"])
             log.info("operation started by the reconciler", operation=row["id"])
@@ -118,5 +118,9 @@ class OperationActivities:
 
 
 def _ended(row: Row, status: Status, how: str) -> Outcome:
-    error = InternalError(f"The workflow ended without telling its record: {how}.", hint="Retry: it goes on where it stopped.")
+    error = (
+        Cancelled(f"It did not run: {how}.")
+        if status is Status.CANCELLED
+        else InternalError(f"The workflow ended without telling its record: {how}.", hint="Retry: it goes on where it stopped.")
+    )
     return Outcome(operation_id=row["id"], attempt=row["attempt"], status=status, error=error.as_error())

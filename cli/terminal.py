@@ -1,6 +1,7 @@
 """The terminal of one command: what it prints, as tables for people or JSON for programs, and how it ends."""
 
 import asyncio
+import io
 import json
 import sys
 from collections.abc import Awaitable, Callable
@@ -74,5 +75,8 @@ def guarded(here: Terminal, work: Callable[[], int]) -> int:
 
 def console(*, stderr: bool = False, pipe_width: int = _PIPE_WIDTH) -> Console:
     """A console on standard output or the error stream, as wide as the terminal, or `pipe_width` where there is none."""
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")  # a terminal without UTF-8 gets question marks, not a traceback
     found = Console(stderr=stderr, highlight=False)
     return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=pipe_width)

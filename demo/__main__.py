@@ -5,6 +5,7 @@ everything it tells was verified. It leaves the stack running; the next run begi
 """
 
 import asyncio
+import signal
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -66,6 +67,7 @@ def main(project: Project = "demo", worker_pid_file: PidFile = None) -> None:
     """From a Git repository to a running, upgraded, explained stack, each part verified."""
     out, err = console(pipe_width=_PIPE_WIDTH), console(stderr=True, pipe_width=_PIPE_WIDTH)
     worker = WorkerProcess(partial(worker_process.of_file, worker_pid_file) if worker_pid_file else worker_process.of_platform)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the Git server ends with the demo, however that ends
     begun = now()
     try:
         verified = asyncio.run(play(out, project, worker))

@@ -10,7 +10,9 @@ def app_reply(app: App, revision: Revision, status: AppStatus, summary: str, mes
     """The reply of create and get. Containers' fields are those of the first; `message` says why it is not well."""
     spec = revision.spec
     container = spec.containers[0]
-    amounts = container.resources.model_dump(exclude_none=True, exclude={"gpu"})
+    amounts = container.resources.model_dump(exclude_none=True, exclude={"gpu", "cpu_request"})
+    if container.resources.cpu_request:
+        amounts["cpuRequest"] = container.resources.cpu_request
     return {
         "AppID": app.id,
         "Cmd": container.cmd if isinstance(container.cmd, str) else shlex.join(container.command),

@@ -71,7 +71,13 @@ class Operation:
             self._undos.append((title, undo, arg))
         left = self._left()
         running = self._run(title, method, arg, policy, left)
-        return await (_shielded(running) if self._forward else running)
+        if self._forward:
+            return await _shielded(running)
+        result = await running
+        if workflow.cancellation_reason() is not None:
+            # The activity ended well just as it was told to stop; the SDK then returns its result, and nobody would hear again.
+            raise asyncio.CancelledError
+        return result
 
     async def child(self, title: str, accept: Step[A, Child | None], arg: A, runs: Mapping[str, Callable[..., Any]]) -> None:
         """Accept a child operation in a step, then run its kind's workflow (`runs`, by kind) to its end under its own record.
@@ -80,7 +86,7 @@ class Operation:
         would settle it; a cancellation then goes to the child, which ends as its own kind says. Raises ChildFailed with the
         child's own error.
         """
-        child = await _shielded(self.step(title, accept, arg, policy=WATCH))
+        child = await _shielded(self._run(title, accept, arg, WATCH, self._left()))
         if child is None:
             return
         handle = await _shielded(
@@ -125,8 +131,7 @@ class Operation:
         except asyncio.CancelledError:
             for task in running.values():
                 task.cancel()
-            if running:
-                await _shielded(workflow.wait(list(running.values())))
+            await _shielded(asyncio.gather(*running.values(), return_exceptions=True))
             raise
 
     async def take_over(self, ask: Ask) -> None:

@@ -41,10 +41,11 @@ class StepSeen:
 
 @dataclass
 class Ended:
-    """What one run has left: the outcome that was settled, and the tries of its steps in order."""
+    """What one run has left: the outcome that was settled, the tries of its steps in order, and how its children ended."""
 
     outcome: Outcome
     steps: list[StepSeen]
+    children: list[Outcome] = field(default_factory=list)
 
     @property
     def titles(self) -> list[str]:
@@ -195,7 +196,7 @@ def run(client: Client) -> Run:
             await meanwhile(handle)
             with contextlib.suppress(WorkflowFailureError):
                 await handle.result()
-        (outcome,) = seen.outcomes
-        return Ended(outcome, seen.steps)
+        (outcome,) = [one for one in seen.outcomes if one.operation_id == ask.operation_id]
+        return Ended(outcome, seen.steps, [one for one in seen.outcomes if one is not outcome])
 
     return runs

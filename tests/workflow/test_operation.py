@@ -1,6 +1,7 @@
 """What every operation does, shown on project.create and project.delete (architecture: An operation's life)."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 from activities.operations import OperationActivities
@@ -109,6 +110,24 @@ async def test_what_only_goes_forward_does_not_hear_a_cancel(run: Run) -> None:
     assert ended.outcome.status is Status.SUCCEEDED
     assert ended.titles == ["Stop what runs in it", "Remove the namespace", "Close the project"]
     assert all(step.forward for step in ended.steps)
+
+
+async def test_a_cancel_is_heard_although_the_step_ended_well_at_that_moment(run: Run) -> None:
+    begun = asyncio.Event()
+
+    async def ends_all_the_same(_: Any) -> None:
+        begun.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    async def cancel(handle: Any) -> None:
+        await begun.wait()
+        await handle.cancel()
+
+    made = stand_in(ProjectActivities.make_namespace, ends_all_the_same)
+    ended = await run(ProjectCreate, create(), made, meanwhile=cancel)
+    assert ended.outcome.status is Status.CANCELLED
+    assert ended.titles == ["Create the namespace", "Undo: Create the namespace"]
 
 
 async def test_taking_over_comes_first_and_its_failure_is_the_end(run: Run) -> None:

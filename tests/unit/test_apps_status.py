@@ -1,0 +1,126 @@
+"""Where a roll-out stands, an app's status, and who may use an image."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.access import Actor, Role
+from model.apps import App, AppPhase, AppStatus
+from model.errors import Forbidden
+from model.images import check_use, parse
+from model.rollouts import app_status, has_settled, rollout_of
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+COUNTS = st.integers(min_value=0, max_value=5)
+
+
+def app(phase: AppPhase = AppPhase.LIVE) -> App:
+    written = {"id": "ab" * 32, "project": "shop", "project_id": "prj-1", "name": "web", "type": "Deployment", "cluster": "default"}
+    made = {"username": "ann", "created_at": NOW, "created_by": "ann"}
+    return App.model_validate({**written, **made, "phase": phase, "replicas": 2, "revision": 1})
+
+
+def deployment(
+    wanted: int, updated: int, total: int, available: int, *, ready: int | None = None, seen: bool = True
+) -> dict[str, Any]:
+    counts = {"updatedReplicas": updated, "replicas": total, "availableReplicas": available}
+    status = {**counts, "readyReplicas": available if ready is None else ready, "observedGeneration": 2 if seen else 1}
+    return {"metadata": {"generation": 2}, "spec": {"replicas": wanted}, "status": status}
+
+
+def pod(*, since: datetime | None = NOW, ended: bool = False, reason: str = "Error") -> dict[str, Any]:
+    state = {"running": {"startedAt": since.isoformat()}} if since else {"waiting": {"reason": "CrashLoopBackOff"}}
+    over = {"exitCode": 1, "reason": reason, "startedAt": NOW.isoformat(), "finishedAt": NOW.isoformat()}
+    status = {
+        "name": "web",
+        "ready": True,
+        "restartCount": int(ended),
+        "state": state,
+        "lastState": {"terminated": over} if ended else {},
+    }
+    return {"metadata": {}, "spec": {"containers": [{"name": "web", "image": "x"}]}, "status": {"containerStatuses": [status]}}
+
+
+@given(COUNTS, COUNTS, COUNTS, COUNTS, st.booleans())
+def test_done_is_exactly_all_new_all_available_none_old(wanted: int, updated: int, total: int, available: int, seen: bool) -> None:
+    rollout = rollout_of(deployment(wanted, updated, total, available, seen=seen))
+    assert rollout.done == (seen and updated == total == available == wanted)
+    assert rollout.replaced or not rollout.done
+    assert rollout.message
+
+
+@pytest.mark.parametrize(
+    ("phase", "operation", "found", "dead", "expected"),
+    [
+        (AppPhase.LIVE, ("app.create", "RUNNING"), None, False, AppStatus.PENDING),
+        (AppPhase.LIVE, ("app.create", "SUCCEEDED"), deployment(2, 2, 2, 2), False, AppStatus.RUNNING),
+        (AppPhase.LIVE, ("app.create", "FAILED"), deployment(2, 2, 2, 0), False, AppStatus.FAILED),
+        (AppPhase.LIVE, ("app.create", "FAILED"), None, False, AppStatus.FAILED),
+        (AppPhase.LIVE, ("app.create", "FAILED"), deployment(2, 2, 2, 2), False, AppStatus.RUNNING),
+        (AppPhase.STOPPED, ("app.create", "CANCELLED"), None, False, AppStatus.STOPPED),
+        (AppPhase.LIVE, ("app.create", "CANCELLED"), None, False, AppStatus.STOPPED),
+        (AppPhase.LIVE, ("app.upgrade", "RUNNING"), deployment(2, 1, 3, 2), False, AppStatus.UPDATING),
+        (AppPhase.LIVE, ("app.upgrade", "FAILED"), deployment(2, 1, 3, 2), False, AppStatus.RUNNING),
+        (AppPhase.LIVE, ("app.upgrade", "CANCELLING"), deployment(2, 1, 3, 2), False, AppStatus.UPDATING),
+        (AppPhase.LIVE, ("app.scale", "ACCEPTED"), deployment(2, 2, 2, 2), False, AppStatus.UPDATING),
+        (AppPhase.LIVE, ("app.delete", "RUNNING"), deployment(2, 2, 2, 2), False, AppStatus.DELETING),
+        (AppPhase.STOPPED, ("app.kill", "SUCCEEDED"), None, False, AppStatus.STOPPED),
+        (AppPhase.LIVE, ("app.create", "SUCCEEDED"), deployment(2, 2, 2, 1), False, AppStatus.PENDING),
+        (AppPhase.LIVE, ("app.create", "SUCCEEDED"), deployment(2, 2, 2, 1), True, AppStatus.FAILED),
+        (AppPhase.LIVE, ("app.create", "SUCCEEDED"), None, False, AppStatus.PENDING),
+    ],
+)
+def test_a_status_tells_what_serves(
+    phase: AppPhase, operation: tuple[str, str], found: dict[str, Any] | None, dead: bool, expected: AppStatus
+) -> None:
+    assert app_status(app(phase), *operation, found, dead=dead)[0] is expected
+
+
+def test_the_summary_counts_no_surplus() -> None:
+    assert app_status(app(), None, None, deployment(2, 2, 3, 2, ready=3))[1] == "2/2 running"
+
+
+@pytest.mark.parametrize(
+    ("pods", "settled"),
+    [
+        ([], True),
+        ([pod()], True),
+        ([pod(), pod(since=None)], False),
+        ([pod(ended=True)], False),
+        ([pod(since=NOW - timedelta(seconds=11), ended=True)], True),
+        ([pod(ended=True, reason="Unknown")], True),
+    ],
+)
+def test_ready_between_two_crashes_is_not_settled(pods: list[dict[str, Any]], settled: bool) -> None:
+    assert has_settled(pods, NOW) is settled
+
+
+@pytest.mark.parametrize(
+    ("image", "allowed"),
+    [
+        ("busybox", True),
+        ("shop/api", True),
+        ("other/api", False),
+        ("~ann/tool", True),
+        ("~bob/tool", False),
+        ("localhost:5000/user_bob/tool", False),
+        ("localhost:5000/other/api", False),
+        ("quay.example/other/api", True),
+    ],
+)
+def test_who_may_use_an_image(image: str, allowed: bool) -> None:
+    ann = Actor(name="ann", roles={"shop": Role.DEVELOPER})
+    ref = parse(image, "localhost:5000")
+    if allowed:
+        check_use(ref, image, ann)
+    else:
+        with pytest.raises(Forbidden):
+            check_use(ref, image, ann)
+
+
+def test_a_personal_image_is_not_even_an_admins() -> None:
+    with pytest.raises(Forbidden):
+        check_use(parse("~bob/tool", "localhost:5000"), "~bob/tool", Actor(name="root", admin=True))

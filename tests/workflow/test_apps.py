@@ -1,0 +1,143 @@
+"""How each app operation ends (mission A: the table), with stand-ins for what it does to the world."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from activities.app_readiness import AppReadiness, Ready
+from activities.apps import AppActivities
+from activities.operations import OperationActivities
+from model.apps import CreateApp, DeleteApp, KillApp, ScaleApp, StartApp, UpgradeApp
+from model.errors import ClusterUnreachable, CrashLoop, ImageNotFound
+from model.operations import Ask, Status
+from records.ids import new_id
+from tests.workflow.conftest import Ended, Run, StandIn, raising, returning, stand_in
+from workflows.apps import AppCreate, AppDelete, AppKill, AppScale, AppStart, AppUpgrade
+from workflows.operation import Operation
+
+DIGESTS = {"web": "sha256:" + "1" * 64}
+FOUND = stand_in(AppActivities.resolve_images, returning(DIGESTS))
+SERVES = stand_in(AppReadiness.wait_ready, returning(Ready(instances=2)))
+CRASHES = stand_in(AppReadiness.wait_ready, raising(CrashLoop("It ended 3 times.")))
+
+OPERATIONS: dict[type[Operation], tuple[type[Ask], dict[str, Any]]] = {
+    AppCreate: (CreateApp, {}),
+    AppStart: (StartApp, {"revision": 1}),
+    AppUpgrade: (UpgradeApp, {"revision": 2, "before": 1}),
+    AppScale: (ScaleApp, {"replicas": 3, "before": 2}),
+    AppKill: (KillApp, {}),
+    AppDelete: (DeleteApp, {}),
+}
+
+
+def ask(workflow: type[Operation], **fields: Any) -> Ask:
+    made, own = OPERATIONS[workflow]
+    return made(operation_id=new_id("op"), project="shop", target="web", actor="ann", **{"app_id": "ab" * 32, **own, **fields})
+
+
+async def cancelled_while_waiting(run: Run, workflow: type[Operation], **fields: Any) -> Ended:
+    """The end of an operation that is cancelled while it waits for its instances."""
+    waits = asyncio.Event()
+
+    async def hold(_: Any) -> Any:
+        waits.set()
+        await asyncio.sleep(60)
+
+    async def cancel(handle: Any) -> None:
+        await waits.wait()
+        await handle.cancel()
+
+    return await run(workflow, ask(workflow, **fields), FOUND, stand_in(AppReadiness.wait_ready, hold), meanwhile=cancel)
+
+
+def done(ended: Ended) -> list[str]:
+    return [step.name for step in ended.steps if not step.undo]
+
+
+def undone(ended: Ended) -> list[str]:
+    return [step.name for step in ended.steps if step.undo]
+
+
+@pytest.mark.parametrize(
+    ("workflow", "steps"),
+    [
+        (AppCreate, ["app.resolve_images", "app.apply", "app.wait_ready"]),
+        (AppStart, ["app.resolve_images", "app.apply", "app.wait_ready"]),
+        (AppUpgrade, ["app.resolve_images", "app.apply", "app.wait_ready"]),
+        (AppScale, ["app.set_count", "app.wait_ready"]),
+        (AppKill, ["app.remove_objects", "app.mark_stopped"]),
+        (AppDelete, ["app.remove_objects", "app.forget"]),
+    ],
+)
+async def test_what_holds_ends_succeeded_in_few_steps(run: Run, workflow: type[Operation], steps: list[str]) -> None:
+    ended = await run(workflow, ask(workflow), FOUND, SERVES)
+    assert ended.outcome.status is Status.SUCCEEDED
+    assert (done(ended), undone(ended)) == (steps, [])
+
+
+async def test_the_result_names_what_runs(run: Run) -> None:
+    ended = await run(AppUpgrade, ask(AppUpgrade), FOUND, SERVES)
+    assert ended.outcome.result == {"AppID": "ab" * 32, "revision": 2, "digests": DIGESTS, "instances": 2}
+
+
+@pytest.mark.parametrize("workflow", [AppCreate, AppStart, AppUpgrade, AppScale])
+async def test_a_failure_stays_where_it_got_with_its_cause(run: Run, workflow: type[Operation]) -> None:
+    ended = await run(workflow, ask(workflow), FOUND, CRASHES)
+    assert ended.outcome.status is Status.FAILED
+    assert ended.outcome.error is not None
+    assert (ended.outcome.error.reason, ended.outcome.error.message) == ("CrashLoop", "It ended 3 times.")
+    assert undone(ended) == []
+
+
+async def test_a_missing_image_touches_nothing(run: Run) -> None:
+    missing: StandIn = stand_in(AppActivities.resolve_images, raising(ImageNotFound("There is no image 'x'.")))
+    ended = await run(AppCreate, ask(AppCreate), missing)
+    assert ended.outcome.status is Status.FAILED
+    assert (done(ended), undone(ended)) == (["app.resolve_images"], [])
+
+
+@pytest.mark.parametrize(("workflow", "back"), [(AppUpgrade, "app.return_revision"), (AppScale, "app.return_count")])
+async def test_a_failure_goes_back_where_the_caller_asked_for_it(run: Run, workflow: type[Operation], back: str) -> None:
+    ended = await run(workflow, ask(workflow, on_failure="rollback"), FOUND, CRASHES)
+    assert ended.outcome.status is Status.FAILED
+    assert ended.outcome.error is not None
+    assert ended.outcome.error.reason == "CrashLoop"
+    assert undone(ended) == [back]
+
+
+@pytest.mark.parametrize(
+    ("workflow", "back"),
+    [
+        (AppCreate, ["app.take_down", "app.mark_stopped"]),
+        (AppUpgrade, ["app.return_revision"]),
+        (AppScale, ["app.return_count"]),
+    ],
+)
+async def test_a_cancellation_goes_back(run: Run, workflow: type[Operation], back: list[str]) -> None:
+    ended = await cancelled_while_waiting(run, workflow)
+    assert ended.outcome.status is Status.CANCELLED
+    assert undone(ended) == back
+
+
+async def test_what_cannot_be_taken_back_is_told(run: Run) -> None:
+    stuck = stand_in(AppActivities.return_revision, raising(CrashLoop("Going back is not done.")))
+    ended = await run(AppUpgrade, ask(AppUpgrade, on_failure="rollback"), FOUND, CRASHES, stuck)
+    assert ended.outcome.status is Status.FAILED
+    assert ended.outcome.error is not None
+    assert "Going back is not done." in ended.outcome.error.message
+
+
+@pytest.mark.parametrize("workflow", [AppStart, AppKill, AppDelete])
+async def test_what_goes_forward_only_says_so_from_its_first_step(run: Run, workflow: type[Operation]) -> None:
+    ended = await run(workflow, ask(workflow), FOUND, SERVES)
+    assert all(step.forward for step in ended.steps)
+
+
+@pytest.mark.parametrize("workflow", [AppKill, AppDelete])
+async def test_a_removal_waits_for_what_it_takes_over_and_goes_on_through_an_outage(run: Run, workflow: type[Operation]) -> None:
+    away = stand_in(AppActivities.remove_objects, raising(ClusterUnreachable("away"), None))
+    settled = stand_in(OperationActivities.take_over, returning(None))
+    ended = await run(workflow, ask(workflow, preempts="op-1"), settled, away)
+    assert ended.outcome.status is Status.SUCCEEDED
+    assert done(ended)[:3] == ["operation.take_over", "app.remove_objects", "app.remove_objects"]
