@@ -1,6 +1,7 @@
 """P6: POST until accepted ÷ a bare start_workflow and one INSERT."""
 
 import asyncio
+import secrets
 from collections.abc import Callable
 
 import asyncpg
@@ -16,13 +17,14 @@ _UNWATCHED = "bench-unwatched"  # no worker listens: only accepting is measured
 async def p6(http: httpx.AsyncClient, client: Client, database_url: str, pairs: int, say: Callable[[str], None]) -> Figure:
     """Measure P6 through the running API; ours is `project.create`, whose operations are removed afterwards."""
     figure = Figure("P6", f"POST until 202 ÷ start_workflow + INSERT, the sum of {RUNS}", 1.5)
+    run = secrets.token_hex(3)  # a run that was cut off may have left its projects
     pool = await asyncpg.create_pool(database_url, min_size=1, max_size=2)
     await pool.execute("CREATE TABLE IF NOT EXISTS bench_reference (id text PRIMARY KEY, body jsonb NOT NULL)")
 
     async def ours(pair: int) -> float:
         taken = 0.0
         for number in range(RUNS):
-            name = f"bench-p6-{pair}-{number}"
+            name = f"bench-{run}-{pair}-{number}"
             begun = asyncio.get_running_loop().time()
             accepted = (await http.post("/v2/projects", json={"name": name})).raise_for_status().json()
             taken += asyncio.get_running_loop().time() - begun
@@ -34,7 +36,7 @@ async def p6(http: httpx.AsyncClient, client: Client, database_url: str, pairs: 
     async def reference(pair: int) -> float:
         taken = 0.0
         for number in range(RUNS):
-            wid = f"bench-p6/{pair}/{number}"
+            wid = f"bench-{run}/{pair}/{number}"
             begun = asyncio.get_running_loop().time()
             await pool.execute("INSERT INTO bench_reference VALUES ($1, '{}') ON CONFLICT DO NOTHING", wid)
             handle = await client.start_workflow("bench.bare", wid, id=wid, task_queue=_UNWATCHED)
