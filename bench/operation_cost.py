@@ -3,14 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
-from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.operations import OperationActivities
+from bench.empty_steps import STEPS, Bare, Nothing, Recorded
 from bench.pairs import Figure, measure
 from clients.temporal import Operations, attributes_of
 from model.operations import Ask, Target
@@ -18,49 +16,15 @@ from records import Records
 from records.ids import new_id
 from records.operations import NewOperation
 from worker.interceptors import StepInterceptor
-from worker.main import PASSTHROUGH
-from workflows.operation import Operation
+from worker.main import SANDBOX
 
-STEPS = 3
 RUNS = 10  # one pair is ten runs one after another, so that a single slow one does not make the figure
 _QUEUE, _BARE_QUEUE = "bench-operation", "bench-bare"
-
-
-class Nothing:
-    """Activities that do nothing, so that only the mechanism is measured."""
-
-    @activity.defn(name="bench.nothing")
-    async def nothing(self, ask: Ask) -> None:
-        """Do nothing."""
-
-
-@workflow.defn(name="bench.operation")
-class Recorded(Operation):
-    """An operation with STEPS steps."""
-
-    @workflow.run
-    async def run(self, ask: Ask) -> None:
-        """The steps, one after another."""
-        async with self.recorded(ask, steps=STEPS):
-            for number in range(STEPS):
-                await self.step(f"Step {number}", Nothing.nothing, ask)
-
-
-@workflow.defn(name="bench.bare")
-class Bare:
-    """The same activities without a record."""
-
-    @workflow.run
-    async def run(self, ask: Ask) -> None:
-        """The activities, one after another."""
-        for _ in range(STEPS):
-            await workflow.execute_activity_method(Nothing.nothing, ask, start_to_close_timeout=timedelta(seconds=30))
 
 
 @asynccontextmanager
 async def workers(client: Client, records: Records) -> AsyncIterator[None]:
     """One worker of each sort, in this process: what differs is the mechanism only."""
-    runner = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSTHROUGH, "bench"))
     settle = OperationActivities(records, Operations(client, {})).settle
     ours = Worker(
         client,
@@ -68,9 +32,9 @@ async def workers(client: Client, records: Records) -> AsyncIterator[None]:
         workflows=[Recorded],
         activities=[Nothing().nothing, settle],
         interceptors=[StepInterceptor(records)],
-        workflow_runner=runner,
+        workflow_runner=SANDBOX,
     )
-    bare = Worker(client, task_queue=_BARE_QUEUE, workflows=[Bare], activities=[Nothing().nothing], workflow_runner=runner)
+    bare = Worker(client, task_queue=_BARE_QUEUE, workflows=[Bare], activities=[Nothing().nothing], workflow_runner=SANDBOX)
     async with ours, bare:
         yield
 
