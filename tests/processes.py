@@ -34,6 +34,12 @@ class Process:
         """Whether it is running."""
         return self._running is not None and self._running.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Its process id; it must have been started."""
+        assert self._running is not None
+        return self._running.pid
+
     async def died(self, seconds: float) -> int:
         """Its exit status, negative for a signal, once it has ended by itself; fails with the end of its log after `seconds`."""
 

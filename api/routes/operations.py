@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.access import Caller, allow
@@ -75,12 +75,16 @@ async def get_operation(
     return _shown(services, row)
 
 
+async def _streamed(services: Using, caller: SignedCaller, operation_id: str) -> Any:
+    """The row of the operation to stream, as a dependency: once the stream has begun it can no longer answer 404."""
+    return await _visible(services, caller.actor, operation_id)
+
+
 @router.get("/{operation_id}/events", response_class=EventSourceResponse)
 async def stream_events(
-    services: Using, caller: SignedCaller, operation_id: str, last_event_id: Annotated[int, Header(ge=0)] = 0
+    services: Using, row: Annotated[Any, Depends(_streamed)], operation_id: str, last_event_id: Annotated[int, Header(ge=0)] = 0
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream the operation's events from the one after Last-Event-ID; ends with the event that settled it."""
-    row = await _visible(services, caller.actor, operation_id)
     after = last_event_id
     with services.notifications.subscribed(operation_id) as moved:
         while True:
