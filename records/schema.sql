@@ -1,0 +1,260 @@
+-- The whole schema as the migrations leave it, to be read; made by `python -m tests.schema`, run by nobody.
+
+CREATE TABLE app_revisions (
+    app_id text NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    created_by text NOT NULL,
+    digests jsonb NOT NULL DEFAULT '{}'::jsonb,
+    number integer NOT NULL,
+    pinned boolean NOT NULL DEFAULT false,
+    reason text NOT NULL DEFAULT ''::text,
+    spec jsonb NOT NULL,
+    CONSTRAINT app_revisions_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id),
+    CONSTRAINT app_revisions_pkey PRIMARY KEY (app_id, number)
+);
+
+CREATE UNIQUE INDEX app_revisions_pkey ON public.app_revisions USING btree (app_id, number);
+
+CREATE TABLE apps (
+    cluster text NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    created_by text NOT NULL,
+    deleted_at timestamp with time zone,
+    id text NOT NULL,
+    name text NOT NULL,
+    phase text NOT NULL,
+    project text NOT NULL,
+    project_id text NOT NULL,
+    replicas integer NOT NULL,
+    revision integer NOT NULL,
+    type text NOT NULL,
+    username text NOT NULL,
+    CONSTRAINT apps_id_check CHECK ((id ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT apps_phase_check CHECK ((phase = ANY (ARRAY['LIVE'::text, 'STOPPED'::text, 'DELETED'::text]))),
+    CONSTRAINT apps_pkey PRIMARY KEY (id),
+    CONSTRAINT apps_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id),
+    CONSTRAINT apps_replicas_check CHECK ((replicas >= 0))
+);
+
+CREATE INDEX apps_by_project ON public.apps USING btree (project_id, name, created_at DESC) WHERE (phase <> 'DELETED'::text);
+CREATE UNIQUE INDEX apps_live_name ON public.apps USING btree (project_id, name) WHERE (phase = 'LIVE'::text);
+CREATE UNIQUE INDEX apps_pkey ON public.apps USING btree (id);
+
+CREATE TABLE build_logs (
+    at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    operation_id text NOT NULL,
+    run integer NOT NULL,
+    seq bigint NOT NULL,
+    stage text NOT NULL,
+    text text NOT NULL,
+    CONSTRAINT build_logs_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id),
+    CONSTRAINT build_logs_pkey PRIMARY KEY (operation_id, seq),
+    CONSTRAINT build_logs_stage_check CHECK ((stage = ANY (ARRAY['fetch'::text, 'build'::text, 'push'::text])))
+);
+
+CREATE UNIQUE INDEX build_logs_pkey ON public.build_logs USING btree (operation_id, seq);
+
+CREATE TABLE builds (
+    branch text NOT NULL,
+    context_path text NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    created_by text NOT NULL,
+    dockerfile_path text NOT NULL,
+    id text NOT NULL,
+    name text NOT NULL,
+    project_id text NOT NULL,
+    repository text NOT NULL,
+    scope text NOT NULL,
+    tag text,
+    CONSTRAINT builds_pkey PRIMARY KEY (id),
+    CONSTRAINT builds_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id),
+    CONSTRAINT builds_project_id_name_key UNIQUE (project_id, name),
+    CONSTRAINT builds_scope_check CHECK ((scope = ANY (ARRAY['project'::text, 'personal'::text])))
+);
+
+CREATE UNIQUE INDEX builds_pkey ON public.builds USING btree (id);
+CREATE UNIQUE INDEX builds_project_id_name_key ON public.builds USING btree (project_id, name);
+
+CREATE TABLE idempotency_keys (
+    actor text NOT NULL,
+    body_hash bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    key text NOT NULL,
+    operation_id text,
+    route text NOT NULL,
+    CONSTRAINT idempotency_keys_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id),
+    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (actor, route, key)
+);
+
+CREATE UNIQUE INDEX idempotency_keys_pkey ON public.idempotency_keys USING btree (actor, route, key);
+
+CREATE TABLE members (
+    project_id text NOT NULL,
+    role text NOT NULL,
+    user_name text NOT NULL,
+    CONSTRAINT members_pkey PRIMARY KEY (project_id, user_name),
+    CONSTRAINT members_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE,
+    CONSTRAINT members_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'developer'::text, 'admin'::text]))),
+    CONSTRAINT members_user_name_fkey FOREIGN KEY (user_name) REFERENCES users(name) ON DELETE CASCADE
+);
+
+CREATE UNIQUE INDEX members_pkey ON public.members USING btree (project_id, user_name);
+CREATE INDEX members_user ON public.members USING btree (user_name);
+
+CREATE TABLE operation_events (
+    at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    data jsonb NOT NULL,
+    operation_id text NOT NULL,
+    seq bigint NOT NULL,
+    type text NOT NULL,
+    CONSTRAINT operation_events_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id),
+    CONSTRAINT operation_events_pkey PRIMARY KEY (operation_id, seq)
+);
+
+CREATE UNIQUE INDEX operation_events_pkey ON public.operation_events USING btree (operation_id, seq);
+
+CREATE TABLE operations (
+    accepted_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    actor text NOT NULL,
+    ask jsonb NOT NULL,
+    attempt integer NOT NULL DEFAULT 1,
+    cancellable boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    done integer NOT NULL DEFAULT 0,
+    error jsonb,
+    finished_at timestamp with time zone,
+    id text NOT NULL,
+    kind text NOT NULL,
+    parent_id text,
+    preempted_by text,
+    project text NOT NULL,
+    project_id text NOT NULL,
+    request jsonb NOT NULL,
+    result jsonb,
+    run_id text,
+    seq bigint NOT NULL DEFAULT 0,
+    started_at timestamp with time zone,
+    status text NOT NULL,
+    target_id text,
+    target_kind text NOT NULL,
+    target_name text NOT NULL,
+    total integer NOT NULL DEFAULT 0,
+    workflow_id text NOT NULL,
+    CONSTRAINT operations_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES operations(id),
+    CONSTRAINT operations_pkey PRIMARY KEY (id),
+    CONSTRAINT operations_status_check CHECK ((status = ANY (ARRAY['ACCEPTED'::text, 'RUNNING'::text, 'WAITING'::text, 'PAUSED'::text, 'CANCELLING'::text, 'SUCCEEDED'::text, 'FAILED'::text, 'CANCELLED'::text])))
+);
+
+CREATE INDEX operations_by_parent ON public.operations USING btree (parent_id) WHERE (parent_id IS NOT NULL);
+CREATE INDEX operations_by_project ON public.operations USING btree (project, id DESC);
+CREATE INDEX operations_by_target ON public.operations USING btree (project, target_kind, target_name, id DESC);
+CREATE INDEX operations_by_target_id ON public.operations USING btree (target_id, id DESC) WHERE (target_kind = 'build'::text);
+CREATE INDEX operations_live ON public.operations USING btree (status, accepted_at) WHERE (finished_at IS NULL);
+CREATE UNIQUE INDEX operations_pkey ON public.operations USING btree (id);
+
+CREATE TABLE projects (
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    created_by text NOT NULL,
+    deleted_at timestamp with time zone,
+    description text NOT NULL DEFAULT ''::text,
+    id text NOT NULL,
+    name text NOT NULL,
+    status text NOT NULL,
+    CONSTRAINT projects_pkey PRIMARY KEY (id),
+    CONSTRAINT projects_status_check CHECK ((status = ANY (ARRAY['CREATING'::text, 'ACTIVE'::text, 'DELETING'::text, 'DELETED'::text])))
+);
+
+CREATE UNIQUE INDEX projects_live_name ON public.projects USING btree (name) WHERE (status <> 'DELETED'::text);
+CREATE UNIQUE INDEX projects_pkey ON public.projects USING btree (id);
+
+CREATE TABLE schema_migrations (
+    at timestamp with time zone NOT NULL DEFAULT now(),
+    name text NOT NULL,
+    CONSTRAINT schema_migrations_pkey PRIMARY KEY (name)
+);
+
+CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (name);
+
+CREATE TABLE stack_apps (
+    app_id text NOT NULL,
+    service text NOT NULL,
+    stack_id text NOT NULL,
+    CONSTRAINT stack_apps_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id),
+    CONSTRAINT stack_apps_pkey PRIMARY KEY (stack_id, service),
+    CONSTRAINT stack_apps_stack_id_fkey FOREIGN KEY (stack_id) REFERENCES stacks(id)
+);
+
+CREATE UNIQUE INDEX stack_apps_pkey ON public.stack_apps USING btree (stack_id, service);
+
+CREATE TABLE stacks (
+    cluster text NOT NULL,
+    content text NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    created_by text NOT NULL,
+    deleted_at timestamp with time zone,
+    id text NOT NULL,
+    name text NOT NULL,
+    project text NOT NULL,
+    project_id text NOT NULL,
+    CONSTRAINT stacks_pkey PRIMARY KEY (id),
+    CONSTRAINT stacks_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id)
+);
+
+CREATE UNIQUE INDEX stacks_live_name ON public.stacks USING btree (project_id, name) WHERE (deleted_at IS NULL);
+CREATE UNIQUE INDEX stacks_pkey ON public.stacks USING btree (id);
+
+CREATE TABLE steps (
+    attempt integer NOT NULL DEFAULT 1,
+    finished_at timestamp with time zone,
+    message text NOT NULL DEFAULT ''::text,
+    name text NOT NULL,
+    operation_id text NOT NULL,
+    run integer NOT NULL,
+    seq integer NOT NULL,
+    started_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    status text NOT NULL,
+    title text NOT NULL,
+    CONSTRAINT steps_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id),
+    CONSTRAINT steps_pkey PRIMARY KEY (operation_id, run, seq),
+    CONSTRAINT steps_status_check CHECK ((status = ANY (ARRAY['RUNNING'::text, 'SUCCEEDED'::text, 'UNCHANGED'::text, 'FAILED'::text, 'CANCELLED'::text])))
+);
+
+CREATE UNIQUE INDEX steps_pkey ON public.steps USING btree (operation_id, run, seq);
+
+CREATE TABLE target_locks (
+    operation_id text NOT NULL,
+    project text NOT NULL,
+    target_kind text NOT NULL,
+    target_name text NOT NULL,
+    CONSTRAINT target_locks_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id),
+    CONSTRAINT target_locks_pkey PRIMARY KEY (project, target_kind, target_name)
+);
+
+CREATE INDEX target_locks_operation ON public.target_locks USING btree (operation_id);
+CREATE UNIQUE INDEX target_locks_pkey ON public.target_locks USING btree (project, target_kind, target_name);
+
+CREATE TABLE tokens (
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    expires_at timestamp with time zone,
+    hash bytea NOT NULL,
+    id text NOT NULL,
+    name text NOT NULL,
+    user_name text NOT NULL,
+    CONSTRAINT tokens_hash_key UNIQUE (hash),
+    CONSTRAINT tokens_pkey PRIMARY KEY (id),
+    CONSTRAINT tokens_user_name_fkey FOREIGN KEY (user_name) REFERENCES users(name) ON DELETE CASCADE,
+    CONSTRAINT tokens_user_name_name_key UNIQUE (user_name, name)
+);
+
+CREATE UNIQUE INDEX tokens_hash_key ON public.tokens USING btree (hash);
+CREATE UNIQUE INDEX tokens_pkey ON public.tokens USING btree (id);
+CREATE UNIQUE INDEX tokens_user_name_name_key ON public.tokens USING btree (user_name, name);
+
+CREATE TABLE users (
+    admin boolean NOT NULL DEFAULT false,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    name text NOT NULL,
+    CONSTRAINT users_pkey PRIMARY KEY (name)
+);
+
+CREATE UNIQUE INDEX users_pkey ON public.users USING btree (name);
