@@ -76,7 +76,7 @@ class AppActivities:
         app = await self._records.apps.by_id(ask.app_id)
         before = await self._records.apps.revision(app.id, ask.before)
         if not before.digests:
-            unchanged("the revision before was never deployed")
+            await self._remove(app)  # it was never deployed: there were no objects
             return
         await self._apply(app, before, app.replicas)
         await self._wait_replaced(app)

@@ -1,5 +1,6 @@
 """Accepting child operations: each with its own record and lock, once, however often the parent's step is tried."""
 
+import functools
 from collections.abc import Awaitable, Callable
 
 from activities.progress import tell, unchanged
@@ -11,6 +12,7 @@ from records.store import Row
 
 Begin = Callable[[Records], Awaitable[NewOperation | None]]
 Holds = Callable[[Records, Row], Awaitable[bool]]
+Reopen = Callable[[str], Awaitable[Row]]
 
 
 class Children:
@@ -20,18 +22,22 @@ class Children:
         self._records = records
         self._operations = operations
 
-    async def accept(self, parent: Ask, target: str, begin: Begin, holds: Holds, *, cancellable: bool) -> Child | None:
+    async def accept(
+        self, parent: Ask, target: str, begin: Begin, holds: Holds, *, cancellable: bool, seconds: int
+    ) -> Child | None:
         """The child to run on `target`, None when there is nothing to do.
 
         In one transaction: a child accepted before is taken as it is; what `holds` of an ended one is left unchanged; a FAILED
-        or CANCELLED one is reopened with its next attempt, unless something newer was done to the target; else `begin` says
-        what to insert. Raises StaleAttempt, Conflict when the target is busy, and what `begin` raises.
+        or CANCELLED one is reopened with its next attempt and `seconds` as its deadline, unless something newer was done to
+        the target; else `begin` says what to insert. Raises StaleAttempt, Conflict when the target is busy, and what `begin`
+        raises.
         """
         await self._let_end(parent, target)
         async with self._records.transaction() as tx:
             await tx.operations.hold_attempt(parent.operation_id, parent.attempt)
             known = await tx.operations.child(parent.operation_id, target)
-            row = await self._decide(tx, known, begin, holds, cancellable)
+            reopen = functools.partial(tx.operations.reopen, cancellable=cancellable, by_parent=True, deadline_seconds=seconds)
+            row = await self._decide(tx, known, begin, holds, reopen)
         if row is None:
             unchanged()
             return None
@@ -40,13 +46,13 @@ class Children:
         await tell(f"{row['kind']} {row['id']}" + (f", attempt {row['attempt']}" if row["attempt"] > 1 else ""))
         return Child(operation_id=row["id"], kind=row["kind"], workflow_id=row["workflow_id"], ask=row["ask"])
 
-    async def _decide(self, tx: Records, known: Row | None, begin: Begin, holds: Holds, cancellable: bool) -> Row | None:
+    async def _decide(self, tx: Records, known: Row | None, begin: Begin, holds: Holds, reopen: Reopen) -> Row | None:
         if known and known["status"] not in TERMINAL:
             return known
         if known and await holds(tx, known):
             return None
         if known and known["status"] in RETRYABLE and await tx.operations.is_newest(known):
-            return await tx.operations.reopen(known["id"], cancellable=cancellable, by_parent=True)
+            return await reopen(known["id"])
         new = await begin(tx)
         if new is None:
             return None

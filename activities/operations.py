@@ -1,18 +1,23 @@
 """The record's own activities: settling, waiting for a pre-empted operation, and the reconciler."""
 
+import asyncio
+
 import structlog
 from temporalio import activity
 
+from activities.deadline import Deadline
 from activities.progress import tell, unchanged
 from clients.temporal import Operations
 from model.base import Frozen
-from model.errors import Cancelled, Conflict, InternalError
-from model.operations import TERMINAL, Ask, Outcome, Status
+from model.errors import Cancelled, Conflict, InternalError, MooringError
+from model.operations import Ask, Outcome, Status
 from records import Records
 from records.store import Row
 
 log = structlog.get_logger()
 _GRACE_SECONDS = 10.0
+_ASK_AGAIN_SECONDS = 3.0
+_AT_ONCE = 10  # operations that are reconciled side by side
 
 
 class Reconciled(Frozen):
@@ -22,6 +27,7 @@ class Reconciled(Frozen):
     started: int = 0
     cancelled: int = 0
     settled: int = 0
+    failed: int = 0
 
 
 class OperationActivities:
@@ -38,42 +44,42 @@ class OperationActivities:
 
     @activity.defn(name="operation.take_over")
     async def take_over(self, ask: Ask) -> None:
-        """Cancel the operation whose target this one took and wait until it has settled; raises Conflict after 60 s."""
-        if ask.preempts is None:
-            return
-        victim = await self._records.operations.get(ask.preempts)
-        if victim["status"] not in TERMINAL:
-            await tell(f"waiting for {victim['kind']} {victim['id']} to stop")
-            await self._operations.cancel(victim["workflow_id"])
-        if not await self._records.operations.wait_settled(ask.preempts, 60):
-            raise Conflict(
-                f"{victim['kind']} {victim['id']} did not stop within 60 s.",
-                hint="Retry: it goes on waiting.",
-                operation_id=victim["id"],
-            )
+        """Cancel the operation whose target this one took and wait until it has settled.
+
+        Raises Conflict naming it when that takes until the deadline.
+        """
+        if ask.preempts is not None:
+            await self._stop([await self._records.operations.get(ask.preempts)])
 
     @activity.defn(name="operation.stop_others")
     async def stop_others(self, ask: Ask) -> None:
         """Cancel what else runs in the project, which goes away, and wait until it has settled; idempotent.
 
-        Raises Conflict naming an operation that does not stop within 120 s.
+        Raises Conflict naming an operation that does not stop until the deadline.
         """
         project = await self._records.projects.find(ask.project)
         if project is None:
             return
         running = await self._records.operations.preempt_project(project.id, ask.operation_id)
+        await self._stop(running)
+        if not running:
+            unchanged("nothing else runs")
+
+    async def _stop(self, running: list[Row]) -> None:
+        """Cancel all (id, kind, workflow_id), then wait for each for as long as its undos take, at most until the deadline."""
+        deadline = Deadline()
         for row in running:
             await self._operations.cancel(row["workflow_id"])
         for row in running:
             await tell(f"waiting for {row['kind']} {row['id']} to stop")
-            if not await self._records.operations.wait_settled(row["id"], 120):
-                raise Conflict(
-                    f"{row['kind']} {row['id']} did not stop within 120 s.",
-                    hint="Retry: it goes on waiting.",
-                    operation_id=row["id"],
-                )
-        if not running:
-            unchanged("nothing else runs")
+            while not await self._records.operations.wait_settled(row["id"], min(_ASK_AGAIN_SECONDS, deadline.left)):
+                if not deadline.left:
+                    raise Conflict(
+                        f"{row['kind']} {row['id']} has been told to stop and has not ended yet.",
+                        hint="Retry: it goes on waiting.",
+                        operation_id=row["id"],
+                    )
+                await self._operations.cancel(row["workflow_id"])  # it may have been started only now
 
     @activity.defn(name="operation.reconcile")
     async def reconcile(self) -> Reconciled:
@@ -81,14 +87,22 @@ class OperationActivities:
 
         ACCEPTED without a workflow is started, CANCELLING is told to its workflow again, and a live record whose workflow
         has closed without settling (terminated by hand, or lost) is settled as FAILED. A child is its running parent's to
-        start; one that its parent left behind is settled as CANCELLED.
+        start; one that its parent left behind is cancelled. What cannot be done for one operation does not hold up the others.
         """
         rows = await self._records.operations.unsettled(_GRACE_SECONDS)
-        counts = {"looked": len(rows), "started": 0, "cancelled": 0, "settled": 0}
-        for row in rows:
-            counts[await self._reconcile_one(row)] += 1
-        counts["looked"] = len(rows)
-        return Reconciled(**counts)
+        counts = {"looked": 0, "started": 0, "cancelled": 0, "settled": 0, "failed": 0}
+        places = asyncio.Semaphore(_AT_ONCE)
+
+        async def bring_together(row: Row) -> None:
+            async with places:
+                try:
+                    counts[await self._reconcile_one(row)] += 1
+                except MooringError as error:
+                    counts["failed"] += 1
+                    log.warning("not reconciled", operation=row["id"], reason=error.reason, message=error.message)
+
+        await asyncio.gather(*map(bring_together, rows))
+        return Reconciled(**{**counts, "looked": len(rows)})
 
     async def _reconcile_one(self, row: Row) -> str:
         if not self._operations.knows(row["kind"]):
@@ -100,21 +114,28 @@ class OperationActivities:
                 await self._operations.cancel(row["workflow_id"])
                 return "cancelled"
             return "looked"
-        if run is None or run.attempt < row["attempt"]:  # this attempt was never started
-            if row["parent_lives"]:
-                return "looked"
-            if row["orphaned"]:
-                await self._records.operations.settle(_ended(row, Status.CANCELLED, "the operation it was a part of ended first"))
-                return "settled"
-            if row["status"] == Status.CANCELLING:
-                await self._records.operations.settle(_ended(row, Status.CANCELLED, "it was cancelled before it started"))
-                return "settled"
-            await self._operations.start(row["kind"], row["workflow_id"], row["ask"])
-            log.info("operation started by the reconciler", operation=row["id"])
-            return "started"
+        if run is None or run.attempt < row["attempt"]:
+            return "looked" if row["parent_lives"] else await self._begin(row)
         await self._records.operations.settle(_ended(row, Status.FAILED, f"{run.state} in Temporal"))
         log.warning("operation settled by the reconciler", operation=row["id"], workflow=run.state)
         return "settled"
+
+    async def _begin(self, row: Row) -> str:
+        """Start an attempt that was never started; one that is to end instead is started and cancelled.
+
+        Its undos then set right what was written when it was accepted, such as an app's name that was taken.
+        """
+        if row["orphaned"] and not row["cancellable"]:
+            await self._records.operations.settle(_ended(row, Status.CANCELLED, "the operation it was a part of ended first"))
+            return "settled"
+        if row["orphaned"]:
+            await self._records.operations.request_cancel(row["id"])
+        await self._operations.start(row["kind"], row["workflow_id"], row["ask"])
+        if row["orphaned"] or row["status"] == Status.CANCELLING:
+            await self._operations.cancel(row["workflow_id"])
+            return "cancelled"
+        log.info("operation started by the reconciler", operation=row["id"])
+        return "started"
 
 
 def _ended(row: Row, status: Status, how: str) -> Outcome:

@@ -78,7 +78,8 @@ class StackActivities:
             app = await self._live_app(tx, stack, service)
             return app is not None and await _well(tx, app)
 
-        return await self._children.accept(part.ask, app_name(stack.name, service.name), begin, holds, cancellable=True)
+        target = app_name(stack.name, service.name)
+        return await self._children.accept(part.ask, target, begin, holds, cancellable=True, seconds=part.seconds)
 
     @activity.defn(name="stack.plan_delete")
     async def plan_delete(self, ask: DeleteStack) -> Plan:
@@ -103,7 +104,8 @@ class StackActivities:
         async def holds(tx: Records, _: Row) -> bool:
             return part.service not in await tx.stacks.apps(stack.id)
 
-        return await self._children.accept(part.ask, app_name(stack.name, part.service), begin, holds, cancellable=False)
+        target = app_name(stack.name, part.service)
+        return await self._children.accept(part.ask, target, begin, holds, cancellable=False, seconds=part.seconds)
 
     @activity.defn(name="stack.remove_addresses")
     async def remove_addresses(self, ask: DeleteStack) -> None:

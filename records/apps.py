@@ -94,6 +94,10 @@ class AppStore(Store):
             raise NotFound(f"There is no app with the AppID {app_id}.")
         return _app(row)
 
+    async def by_ids(self, ids: Sequence[str]) -> list[App]:
+        """The apps of those AppIDs, deleted ones too, in no order."""
+        return [_app(row) for row in await self._rows("apps_by_id", ids=list(ids))]
+
     async def live(self, project_id: str) -> list[App]:
         """The project's live apps by name."""
         return [_app(row) for row in await self._rows("live_apps", project_id=project_id)]

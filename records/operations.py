@@ -11,7 +11,7 @@ import pydantic_core
 from model.base import Frozen
 from model.errors import Conflict, ForwardOnly, IdempotencyMismatch, NotFound, StaleAttempt, Superseded
 from model.operations import TERMINAL, Ask, Outcome, Status, StepNote, StepStatus, Target
-from records.store import Row, Store
+from records.store import Row, Store, plain
 
 
 class NewOperation(Frozen):
@@ -61,7 +61,7 @@ class OperationStore(Store):
         place = {"project": project, "target_kind": kind, "target_name": name}
         while await self._call("take_lock", operation_id=operation_id, **place) is None:
             holder = await self._call("lock_holder", **place)
-            if holder is None:  # it settled between the two looks
+            if holder is None or holder["finished_at"]:  # it settled between the two looks, or while this one waited for its row
                 continue
             if not (preempts and holder["cancellable"]):
                 raise Conflict(
@@ -125,11 +125,18 @@ class OperationStore(Store):
         return bool(await self._newest_on(row) == row["id"])
 
     async def _newest_on(self, row: Row) -> str:
-        place = {"project_id": row["project_id"], "target_kind": row["target_kind"], "target_name": row["target_name"]}
+        place = {
+            "project": row["project"],
+            "project_id": row["project_id"],
+            "target_kind": row["target_kind"],
+            "target_name": row["target_name"],
+        }
         newest: str = await self._call("newest_on_target", **place)
         return newest
 
-    async def reopen(self, operation_id: str, *, cancellable: bool, by_parent: bool = False) -> Row:
+    async def reopen(
+        self, operation_id: str, *, cancellable: bool, by_parent: bool = False, deadline_seconds: int | None = None
+    ) -> Row:
         """Retry: FAILED | CANCELLED → ACCEPTED with the next attempt, its target's lock taken; in a transaction.
 
         Raises Superseded unless it is the newest on its target, Conflict when it did not fail, the target is busy, or its
@@ -141,7 +148,9 @@ class OperationStore(Store):
             raise Superseded(f"{operation_id} is not the newest operation on {found['target_name']!r}: {newest} is.")
         if found["parent_id"] and not by_parent:
             await self._check_parent(found)
-        row = await self._call("reopen", id=operation_id, attempt=found["attempt"], cancellable=cancellable)
+        row = await self._call(
+            "reopen", id=operation_id, attempt=found["attempt"], cancellable=cancellable, deadline_seconds=deadline_seconds
+        )
         if row is None:
             raise Conflict(
                 f"The operation {operation_id} is {found['status']}; only a FAILED or CANCELLED one can be retried.",
@@ -186,13 +195,13 @@ class OperationStore(Store):
             run=note.attempt,
             seq=seq,
             status=status,
-            message=message[:2000],
+            message=plain(message)[:2000],
             counts=counts,
         )
 
     async def step_message(self, note: StepNote, seq: int, message: str) -> None:
         """Write what a running step says of its progress."""
-        await self._call("step_message", operation_id=note.operation_id, run=note.attempt, seq=seq, message=message[:2000])
+        await self._call("step_message", operation_id=note.operation_id, run=note.attempt, seq=seq, message=plain(message)[:2000])
 
     async def settle(self, outcome: Outcome) -> bool:
         """End an attempt: status, error, result, open steps closed, lock freed; whether this call did it (idempotent)."""

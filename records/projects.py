@@ -16,7 +16,7 @@ class ProjectStore(Store):
     sql = "projects"
 
     async def add(self, name: str, description: str, created_by: str) -> Project:
-        """Insert a project in CREATING; raises Conflict when the name is taken."""
+        """Insert a project in CREATING, or take the one whose creation did not succeed; raises Conflict for a taken name."""
         row = await self._call("insert_project", id=new_id("prj"), name=name, description=description, created_by=created_by)
         if row is None:
             raise Conflict(f"name: a project {name!r} exists already.", hint="Choose another name.")

@@ -148,8 +148,8 @@ CREATE TABLE operations (
 CREATE INDEX operations_by_parent ON public.operations USING btree (parent_id) WHERE (parent_id IS NOT NULL);
 CREATE INDEX operations_by_project ON public.operations USING btree (project, id DESC);
 CREATE INDEX operations_by_target ON public.operations USING btree (project, target_kind, target_name, id DESC);
-CREATE INDEX operations_by_target_id ON public.operations USING btree (target_id, id DESC) WHERE (target_kind = 'build'::text);
 CREATE INDEX operations_live ON public.operations USING btree (status, accepted_at) WHERE (finished_at IS NULL);
+CREATE INDEX operations_newest_of_target ON public.operations USING btree (target_id, id DESC);
 CREATE UNIQUE INDEX operations_pkey ON public.operations USING btree (id);
 
 CREATE TABLE projects (

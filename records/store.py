@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,23 @@ _UNAVAILABLE = (
     asyncpg.OperatorInterventionError,
     asyncpg.InterfaceError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TransactionRollbackError,
     ConnectionError,
     OSError,
     asyncio.TimeoutError,
 )
+_ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _MESSAGE = "The platform's database does not answer."
+
+
+def plain(text: str) -> str:
+    """The text as PostgreSQL can keep it: its text holds no NUL, which what programs print may."""
+    return text.replace("\0", "\ufffd")
+
+
+def plain_json(text: str) -> str:
+    """The same for JSON, whose escape of a NUL jsonb refuses."""
+    return _ESCAPED_NUL.sub("\\1\ufffd", text) if "\\u0000" in text else text
 
 
 @contextlib.contextmanager

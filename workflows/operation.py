@@ -13,6 +13,7 @@ from temporalio.exceptions import (
     ApplicationError,
     ChildWorkflowError,
     TimeoutError,
+    WorkflowAlreadyStartedError,
     is_cancelled_exception,
 )
 from temporalio.workflow import ActivityCancellationType, ChildWorkflowCancellationType, ParentClosePolicy
@@ -30,6 +31,7 @@ R = TypeVar("R")
 Step = Callable[[Any, A], Awaitable[R]]
 
 _STATUS = SearchAttributeKey.for_keyword("MooringStatus")
+_CHILD_TRIES = 3
 _SETTLE_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5))
 
 
@@ -86,19 +88,10 @@ class Operation:
         would settle it; a cancellation then goes to the child, which ends as its own kind says. Raises ChildFailed with the
         child's own error.
         """
-        child = await _shielded(self._run(title, accept, arg, WATCH, self._left()))
-        if child is None:
+        begun = await _shielded(self._begin_child(title, accept, arg, runs))
+        if begun is None:
             return
-        handle = await _shielded(
-            workflow.start_child_workflow(
-                runs[child.kind],
-                child.ask,
-                id=child.workflow_id,
-                cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-                parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
-                **run_options(child.kind, Ask.model_validate(child.ask)),
-            )
-        )
+        child, handle = begun
         if workflow.cancellation_reason() is not None and not self._forward:
             handle.cancel()
         try:
@@ -106,6 +99,29 @@ class Operation:
         except ChildWorkflowError as error:
             told = Cancelled("It was cancelled.").as_error() if is_cancelled_exception(error) else why(error)
             raise ChildFailed(child, told) from error
+
+    async def _begin_child(
+        self, title: str, accept: Step[A, Child | None], arg: A, runs: Mapping[str, Callable[..., Any]]
+    ) -> tuple[Child, workflow.ChildWorkflowHandle[Any, Any]] | None:
+        tries = 0
+        while True:
+            tries += 1
+            child = await self._run(title, accept, arg, WATCH, self._left())
+            if child is None:
+                return None
+            try:
+                return child, await workflow.start_child_workflow(
+                    runs[child.kind],
+                    child.ask,
+                    id=child.workflow_id,
+                    cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+                    parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
+                    **run_options(child.kind, Ask.model_validate(child.ask)),
+                )
+            except WorkflowAlreadyStartedError:
+                # Somebody retried it alone at the same moment: asked again, the step waits for that run's end.
+                if tries == _CHILD_TRIES:
+                    raise
 
     async def in_order(self, order: Order, run: Callable[[str], Coroutine[Any, Any, None]]) -> dict[str, Exception]:
         """Run each part as soon as those it comes after are done, independent ones at once; the failures by part.
@@ -183,7 +199,9 @@ class Operation:
         assert self._ask is not None
         status, told = Status.SUCCEEDED, None
         if error is not None:
-            cancelled = is_cancelled_exception(error)
+            # Told to stop, a step may also end with a failure of its own: nobody asks for that any more.
+            told_to_stop = workflow.cancellation_reason() is not None and not self._forward
+            cancelled = told_to_stop or is_cancelled_exception(error)
             status = Status.CANCELLED if cancelled else Status.FAILED
             told = Cancelled("It was cancelled.").as_error() if cancelled else why(error)
             trouble = await self._unwind(cancelled=cancelled)

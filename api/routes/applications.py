@@ -180,6 +180,11 @@ async def scale_app(
 
     async def prepare(tx: Records, app: App) -> Prepared:
         _check_live(app)
+        if not (await tx.apps.revision(app.id, app.revision)).digests:
+            raise Conflict(
+                f"{app.name!r} cannot be scaled: its image was never found, so nothing of it runs.",
+                hint="Roll it out with an image that exists, or retry its creation; then scale it.",
+            )
         return _prepared(app, replicas=scale, before=app.replicas, on_failure=on_failure)
 
     return await _act(services, caller, AppScale, (project, name, app_id), {"scale": scale}, prepare, response)

@@ -137,7 +137,7 @@ async def _check_names(tx: Records, stack: Stack, services: tuple[Service, ...])
 async def _apps(services: Services, stack: Stack) -> list[dict[str, Any]]:
     compose = parse(stack.content, stack.name)
     ids = await services.records.stacks.apps(stack.id)
-    apps = [await services.records.apps.by_id(app_id) for app_id in ids.values()]
+    apps = await services.records.apps.by_ids(list(ids.values()))
     replies = {made["AppID"]: made for made in await shown(services, stack.project, apps)}
     by_name, levels = {service.name: service for service in compose.services}, compose.levels()
     lines = []

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -13,11 +14,13 @@ from api.notifications import woken
 from api.services import Services, Using
 from api.submission import Accepted, reply, start
 from model.access import Actor
-from model.errors import Forbidden, NotFound
+from model.errors import Forbidden, NotFound, PlatformUnavailable, Superseded
 from model.operations import TERMINAL, OperationRecord, Progress, Status, Step, Target
+from records import Records
 from records.store import Row
 from workflows.registry import BY_NAME
 
+log = structlog.get_logger()
 router = APIRouter(prefix="/v2/operations", tags=["operations"])
 SignedCaller = Annotated[Caller, allow(None)]
 _KEEP_ALIVE = 15.0
@@ -107,7 +110,10 @@ async def cancel_operation(services: Using, caller: SignedCaller, operation_id: 
     """Cancel: the running step stops, what was done is undone, the record ends CANCELLED. 409 when it is forward only."""
     row = await _controlled(services, caller.actor, operation_id)
     await services.records.operations.request_cancel(operation_id)
-    await services.operations.cancel(row["workflow_id"])
+    try:
+        await services.operations.cancel(row["workflow_id"])
+    except PlatformUnavailable:
+        log.warning("not told to stop yet; the reconciler will tell it", operation=operation_id)
     return reply(response, _accepted(row))
 
 
@@ -117,10 +123,21 @@ async def retry_operation(services: Using, caller: SignedCaller, operation_id: s
     row = await _controlled(services, caller.actor, operation_id)
     kind = BY_NAME[row["kind"]]
     async with services.records.transaction() as tx:
+        if kind.target != "project":
+            await _check_project(tx, row)
         row = await tx.operations.reopen(operation_id, cancellable=not kind.workflow.forward_only)
     await services.operations.closed(row["workflow_id"], _OLD_RUN_CLOSES)
     await start(services, kind.name, row["workflow_id"], kind.ask.model_validate(row["ask"]))
     return reply(response, _accepted(row))
+
+
+async def _check_project(tx: Records, row: Row) -> None:
+    """Keep the project from being deleted until the transaction ends; raises NotFound, Conflict while it is, Superseded after."""
+    project = await tx.projects.hold(row["project"])
+    if project.id != row["project_id"]:
+        raise Superseded(
+            f"{row['id']} belongs to an earlier project {row['project']!r}, which was deleted.", hint="Submit a new operation."
+        )
 
 
 def _accepted(row: Row) -> Accepted:

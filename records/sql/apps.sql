@@ -13,6 +13,9 @@ RETURNING *;
 -- name: app_by_id^
 SELECT * FROM apps WHERE id = :id;
 
+-- name: apps_by_id
+SELECT * FROM apps WHERE id = ANY (cast(:ids AS text[]));
+
 -- name: named_app^
 -- The life an app_id names; without one the live one, else the newest stopped one.
 SELECT * FROM apps
@@ -31,10 +34,10 @@ WHERE l.project = :project AND l.target_kind = 'app' AND l.target_name = :name;
 
 -- name: newest_operations
 -- Per app its newest operation, for its status.
-SELECT DISTINCT ON (target_id) target_id, id, kind, status, error
-FROM operations
-WHERE project = :project AND target_kind = 'app' AND target_id = ANY (cast(:ids AS text[]))
-ORDER BY target_id, id DESC;
+SELECT o.* FROM unnest(cast(:ids AS text[])) AS app (id) CROSS JOIN LATERAL (
+    SELECT target_id, id, kind, status, error FROM operations
+    WHERE project = :project AND target_kind = 'app' AND target_id = app.id ORDER BY id DESC LIMIT 1
+) o;
 
 -- name: list_apps
 SELECT * FROM apps WHERE project_id = :project_id AND phase <> 'DELETED'

@@ -13,7 +13,7 @@ RETURNING operation_id;
 -- name: lock_holder^
 -- The row lock keeps it from settling between this look and what the transaction decides. Settling locks the operation
 -- first and its target's lock second, so only the operation is locked here.
-SELECT o.id, o.kind, o.status, o.cancellable
+SELECT o.id, o.kind, o.status, o.cancellable, o.finished_at
 FROM target_locks l JOIN operations o ON o.id = l.operation_id
 WHERE l.project = :project AND l.target_kind = :target_kind AND l.target_name = :target_name
 FOR UPDATE OF o;
@@ -136,12 +136,16 @@ WITH op AS (
 SELECT op.status, pg_notify('operations', :operation_id), (SELECT pg_notify('operations', up.id) FROM up) FROM op;
 
 -- name: reopen^
--- Retry: compare-and-set FAILED | CANCELLED → ACCEPTED with the next attempt.
+-- Retry: compare-and-set FAILED | CANCELLED → ACCEPTED with the next attempt. What it took the target from is waited for
+-- again where that still runs.
 WITH op AS (
     UPDATE operations SET seq = seq + 1, status = 'ACCEPTED', attempt = attempt + 1, error = NULL, result = NULL,
            done = 0, cancellable = :cancellable, preempted_by = NULL, run_id = NULL, accepted_at = clock_timestamp(),
            started_at = NULL, finished_at = NULL,
-           ask = jsonb_set(jsonb_set(ask, '{attempt}', to_jsonb(attempt + 1)), '{preempts}', 'null')
+           ask = ask || jsonb_build_object(
+               'attempt', attempt + 1,
+               'deadline_seconds', COALESCE(to_jsonb(cast(:deadline_seconds AS integer)), ask -> 'deadline_seconds'),
+               'preempts', (SELECT v.id FROM operations v WHERE v.id = operations.ask ->> 'preempts' AND v.finished_at IS NULL))
     WHERE id = :id AND attempt = :attempt AND status IN ('FAILED', 'CANCELLED')
     RETURNING seq
 ), ev AS (
@@ -152,7 +156,7 @@ SELECT seq, pg_notify('operations', :id) FROM op;
 
 -- name: newest_on_target$
 SELECT id FROM operations
-WHERE project_id = :project_id AND target_kind = :target_kind AND target_name = :target_name
+WHERE project = :project AND project_id = :project_id AND target_kind = :target_kind AND target_name = :target_name
 ORDER BY id DESC LIMIT 1;
 
 -- name: lock_attempt^
@@ -212,14 +216,15 @@ SELECT seq, at, type, data FROM operation_events
 WHERE operation_id = :id AND seq > :after ORDER BY seq LIMIT 500;
 
 -- name: unsettled_operations
--- Live records that have not moved for a while: not started, cancelling, or running with a workflow that may be gone.
+-- Live records that have not moved for a while: not started, cancelling, and last, for they are many, those that run with a
+-- workflow that may be gone.
 -- parent_lives: the child's parent starts it; orphaned: its parent ended after accepting and before starting it.
 SELECT o.id, o.kind, o.workflow_id, o.run_id, o.attempt, o.status, o.ask, o.project, o.project_id, o.target_kind, o.target_name,
-       o.actor, p.id IS NOT NULL AND p.finished_at IS NULL AS parent_lives,
+       o.actor, o.cancellable, p.id IS NOT NULL AND p.finished_at IS NULL AS parent_lives,
        COALESCE(p.finished_at > o.accepted_at, false) AS orphaned
 FROM operations o LEFT JOIN operations p ON p.id = o.parent_id
 WHERE o.finished_at IS NULL AND o.accepted_at < clock_timestamp() - make_interval(secs => :older_than)
-ORDER BY o.accepted_at LIMIT 500;
+ORDER BY o.status = 'RUNNING', o.accepted_at LIMIT 500;
 
 -- name: live_in_project
 SELECT id, kind, workflow_id FROM operations WHERE project_id = :project_id AND finished_at IS NULL AND id <> :except_id ORDER BY id;

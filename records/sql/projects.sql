@@ -1,6 +1,8 @@
 -- name: insert_project^
+-- One whose creation has not succeeded is taken as it is; where that still runs, the target's lock says so.
 INSERT INTO projects (id, name, description, status, created_by) VALUES (:id, :name, :description, 'CREATING', :created_by)
-ON CONFLICT DO NOTHING RETURNING *;
+ON CONFLICT (name) WHERE status <> 'DELETED' DO UPDATE SET description = excluded.description, created_by = excluded.created_by
+WHERE projects.status = 'CREATING' RETURNING *;
 
 -- name: project_by_name^
 SELECT * FROM projects WHERE name = :name AND status <> 'DELETED';

@@ -17,10 +17,10 @@ UPDATE stacks SET content = :content WHERE id = :id RETURNING *;
 
 -- name: last_operations
 -- Per stack its newest operation.
-SELECT DISTINCT ON (target_id) target_id, id, kind, status, error, done, total, created_at, finished_at
-FROM operations
-WHERE project_id = :project_id AND target_kind = 'stack' AND target_id = ANY (cast(:ids AS text[]))
-ORDER BY target_id, id DESC;
+SELECT o.* FROM unnest(cast(:ids AS text[])) AS stack (id) CROSS JOIN LATERAL (
+    SELECT target_id, id, kind, status, error, done, total, created_at, finished_at FROM operations
+    WHERE project_id = :project_id AND target_kind = 'stack' AND target_id = stack.id ORDER BY id DESC LIMIT 1
+) o;
 
 -- name: list_stacks
 SELECT * FROM stacks WHERE project_id = :project_id AND deleted_at IS NULL ORDER BY name LIMIT :size OFFSET :skip;

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from model.errors import Conflict, ForwardOnly, StaleAttempt, Superseded
+from model.errors import Conflict, CrashLoop, Evidence, ForwardOnly, StaleAttempt, Superseded
 from model.operations import Ask, Outcome, Status, StepNote, StepStatus, Target
+from model.projects import ProjectStatus
 from records import Records
 from records.ids import new_id
 from records.operations import NewOperation
@@ -93,6 +94,65 @@ async def test_what_only_goes_forward_is_not_pre_empted(records: Records) -> Non
     with pytest.raises(Conflict) as busy:
         await accept(records, new(target, preempts=True, cancellable=False))
     assert busy.value.operation_id == delete
+
+
+async def test_a_target_that_is_settled_in_the_same_moment_is_free(records: Records) -> None:
+    """Who looked while the holder was being settled waits for its row, and sees it ended then."""
+    target = unique("web")
+    holder = await accept(records, new(target))
+    async with records.transaction() as settling:
+        await settling.operations.hold_attempt(holder, 1)
+        accepting = asyncio.create_task(accept(records, new(target, preempts=True, cancellable=False)))
+        assert await asyncio.wait({accepting}, timeout=0.3) == (set(), {accepting})
+        await settling.operations.settle(Outcome(operation_id=holder, attempt=1, status=Status.SUCCEEDED))
+    delete = await accepting
+    assert (await records.operations.get(delete))["ask"]["preempts"] is None
+
+
+@pytest.mark.parametrize("ends_meanwhile", [False, True])
+async def test_a_retried_delete_waits_for_its_victim_as_long_as_that_runs(records: Records, ends_meanwhile: bool) -> None:
+    target = unique("web")
+    victim = await accept(records, new(target))
+    delete = await accept(records, new(target, preempts=True, cancellable=False))
+    await settle(records, delete)  # the victim did not stop in time
+    if ends_meanwhile:
+        await settle(records, victim, Status.CANCELLED)
+    ask = (await reopen(records, delete))["ask"]
+    assert (ask["attempt"], ask["preempts"]) == (2, None if ends_meanwhile else victim)
+
+
+async def test_a_reopened_child_gets_the_deadline_its_parent_has_now(records: Records) -> None:
+    operation = await accept(records, new(unique("web")))
+    await settle(records, operation)
+    kept = await reopen(records, operation)
+    assert kept["ask"]["deadline_seconds"] == 300
+    await settle(records, operation, attempt=2)
+    async with records.transaction() as tx:
+        again = await tx.operations.reopen(operation, cancellable=True, by_parent=True, deadline_seconds=17)
+    assert (again["ask"]["deadline_seconds"], again["ask"]["attempt"]) == (17, 3)
+
+
+async def test_what_a_program_printed_is_kept_whatever_it_is(records: Records) -> None:
+    """PostgreSQL keeps no NUL, neither in text nor in jsonb: a binary log line must not cost the record its cause."""
+    operation = await accept(records, new(unique("web")))
+    await records.operations.step_started(note(operation), 1, "app.wait_ready", "run")
+    await records.operations.step_finished(note(operation), 1, StepStatus.FAILED, "CrashLoop: \0")
+    error = CrashLoop("It ended.", evidence=[Evidence(type="log", source="web", text="\0\\u0000\\")]).as_error()
+    outcome = Outcome(operation_id=operation, attempt=1, status=Status.FAILED, error=error)
+    assert await records.operations.settle(outcome)
+    kept = await records.operations.with_steps(operation)
+    assert kept["error"]["evidence"][0]["text"] == "\ufffd\\u0000\\"
+    assert kept["steps"][0]["message"] == "CrashLoop: \ufffd"
+
+
+async def test_a_project_whose_creation_failed_can_be_created_again(records: Records) -> None:
+    name = unique("shop")
+    first = await records.projects.add(name, "", "ann")
+    again = await records.projects.add(name, "second try", "bea")
+    assert (again.id, again.description) == (first.id, "second try")
+    await records.projects.set_status(name, ProjectStatus.ACTIVE)
+    with pytest.raises(Conflict):
+        await records.projects.add(name, "", "ann")
 
 
 async def test_of_many_pre_empting_at_once_one_wins(records: Records) -> None:

@@ -1,20 +1,24 @@
 """How each app operation ends (mission A: the table), with stand-ins for what it does to the world."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
+from temporalio.client import Client, WorkflowFailureError
 
 from activities.app_readiness import AppReadiness, Ready
 from activities.apps import AppActivities
 from activities.operations import OperationActivities
+from clients.temporal import Operations
 from model.apps import CreateApp, DeleteApp, KillApp, ScaleApp, StartApp, UpgradeApp
 from model.errors import ClusterUnreachable, CrashLoop, ImageNotFound
 from model.operations import Ask, Status
 from records.ids import new_id
-from tests.workflow.conftest import Ended, Run, StandIn, raising, returning, stand_in
+from tests.workflow.conftest import Ended, Run, Seen, StandIn, raising, returning, stand_in, worker_with
 from workflows.apps import AppCreate, AppDelete, AppKill, AppScale, AppStart, AppUpgrade
 from workflows.operation import Operation
+from workflows.registry import QUEUES
 
 DIGESTS = {"web": "sha256:" + "1" * 64}
 FOUND = stand_in(AppActivities.resolve_images, returning(DIGESTS))
@@ -49,6 +53,39 @@ async def cancelled_while_waiting(run: Run, workflow: type[Operation], **fields:
         await handle.cancel()
 
     return await run(workflow, ask(workflow, **fields), FOUND, stand_in(AppReadiness.wait_ready, hold), meanwhile=cancel)
+
+
+async def test_a_step_that_fails_as_it_is_told_to_stop_is_cancelled_all_the_same(run: Run) -> None:
+    """As with a cluster that does not answer: the step ends with that, not with having been stopped."""
+    waits = asyncio.Event()
+
+    async def fail_when_stopped(_: Any) -> Any:
+        waits.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise ClusterUnreachable("away") from None
+
+    async def cancel(handle: Any) -> None:
+        await waits.wait()
+        await handle.cancel()
+
+    failing = stand_in(AppReadiness.wait_ready, fail_when_stopped)
+    ended = await run(AppCreate, ask(AppCreate), FOUND, failing, meanwhile=cancel)
+    assert ended.outcome.status is Status.CANCELLED
+    assert undone(ended) == ["app.take_down", "app.mark_stopped"]
+
+
+async def test_what_is_cancelled_before_it_begins_still_undoes_what_its_acceptance_wrote(client: Client) -> None:
+    """The app's name was taken when it was accepted; the reconciler starts and cancels what was cancelled before its start."""
+    asked, seen, operations = ask(AppCreate), Seen(), Operations(client, QUEUES)
+    await operations.start("app.create", asked.operation_id, asked)
+    await operations.cancel(asked.operation_id)
+    async with worker_with(client, "control", seen):
+        with contextlib.suppress(WorkflowFailureError):
+            await client.get_workflow_handle(asked.operation_id).result()
+    assert [outcome.status for outcome in seen.outcomes] == [Status.CANCELLED]
+    assert [step.name for step in seen.steps] == ["app.mark_stopped"]
 
 
 def done(ended: Ended) -> list[str]:
