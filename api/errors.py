@@ -1,11 +1,13 @@
 """Every failure leaves the API in one shape: Code, Message, Reason, and problems where fields are named."""
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from model.errors import Forbidden, InternalError, Invalid, MooringError, NotFound, Problem, TooLarge, Unauthenticated
@@ -21,18 +23,24 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _bug)
 
 
-def refusal(error: MooringError) -> JSONResponse:
+def refusal(error: MooringError) -> Response:
     """The response that tells this error."""
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthenticated) else None
-    return JSONResponse(error.as_reply(), status_code=error.status, headers=headers)
+    return _refused(error, error.status, headers)
 
 
-async def _ours(_: Request, error: Exception) -> JSONResponse:
+def _refused(error: MooringError, status: int, headers: Mapping[str, str] | None) -> Response:
+    # What is echoed may be no text at all (half of a surrogate pair): it must not make the refusal fail.
+    content = json.dumps(error.as_reply(), ensure_ascii=False).encode(errors="replace")
+    return Response(content, status_code=status, headers=headers, media_type="application/json")
+
+
+async def _ours(_: Request, error: Exception) -> Response:
     assert isinstance(error, MooringError)
     return refusal(error)
 
 
-async def _validation(_: Request, error: Exception) -> JSONResponse:
+async def _validation(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     problems = [Problem(field=_field(e), message=_rule(e)) for e in error.errors()]
     named = "; ".join(f"{p.field}: {p.message}" for p in problems[:5])
@@ -41,6 +49,8 @@ async def _validation(_: Request, error: Exception) -> JSONResponse:
 
 def _field(error: dict[str, Any]) -> str:
     place = [str(part) for part in error["loc"]]
+    if error["type"] == "json_invalid":
+        return "body"
     return ".".join(place[1:] if place[0] in ("body", "query", "path", "header") and len(place) > 1 else place)
 
 
@@ -49,17 +59,25 @@ def _rule(error: dict[str, Any]) -> str:
         return "is not a known field; remove it or correct its spelling"
     if error["type"] == "missing":
         return "is required"
+    if error["type"] == "json_invalid":
+        return f"is not JSON from character {error['loc'][-1]} on: {error['ctx']['error']}"
+    if error["type"] == "model_attributes_type" and len(error["loc"]) == 1:
+        return "must be a JSON object, sent with the header 'Content-Type: application/json'"
     return str(error["msg"]).removeprefix("Value error, ")
 
 
-async def _routing(request: Request, error: Exception) -> JSONResponse:
+async def _routing(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kinds = {404: NotFound, 403: Forbidden, 413: TooLarge, 405: Invalid}
     kind = kinds.get(error.status_code, Invalid)
+    if error.status_code == 400:
+        # FastAPI's word for a body that Python's JSON reader gives up on.
+        rule = "cannot be read as JSON: nested too deeply, a number too long, or not text"
+        return refusal(Invalid(f"body: {rule}.", problems=[Problem(field="body", message=rule)]))
     found = kind(f"{request.method} {request.url.path}: {error.detail}.", hint="See /docs for the routes.")
-    return JSONResponse(found.as_reply(), status_code=error.status_code, headers=error.headers)
+    return _refused(found, error.status_code, error.headers)
 
 
-async def _bug(request: Request, error: Exception) -> JSONResponse:
+async def _bug(request: Request, error: Exception) -> Response:
     log.error("request failed unexpectedly", path=request.url.path, error=type(error).__name__, exc_info=error)
     return refusal(InternalError(f"The platform's own code failed: {type(error).__name__}."))

@@ -1,8 +1,11 @@
 """Who may do what: roles, and the permissions each has (mission M)."""
 
 from enum import StrEnum
+from typing import Annotated
 
-from model.base import Body, Frozen
+from pydantic import Field
+
+from model.base import Frozen, Input
 
 
 class Role(StrEnum):
@@ -45,29 +48,29 @@ class Actor(Frozen):
         return project in self.roles and permission in PERMISSIONS[self.roles[project]]
 
 
-class NewProject(Body):
+class NewProject(Input):
     """Body of POST /v2/projects."""
 
     name: str
-    description: str = ""
+    description: Annotated[str, Field(max_length=1000)] = ""
 
 
-class NewMember(Body):
+class NewMember(Input):
     """Body of PUT /v2/projects/{project}/members/{user}."""
 
     role: Role
 
 
-class NewUser(Body):
+class NewUser(Input):
     """Body of POST /v2/users."""
 
     name: str
     admin: bool = False
 
 
-class NewToken(Body):
+class NewToken(Input):
     """Body of POST /v2/tokens; `expiresAt` is RFC 3339 with a zone, none means it never expires."""
 
     user: str
-    name: str
+    name: Annotated[str, Field(min_length=1, max_length=100)]
     expires_at: str | None = None

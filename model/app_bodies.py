@@ -8,8 +8,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from model import quantities
 from model.apps import DEFAULT_DEADLINE, DEPLOYMENT, MOST_INSTANCES, AppSpec, ContainerSpec, EnvVar, Port, Resources
-from model.base import Body
-from model.errors import Invalid, NotImplementedYet, Problem
+from model.base import Input
+from model.errors import Invalid, NotImplementedYet, Problem, TooLarge
 from model.names import check_name
 from model.scheduling import Affinity, Probe
 
@@ -20,6 +20,11 @@ _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*
 _PERCENT = re.compile(r"(100|[1-9]?[0-9])%")
 _SMALLEST_MEMORY = 4 * 2**20  # below that no container can be started (runc refuses it)
 _KEPT_DIRECTORIES = ("/proc", "/sys", "/dev")
+# Kubernetes and its scheduler reckon in 64 bits: beyond them an amount is taken for a small one.
+_MOST_CORES, _MOST_BYTES = 10**6, 2**50
+_LONGEST_VALUE = 120_000  # bytes; Linux gives a program no argument or variable over 128 KiB (execve(2): MAX_ARG_STRLEN)
+_LARGEST_TEXT = 512 * 1024  # bytes; a cluster's store takes objects up to 1.5 MiB, and a Deployment lists its fields again
+_MOST_PORTS = 100  # a cluster has 2768 NodePorts for all projects together
 
 
 def _text(value: Any) -> Any:
@@ -28,20 +33,20 @@ def _text(value: Any) -> Any:
 
 
 def _cpu(value: str) -> str:
-    if quantities.cores(value) <= 0:
-        raise ValueError("must be more than 0")
+    if not 0 < quantities.cores(value) <= _MOST_CORES:
+        raise ValueError(f"must be more than 0 and at most {_MOST_CORES} cores")
     return value
 
 
 def _memory(value: str) -> str:
-    if quantities.size(value) < _SMALLEST_MEMORY:
-        raise ValueError("must be at least 4Mi")
+    if not _SMALLEST_MEMORY <= quantities.size(value) <= _MOST_BYTES:
+        raise ValueError("must be at least 4Mi and at most 1024Ti")
     return value
 
 
 def _disk(value: str) -> str:
-    if quantities.size(value) <= 0:
-        raise ValueError("must be more than 0")
+    if not 0 < quantities.size(value) <= _MOST_BYTES:
+        raise ValueError("must be more than 0 and at most 1024Ti")
     return value
 
 
@@ -76,7 +81,26 @@ def _labels(value: dict[str, str]) -> dict[str, str]:
 
 
 def _command(value: str | list[str]) -> str | list[str]:
-    words(value)
+    for word in words(value):
+        _argument(word)
+    return value
+
+
+def _argument(value: str) -> str:
+    if len(value.encode()) > _LONGEST_VALUE:
+        raise ValueError(f"must have at most {_LONGEST_VALUE} bytes: no program can be given more")
+    return value
+
+
+def _priority(value: str | None) -> str | None:
+    if value is None:
+        return None
+    if len(value) > 253 or not _LABEL_PREFIX.fullmatch(value):
+        raise ValueError("must be the name of a priority class: lower case letters, digits, '-' and '.'")
+    if value.startswith("system-"):
+        raise ValueError(
+            "must not start with 'system-': those classes are the cluster's own and would push out other projects' instances"
+        )
     return value
 
 
@@ -105,7 +129,7 @@ Directory = Annotated[str | None, AfterValidator(lambda value: value if value is
 Fraction = Annotated[Annotated[int, Field(ge=0, le=MOST_INSTANCES)] | str, AfterValidator(_fraction)]
 
 
-class ResourcesBody(Body):
+class ResourcesBody(Input):
     """`resources`: cpu in cores, mem and disk in bytes with a unit, gpu a whole number; requests and limits in one."""
 
     cpu: Annotated[str, BeforeValidator(_text), AfterValidator(_cpu)] | None = None
@@ -114,11 +138,11 @@ class ResourcesBody(Body):
     gpu: Annotated[int, Field(ge=0, le=64)] = 0
 
 
-class EnvBody(Body):
+class EnvBody(Input):
     """One entry of `dockerEnv`."""
 
     name: str
-    value: str
+    value: Annotated[str, AfterValidator(_argument)]
 
     @field_validator("name")
     @classmethod
@@ -128,20 +152,20 @@ class EnvBody(Body):
         return value
 
 
-class PortBody(Body):
+class PortBody(Input):
     """One entry of `portMappings`."""
 
     protocol: Annotated[Literal["tcp", "udp"], BeforeValidator(_protocol)] = "tcp"
     container_port: Annotated[int, Field(ge=1, le=65535)]
 
 
-class AppFields(Body):
+class AppFields(Input):
     """What create and rollout have in common; in a rollout a field that is not given stays as it is."""
 
     resources: ResourcesBody | None = None
     cmd: Annotated[str | list[str], AfterValidator(_command)] | None = None
     docker_env: list[EnvBody] | None = None
-    port_mappings: list[PortBody] | None = None
+    port_mappings: Annotated[list[PortBody], Field(max_length=_MOST_PORTS)] | None = None
     docker_log_dir: Directory = None
     docker_data_dir: Directory = None
     network_type: Annotated[int, Field(ge=0, le=3)] | None = None
@@ -152,7 +176,7 @@ class AppFields(Body):
     affinity: Affinity | None = None
     restart_policy: str | None = None
     termination_grace_period_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
-    priority_class_name: str | None = None
+    priority_class_name: Annotated[str | None, AfterValidator(_priority)] = None
     min_ready_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
     max_surge: Fraction | None = None
     max_unavailable: Fraction | None = None
@@ -219,7 +243,7 @@ class Rollout(AppFields):
     reason: Annotated[str, Field(max_length=500)] = ""
 
 
-class Rollback(Body):
+class Rollback(Input):
     """Body of POST …/rollback: to `revision`, by default the one before."""
 
     revision: Annotated[int, Field(ge=1)] | None = None
@@ -274,6 +298,10 @@ def _with(spec: AppSpec, body: AppFields, chosen: str, image: str | None) -> App
     }
     containers = tuple(c.model_copy(update=new_container) if c.name == chosen else c for c in spec.containers)
     after = spec.model_copy(update={**new_pod, "containers": containers})
+    if len(after.model_dump_json().encode()) > _LARGEST_TEXT:
+        raise TooLarge(
+            f"The app's spec exceeds {_LARGEST_TEXT // 1024} KiB.", hint="Shorten dockerEnv or cmd; keep large texts in files."
+        )
     if after.max_surge in (0, "0%") and after.max_unavailable in (0, "0%"):
         raise _invalid("maxSurge", "must not be 0 together with maxUnavailable: nothing could be replaced")
     return after

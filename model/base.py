@@ -1,7 +1,12 @@
-"""The two bases of every model: frozen values, and bodies that refuse unknown fields."""
+"""The bases of every model: frozen values, bodies that refuse unknown fields, and those that come from outside."""
 
-from pydantic import BaseModel, ConfigDict
+import re
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, field_validator
 from pydantic.alias_generators import to_camel
+
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 class Frozen(BaseModel):
@@ -14,3 +19,22 @@ class Body(BaseModel):
     """A JSON body of the v2 API: camelCase outside, snake_case inside; an unknown field is an error, never ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+class Input(Body):
+    """A body that comes from outside: no text in it has a NUL character or half of a surrogate pair."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain_text(cls, value: Any) -> Any:
+        if not _is_plain(value):
+            raise ValueError("must be text without a NUL character or half of a surrogate pair")
+        return value
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, str):
+        return not _NO_TEXT.search(value)
+    if isinstance(value, dict):
+        return all(_is_plain(key) and _is_plain(item) for key, item in value.items())
+    return not isinstance(value, list) or all(_is_plain(item) for item in value)

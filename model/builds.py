@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from model.base import Body, Frozen
+from model.base import Body, Frozen, Input
 from model.errors import Invalid, Problem
 from model.operations import Ask
 
@@ -38,7 +38,7 @@ class Stage(StrEnum):
     PUSH = "push"
 
 
-class BuildSource(Body):
+class BuildSource(Input):
     """Body of PUT /v2/builds/{project}/{name}: what is built and where it goes.
 
     `tag` none means that each image is tagged with its commit's first twelve digits. Both paths are relative to the
@@ -71,7 +71,7 @@ class NewBuild(BuildSource):
     name: str
 
 
-class RunBuild(Body):
+class RunBuild(Input):
     """Body of POST /v2/builds/{project}/{name}/build; `tag` is for this one image, else the build project's rule holds."""
 
     tag: str | None = None

@@ -70,8 +70,9 @@ def parse(written: str, registry: str) -> ImageRef:
     path, colon, tag = path.partition(":")
     if colon and not _TAG.fullmatch(tag):
         raise ValueError("the tag after ':' must be 1 to 128 letters, digits, '.', '_' or '-'")
-    own = host == registry
+    own = host.lower() == registry.lower()  # host names have no case
     if own:
+        host = registry
         path = _own_repository(path)
     elif host == "docker.io" and "/" not in path:
         path = f"library/{path}"

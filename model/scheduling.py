@@ -4,21 +4,21 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from model.base import Body
+from model.base import Input
 
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[int, Field(ge=0, le=86400)]
 Weight = Annotated[int, Field(ge=1, le=100)]
 
 
-class HttpHeader(Body):
+class HttpHeader(Input):
     """A header a probe sends."""
 
     name: str
     value: str
 
 
-class HttpGet(Body):
+class HttpGet(Input):
     """Probe by HTTP; there is no `host`: a probe asks the instance itself."""
 
     path: str = "/"
@@ -27,26 +27,26 @@ class HttpGet(Body):
     http_headers: list[HttpHeader] = []
 
 
-class TcpSocket(Body):
+class TcpSocket(Input):
     """Probe by opening a connection."""
 
     port: PortNumber
 
 
-class ExecAction(Body):
+class ExecAction(Input):
     """Probe by running a command in the container; 0 is success."""
 
     command: Annotated[list[str], Field(min_length=1)]
 
 
-class Grpc(Body):
+class Grpc(Input):
     """Probe by the gRPC health protocol."""
 
     port: PortNumber
     service: str = ""
 
 
-class Probe(Body):
+class Probe(Input):
     """One probe; exactly one of httpGet, tcpSocket, exec and grpc."""
 
     http_get: HttpGet | None = None
@@ -66,7 +66,7 @@ class Probe(Body):
         return self
 
 
-class Expression(Body):
+class Expression(Input):
     """A requirement on a label."""
 
     key: str
@@ -74,62 +74,62 @@ class Expression(Body):
     values: list[str] = []
 
 
-class LabelSelector(Body):
+class LabelSelector(Input):
     """Which pods are meant."""
 
     match_labels: dict[str, str] = {}
     match_expressions: list[Expression] = []
 
 
-class NodeTerm(Body):
+class NodeTerm(Input):
     """All of these hold for a node."""
 
     match_expressions: list[Expression] = []
     match_fields: list[Expression] = []
 
 
-class NodeSelector(Body):
+class NodeSelector(Input):
     """One of these terms holds."""
 
     node_selector_terms: Annotated[list[NodeTerm], Field(min_length=1)]
 
 
-class PreferredNode(Body):
+class PreferredNode(Input):
     """A preference among nodes."""
 
     weight: Weight
     preference: NodeTerm
 
 
-class NodeAffinity(Body):
+class NodeAffinity(Input):
     """Which nodes."""
 
     required_during_scheduling_ignored_during_execution: NodeSelector | None = None
     preferred_during_scheduling_ignored_during_execution: list[PreferredNode] = []
 
 
-class PodTerm(Body):
+class PodTerm(Input):
     """Near to, or away from, pods of this project that match."""
 
     label_selector: LabelSelector
     topology_key: str
 
 
-class PreferredPod(Body):
+class PreferredPod(Input):
     """A preference about neighbours."""
 
     weight: Weight
     pod_affinity_term: PodTerm
 
 
-class PodAffinity(Body):
+class PodAffinity(Input):
     """Which neighbours."""
 
     required_during_scheduling_ignored_during_execution: list[PodTerm] = []
     preferred_during_scheduling_ignored_during_execution: list[PreferredPod] = []
 
 
-class Affinity(Body):
+class Affinity(Input):
     """Where instances go; pod terms always mean the app's own project."""
 
     node_affinity: NodeAffinity | None = None

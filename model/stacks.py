@@ -9,7 +9,7 @@ from pydantic import Field
 from model.app_bodies import words
 from model.apps import AppSpec, ContainerSpec, EnvVar, HostAlias, Resources
 from model.apps import Port as AppPort
-from model.base import Body, Frozen
+from model.base import Frozen, Input
 from model.compose import Compose, Port, Service
 from model.errors import BY_REASON, Evidence, InternalError, MooringError, OperationError
 from model.manifests import APP
@@ -20,7 +20,7 @@ STACK_ID = "mooring.io/stack-id"
 ASSUMED_PORT = Port(container=80, protocol="tcp")
 
 
-class NewStack(Body):
+class NewStack(Input):
     """Body of POST /v2/composes/{project}: the manual's two fields, and more."""
 
     stack_instance_name: str

@@ -215,9 +215,14 @@ class OperationStore(Store):
         )
         return row is not None
 
+    async def find(self, operation_id: str) -> Row | None:
+        """The operation's row without steps, or None."""
+        row: Row | None = await self._call("get_operation", id=operation_id)
+        return row
+
     async def get(self, operation_id: str) -> Row:
         """The operation's row without steps; raises NotFound."""
-        row: Row | None = await self._call("get_operation", id=operation_id)
+        row = await self.find(operation_id)
         if row is None:
             raise NotFound(f"There is no operation {operation_id!r}.")
         return row

@@ -14,6 +14,8 @@ import asyncpg
 from model.errors import PlatformUnavailable
 
 Row = asyncpg.Record
+# What PostgreSQL's text cannot hold: NUL, and half of a surrogate pair. Programs write such bytes into their logs.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 Executor = Any  # an asyncpg Pool or Connection: asyncpg's two classes share these methods but no base class
 
 _UNAVAILABLE = (
@@ -69,6 +71,21 @@ def _queries(name: str) -> Any:
     return aiosql.from_path(Path(__file__).parent / "sql" / f"{name}.sql", "asyncpg", mandatory_parameters=False)
 
 
+def storable(value: Any) -> Any:
+    """The value with U+FFFD in the place of characters that no column can hold, in dicts and lists too.
+
+    >>> storable({"text": ["a\\0b"]})
+    {'text': ['a\ufffdb']}
+    """
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value) if _UNSTORABLE.search(value) else value
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(item) for item in value]
+    return value
+
+
 class Store:
     """Named SQL of one file, on a pool or on one connection; subclasses say what the rows mean."""
 
@@ -80,9 +97,9 @@ class Store:
     async def _call(self, query: str, **params: Any) -> Any:
         """Run one named query: a row or None for `^`, a value for `$`, a status for `!`."""
         async with connected(self._executor) as connection:
-            return await getattr(_queries(self.sql), query)(connection, **params)
+            return await getattr(_queries(self.sql), query)(connection, **storable(params))
 
     async def _rows(self, query: str, **params: Any) -> list[Row]:
         """Run one named query that returns many rows."""
         async with connected(self._executor) as connection:
-            return [row async for row in getattr(_queries(self.sql), query)(connection, **params)]
+            return [row async for row in getattr(_queries(self.sql), query)(connection, **storable(params))]

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from api.access import Caller, allow
 from api.apps_shown import shown
+from api.parameters import Page, Size
 from api.services import Services, Using
 from api.submission import Accepted, Prepared, reply, submit
 from model.app_bodies import NewApp, Rollback, Rollout, changed, spec_of
@@ -20,8 +21,6 @@ from workflows.apps import AppCreate, AppDelete, AppKill, AppScale, AppStart, Ap
 from workflows.operation import Operation
 
 router = APIRouter(prefix="/v2/applications", tags=["applications"])
-Size = Annotated[int, Query(ge=1, le=200)]
-Page = Annotated[int, Query(ge=0)]
 Reader = Annotated[Caller, allow("app:read")]
 Writer = Annotated[Caller, allow("app:write")]
 AppId = Annotated[str | None, Query(pattern=r"^[0-9a-f]{64}$", description="One life of the app; by default the live one")]
@@ -107,6 +106,8 @@ async def start_app(
         if live and live.phase is AppPhase.LIVE:
             whose = "it" if live.id == app.id else f"another app of that name ({live.id[:12]}…)"
             raise Conflict(f"{name!r} cannot be started: {whose} is live.", hint="Kill or delete that one first.")
+        # The tag is resolved anew: who starts it must be one who may deploy that image now.
+        _check_images(services, caller, (await tx.apps.revision(app.id, app.revision)).spec, "image")
         await tx.apps.set_phase(app.id, AppPhase.LIVE)
         return _prepared(app, revision=app.revision)
 

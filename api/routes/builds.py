@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from api.access import Caller, allow
 from api.notifications import woken
+from api.parameters import Page, Size
 from api.services import Services, Using
 from api.submission import Prepared, reply, submit
 from model.builds import Build, BuildSource, NewBuild, RunBuild, Scope, Stage, check_tag
@@ -19,8 +20,6 @@ from records.store import Row
 from workflows.builds import ImageBuild
 
 router = APIRouter(prefix="/v2/builds", tags=["builds"])
-Size = Annotated[int, Query(ge=1, le=200)]
-Page = Annotated[int, Query(ge=0)]
 Reader = Annotated[Caller, allow("build:read")]
 Writer = Annotated[Caller, allow("build:write")]
 _KEEP_ALIVE = 15.0
@@ -128,8 +127,8 @@ async def read_logs(
 ) -> StreamingResponse:
     """Read a build's log as plain text, of one stage or of all; with `follow` it goes on until the build has ended."""
     found = await services.records.projects.get(project)
-    row = await services.records.operations.get(operation_id)
-    if row["project_id"] != found.id or (row["target_kind"], row["target_name"]) != ("build", name):
+    row = await services.records.operations.find(operation_id)
+    if row is None or row["project_id"] != found.id or (row["target_kind"], row["target_name"]) != ("build", name):
         raise NotFound(f"There is no build {operation_id!r} of {name!r}.")
     return StreamingResponse(_log(services, operation_id, stage, follow), media_type="text/plain; charset=utf-8")
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from api.access import Caller, allow
 from api.apps_shown import shown
+from api.parameters import Page, Size
 from api.services import Services, Using
 from api.submission import Prepared, reply, submit
 from model.apps import DEFAULT_CLUSTER
@@ -22,8 +23,6 @@ from records.store import Row
 from workflows.stacks import StackDelete, StackDeploy
 
 router = APIRouter(prefix="/v2/composes", tags=["composes"])
-Size = Annotated[int, Query(ge=1, le=200)]
-Page = Annotated[int, Query(ge=0)]
 Reader = Annotated[Caller, allow("stack:read")]
 Writer = Annotated[Caller, allow("stack:write")]
 _LONGEST_NAME = 40  # leaves room for "-" and the name of a service

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 
 from api.access import Caller, allow
+from api.parameters import Page, Size
 from api.services import Services, Using
 from clients.observation import with_events, with_logs, with_nodes
 from model.apps import App, Revision
@@ -18,8 +19,6 @@ from model.pods import Container, Object, containers, is_over, is_ready, leaves
 
 router = APIRouter(tags=["instances"])
 Reader = Annotated[Caller, allow("app:read")]
-Size = Annotated[int, Query(ge=1, le=200)]
-Page = Annotated[int, Query(ge=0)]
 Tail = Annotated[int, Query(ge=1, le=5000)]
 _POD_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _REVISIONS_SEARCHED = 20

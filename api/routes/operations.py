@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Annotated, Any
 
 import structlog
@@ -11,6 +10,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.access import Caller, allow
 from api.notifications import woken
+from api.parameters import Moment
 from api.services import Services, Using
 from api.submission import Accepted, reply, start
 from model.access import Actor
@@ -37,8 +37,8 @@ async def list_operations(
     status: Status | None = None,
     actor: str | None = None,
     parent: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     cursor: str | None = None,
     size: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
@@ -85,7 +85,10 @@ async def _streamed(services: Using, caller: SignedCaller, operation_id: str) ->
 
 @router.get("/{operation_id}/events", response_class=EventSourceResponse)
 async def stream_events(
-    services: Using, row: Annotated[Any, Depends(_streamed)], operation_id: str, last_event_id: Annotated[int, Header(ge=0)] = 0
+    services: Using,
+    row: Annotated[Any, Depends(_streamed)],
+    operation_id: str,
+    last_event_id: Annotated[int, Header(ge=0, lt=2**63)] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream the operation's events from the one after Last-Event-ID; ends with the event that settled it."""
     after = last_event_id

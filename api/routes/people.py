@@ -1,11 +1,12 @@
 """Users and tokens (mission M). A token is shown once; only its hash is stored."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 
 from api.access import Caller, allow
+from api.parameters import moment
 from api.services import Using
 from model.access import NewToken, NewUser
 from model.errors import Forbidden, Invalid, NotFound, Problem
@@ -67,14 +68,14 @@ async def delete_token(services: Using, caller: Annotated[Caller, allow(None)], 
 def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
+    rule = "must be a time to come like 2030-01-31T12:00:00Z, with its zone"
     try:
-        moment = datetime.fromisoformat(text)
+        found = moment(datetime.fromisoformat(text))
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        rule = "must be a time like 2030-01-31T12:00:00Z, with its zone"
+        found = None
+    if found is None or found <= datetime.now(UTC):
         raise Invalid(f"expiresAt: {rule}.", problems=[Problem(field="expiresAt", message=rule)])
-    return moment
+    return found
 
 
 def _shown(row: Row) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from api.access import Caller, allow
+from api.parameters import Page, Size
 from api.services import Using
 from api.submission import Prepared, reply, submit
 from model.access import NewMember, NewProject
@@ -16,8 +17,6 @@ from records import Records
 from workflows.projects import ProjectCreate, ProjectDelete
 
 router = APIRouter(prefix="/v2/projects", tags=["projects"])
-Size = Annotated[int, Query(ge=1, le=200)]
-Page = Annotated[int, Query(ge=0)]
 
 
 @router.post("", status_code=202)

@@ -1,0 +1,26 @@
+"""Query parameters that routes have in common."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import AfterValidator
+
+_MOST_PAGES = 1_000_000  # far beyond any list, and a page's first row stays a number that PostgreSQL takes
+
+
+def moment(value: datetime) -> datetime:
+    """Return the moment in UTC; raises ValueError without a zone, and where the calendar ends."""
+    if value.tzinfo is None:
+        raise ValueError("must be a time with its zone, like 2030-01-31T12:00:00Z")
+    try:
+        # A day's room: PostgreSQL and its client reckon with zones of their own.
+        return min(max(value.astimezone(UTC), _FIRST), _LAST)
+    except OverflowError as error:
+        raise ValueError("must lie in the years 1 to 9999") from error
+
+
+_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+Moment = Annotated[datetime, AfterValidator(moment)]
+Size = Annotated[int, Query(ge=1, le=200)]
+Page = Annotated[int, Query(ge=0, le=_MOST_PAGES)]
