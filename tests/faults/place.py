@@ -1,5 +1,6 @@
 """What stands of a project at one moment, so that two runs can be compared: objects in the cluster, records, stores."""
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -9,6 +10,8 @@ from tests.platform import Platform
 
 # Kept by Kubernetes itself beside the objects they tell about.
 _NOT_COUNTED = {"Event", "EndpointSlice"}
+# A stack's Service for a link is named by the stack's own id.
+_LINK = re.compile("link-[0-9a-f]{20}")
 
 
 async def place(platform: Platform, cluster: Cluster, project: str) -> dict[str, Any]:
@@ -31,7 +34,7 @@ async def place(platform: Platform, cluster: Cluster, project: str) -> dict[str,
 def _told(item: Object) -> str:
     """An object by what has to be the same in every run: names that Kubernetes makes up are told by their owner."""
     owners = item["metadata"].get("ownerReferences")
-    name = f"of {owners[0]['kind']} {_stem(owners[0])}" if owners else item["metadata"]["name"]
+    name = f"of {owners[0]['kind']} {_stem(owners[0])}" if owners else _LINK.sub("link", item["metadata"]["name"])
     spec = item.get("spec", {})
     template = spec.get("template", {}).get("spec", spec)
     images = [container["image"] for container in template.get("containers", [])]
