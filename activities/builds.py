@@ -14,6 +14,7 @@ from clients.builder import Builder, find_dockerfile
 from clients.git import Git, Say
 from clients.registry import Registry
 from model.builds import BuildImage, Built, Checkout, Pushed, Stage, draft_tag
+from model.dockerfiles import check_dockerfile, owners_for
 from model.errors import PushRefused
 from model.images import parse
 from records import Records
@@ -57,6 +58,8 @@ class BuildActivities:
         async with self._log(ask, Stage.BUILD) as log:
             source = await self._checkout(checkout, log.say)
             context, dockerfile = find_dockerfile(source, ask.context_path, ask.dockerfile_path)
+            text = await asyncio.to_thread((context / dockerfile).read_text, errors="replace")
+            check_dockerfile(text, self._registry.host, owners_for(ask.project, ask.actor))
             labels = {
                 "org.opencontainers.image.revision": checkout.commit,
                 "org.opencontainers.image.source": ask.repository,

@@ -158,10 +158,10 @@ class Operations:
         return True
 
     async def closed(self, workflow_id: str, within: float) -> None:
-        """Wait, at most `within` seconds, until the newest run has closed; how it ended does not matter here."""
+        """Wait, at most `within` seconds, until the newest run has closed; how it ended, or Temporal's silence, does not matter."""
         handle = self._client.get_workflow_handle(workflow_id)
-        with contextlib.suppress(WorkflowFailureError, asyncio.TimeoutError, RPCError):
-            await asyncio.wait_for(handle.result(), within)
+        with contextlib.suppress(WorkflowFailureError, asyncio.TimeoutError, NotFound, PlatformUnavailable):
+            await asyncio.wait_for(_answered(handle.result()), within)
 
     async def newest_run(self, workflow_id: str) -> Run | None:
         """The newest run of that id, None when Temporal knows none. Raises PlatformUnavailable."""

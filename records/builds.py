@@ -5,7 +5,7 @@ from typing import Any
 from model.builds import Build, BuildSource, LastBuild, Scope, Stage, image_of
 from model.errors import Conflict, NotFound
 from records.ids import new_id
-from records.store import Row, Store, plain
+from records.store import Row, Store
 
 _COPIED = tuple(set(Build.model_fields) - {"image", "last_build"})
 
@@ -80,7 +80,7 @@ class BuildStore(Store):
 
     async def append_log(self, operation_id: str, run: int, stage: Stage, text: str) -> None:
         """Add to a stage's log and wake those who follow it. PostgreSQL's text holds no NUL, so those are replaced."""
-        await self._call("append_log", operation_id=operation_id, run=run, stage=stage, text=plain(text))
+        await self._call("append_log", operation_id=operation_id, run=run, stage=stage, text=text)
 
     async def log_size(self, operation_id: str, run: int, stage: Stage) -> int:
         """How many bytes of a stage's log this run of the operation has written."""

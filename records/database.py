@@ -14,7 +14,7 @@ from records.operations import OperationStore
 from records.people import PeopleStore
 from records.projects import ProjectStore
 from records.stacks import StackStore
-from records.store import Executor, connected, plain_json, translated
+from records.store import Executor, connected, translated
 
 
 class Records:
@@ -73,7 +73,7 @@ async def _prepare(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
-        encoder=lambda value: plain_json(pydantic_core.to_json(value).decode()),
+        encoder=lambda value: pydantic_core.to_json(value).decode(),
         decoder=pydantic_core.from_json,
     )
 

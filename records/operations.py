@@ -11,7 +11,7 @@ import pydantic_core
 from model.base import Frozen
 from model.errors import Conflict, ForwardOnly, IdempotencyMismatch, NotFound, StaleAttempt, Superseded
 from model.operations import TERMINAL, Ask, Outcome, Status, StepNote, StepStatus, Target
-from records.store import Row, Store, plain
+from records.store import Row, Store
 
 
 class NewOperation(Frozen):
@@ -195,13 +195,13 @@ class OperationStore(Store):
             run=note.attempt,
             seq=seq,
             status=status,
-            message=plain(message)[:2000],
+            message=message[:2000],
             counts=counts,
         )
 
     async def step_message(self, note: StepNote, seq: int, message: str) -> None:
         """Write what a running step says of its progress."""
-        await self._call("step_message", operation_id=note.operation_id, run=note.attempt, seq=seq, message=plain(message)[:2000])
+        await self._call("step_message", operation_id=note.operation_id, run=note.attempt, seq=seq, message=message[:2000])
 
     async def settle(self, outcome: Outcome) -> bool:
         """End an attempt: status, error, result, open steps closed, lock freed; whether this call did it (idempotent)."""

@@ -29,18 +29,7 @@ _UNAVAILABLE = (
     OSError,
     asyncio.TimeoutError,
 )
-_ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _MESSAGE = "The platform's database does not answer."
-
-
-def plain(text: str) -> str:
-    """The text as PostgreSQL can keep it: its text holds no NUL, which what programs print may."""
-    return text.replace("\0", "\ufffd")
-
-
-def plain_json(text: str) -> str:
-    """The same for JSON, whose escape of a NUL jsonb refuses."""
-    return _ESCAPED_NUL.sub("\\1\ufffd", text) if "\\u0000" in text else text
 
 
 @contextlib.contextmanager

@@ -258,3 +258,15 @@ async def test_builds_side_by_side_leave_one_anothers_layers_alone(platform: Pla
         for operation in started:
             await platform.wait(operation)
     assert [len(await tags(build)) for build in builds] == [3, 3, 3, 3]
+
+
+@pytest.mark.parametrize("reach", ["FROM {registry}/{other}/secret:v1\n", FROM + "ADD http://127.0.0.1:8233/ /x\n"])
+async def test_a_dockerfile_cannot_use_the_builders_own_rights(
+    platform: Platform, project: str, repository: Repository, reach: str
+) -> None:
+    told = reach.format(registry=os.environ["MOORING_REGISTRY"], other=unique("other"))
+    repository.commit({"Dockerfile": told}, "Reaching out")
+    build = await build_project(platform, project, repository)
+    failed = await platform.wait(await platform.submit("POST", f"{build}/build"), Status.FAILED)
+    assert reason(failed) == "BuildFailed"
+    assert "Line" in await log_of(platform, build, failed.id, "build")

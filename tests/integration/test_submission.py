@@ -228,3 +228,14 @@ async def test_a_stream_goes_on_at_another_api_after_a_kill(platform: Platform, 
     seen += await streamed(second, operation, seen[-1][0])
     assert seen == await streamed(second, operation, 0)
     await second.kill()
+
+
+async def test_what_failed_in_a_deleted_project_is_not_retried_into_its_successor(platform: Platform) -> None:
+    name = await platform.project("again")
+    body = {"name": "web", "imageRef": "public/nowhere:1", "resources": {"cpu": "0.01", "mem": "32Mi"}, "instanceNum": 1}
+    operation = await platform.submit("POST", f"/v2/applications/{name}", body)
+    await platform.wait(operation, Status.FAILED)
+    await platform.done("DELETE", f"/v2/projects/{name}", cascade="true")
+    await platform.done("POST", "/v2/projects", {"name": platform.will_have(name)})
+    retried = await platform.http.post(f"/v2/operations/{operation}/retry")
+    assert (retried.status_code, retried.json()["Reason"]) == (409, "Superseded")
