@@ -84,6 +84,8 @@ def build(client: Client, queue: str, records: Records, methods: list[Callable[.
         workflow_failure_exception_types=[Exception],
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         default_heartbeat_throttle_interval=timedelta(seconds=1),
+        # Steps mostly wait: those of one tenant's stuck deploys must not keep the others' from starting.
+        max_concurrent_activities=1000,
         # After a worker's death its cached workflows are offered to the others this soon (P18); the default is 10 s.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
         graceful_shutdown_timeout=timedelta(seconds=5),
