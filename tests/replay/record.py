@@ -20,7 +20,7 @@ from tests.replay.histories import FOLDER
 from workflows.reconcile import Reconcile
 
 # Where and by which process it ran says nothing about the workflow.
-_OF_THE_MACHINE = {"identity", "workerVersion", "binaryChecksum"}
+_OF_THE_MACHINE = {"identity", "workerVersion", "binaryChecksum", "stackTrace"}
 
 
 async def _record(names: list[str]) -> None:
