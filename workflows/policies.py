@@ -28,4 +28,5 @@ class Policy:
 
 QUICK = Policy(one_try=timedelta(seconds=30))
 WATCH = Policy(one_try=None)
-UNDO_WITHIN = timedelta(seconds=120)
+# Taking back waits for what ends slowly (a termination grace) and for a cluster that is away; it has no part in the deadline.
+UNDO_WITHIN = timedelta(minutes=15)
