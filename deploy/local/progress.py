@@ -14,6 +14,8 @@ from deploy.local import wait
 WORTH_A_LINE = 0.5
 # Without a terminal (a log, CI) a step that goes on is mentioned again this often.
 REMIND_SECONDS = 15
+# What a step says while it cannot begin yet: its seconds count from its turn, and it is only named.
+WAITS = "waits for its turn"
 
 
 class Progress:
@@ -46,7 +48,8 @@ class Progress:
     def say(self, step: str, words: str) -> None:
         with self._lock:
             if step in self._steps:
-                self._steps[step] = (self._steps[step][0], words)
+                began, before = self._steps[step]
+                self._steps[step] = (time.monotonic() if before == WAITS else began, words)
 
     def end(self, step: str, seconds: float) -> None:
         with self._lock:
@@ -60,18 +63,22 @@ class Progress:
         if not wait.interrupted.is_set():
             self.console.print(f"[red]✗[/] {step}", highlight=False)
 
-    def _table(self) -> Table:
-        table = Table.grid(padding=(0, 1))
+    def _rows(self) -> list[tuple[str, str, str]]:
+        """What is under way: step, seconds, words; and a last row for what waits for its turn."""
         now = time.monotonic()
         with self._lock:
-            for step, (began, words) in self._steps.items():
-                table.add_row("[yellow]…[/]", step, f"{now - began:.0f} s", f"[dim]{words}[/]")
+            steps = list(self._steps.items())
+        rows = [(step, f"{now - began:.0f} s", words) for step, (began, words) in steps if words != WAITS]
+        waiting = [step for step, (_, words) in steps if words == WAITS]
+        return [*rows, ("Then", "", ", ".join(waiting))] if waiting else rows
+
+    def _table(self) -> Table:
+        table = Table.grid(padding=(0, 1))
+        for step, seconds, words in self._rows():
+            table.add_row("[yellow]…[/]", step, seconds, f"[dim]{words}[/]")
         return table
 
     def _remind(self) -> None:
         while not self._ended.wait(REMIND_SECONDS):
-            now = time.monotonic()
-            with self._lock:
-                lines = [f"… {step} {now - began:.0f} s {words}" for step, (began, words) in self._steps.items()]
-            for line in lines:
-                self.console.print(line, markup=False, highlight=False)
+            for row in self._rows():
+                self.console.print("… " + " ".join(part for part in row if part), markup=False, highlight=False)

@@ -18,6 +18,7 @@ from pathlib import Path
 from deploy.local import command
 from deploy.local.failure import SetupError
 from deploy.local.layout import Layout
+from deploy.local.progress import WAITS
 
 MODULES = Path(__file__).parent / "tools"
 LDFLAGS = "-s -w"
@@ -109,7 +110,7 @@ def build(tool: Tool, layout: Layout, say: Callable[[str], None]) -> None:
     """
     if tool.built(layout):
         return
-    say("after the build before")
+    say(WAITS)
     with _one_build:
         if not tool.built(layout):
             _build(tool, layout, say)
