@@ -34,7 +34,7 @@ class Images:
             where = "the platform's registry" if ref.own else ref.host
             raise ImageNotFound(
                 f"There is no image {written!r}: {where} has no {ref.repository} with {ref.reference!r}.",
-                hint="Push it, or correct its name, then retry.",
+                hint="Push it and retry, or deploy or roll out with the right name.",
             )
         return digest
 

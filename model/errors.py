@@ -189,7 +189,7 @@ class ImageNotFound(MooringError):
     """The registry has no such repository, tag or digest."""
 
     code, status, fault = 4401, 422, "user"
-    hint = "Push the image or correct its name, then retry."
+    hint = "Push the image and retry, or deploy or roll out with the right name."
 
 
 class CommandNotFound(MooringError):
@@ -238,7 +238,7 @@ class Unschedulable(MooringError):
     """No node has room or the labels asked for."""
 
     code, status, fault = 4501, 422, "quota"
-    hint = "Ask for less, free something, add a node, or correct nodeLabels; then retry."
+    hint = "Free something or add a node and retry; or roll out with less, or with other nodeLabels."
 
 
 class QuotaExceeded(MooringError):
