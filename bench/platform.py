@@ -67,7 +67,7 @@ async def opened(env: dict[str, str]) -> AsyncIterator[Platform]:
 
 def profile(record: dict[str, Any]) -> list[str]:
     """Where the operation's time went, a line each: until the first step, each step, and settling."""
-    at = lambda text: datetime.fromisoformat(text)  # noqa: E731
+    at = datetime.fromisoformat
     begun, lines = at(record["createdAt"]), []
     for step in record["steps"]:
         started, finished = at(step["startedAt"]), at(step["finishedAt"])
