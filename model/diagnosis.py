@@ -52,14 +52,17 @@ class LogRef(Frozen):
 
 
 class Seen(Frozen):
-    """What was read: the app's `pods` with their events and log tails, its Deployment, the nodes and all pods `bound` to them."""
+    """What was read: the app's `pods` with their events and log tails, the nodes and all pods `bound` to them.
+
+    `refusal` is in the cluster's words why it does not take further pods, "" where it does.
+    """
 
     pods: Sequence[Object]
     events: Sequence[Object] = ()
     logs: Mapping[LogRef, str] = {}
     nodes: Sequence[Object] = ()
     bound: Sequence[Object] = ()
-    deployment: Object | None = None
+    refusal: str = ""
 
 
 class InstanceState(Frozen):
@@ -152,12 +155,11 @@ def _troubles(seen: Seen) -> list[_Trouble]:
 
 
 def _refused(seen: Seen) -> list[_Trouble]:
-    """Pods the cluster does not even take: the Deployment's ReplicaFailure (Kubernetes: DeploymentCondition)."""
-    failure = condition(seen.deployment or {}, "ReplicaFailure")
-    if failure.get("status") != "True":
+    """Pods the cluster does not even take: by quota or by Pod Security."""
+    words = seen.refusal
+    if not words:
         return []
-    words = failure.get("message", "")
-    evidence = [Evidence(type="event", source="ReplicaFailure", text=words, at=failure.get("lastTransitionTime"))]
+    evidence = [Evidence(type="event", source="FailedCreate", text=words)]
     if _POD_SECURITY in words:
         hint = "Leave out what reaches for the host; the message names it."
         error: MooringError = Forbidden(f"The cluster refuses the instances: {words}.", hint=hint, evidence=evidence)

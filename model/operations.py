@@ -27,6 +27,10 @@ TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
 RETRYABLE = frozenset({Status.FAILED, Status.CANCELLED})
 
 
+AUTOSCALER = "autoscaler"
+"""The actor of what the autoscaler does; it yields to people."""
+
+
 class StepStatus(StrEnum):
     """A step's state; UNCHANGED means that the step found its work already done."""
 

@@ -12,7 +12,7 @@ from model.apps import Port as AppPort
 from model.base import Frozen, Input
 from model.compose import Compose, Port, Service
 from model.errors import BY_REASON, Evidence, InternalError, MooringError, OperationError
-from model.manifests import APP
+from model.pod_templates import APP
 from model.operations import Ask, Status
 
 STACK_ID = "mooring.io/stack-id"

@@ -23,7 +23,7 @@ from temporalio.client import (
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.app_readiness import AppReadiness
+from activities.app_moves import AppMoves
 from activities.apps import AppActivities
 from activities.builds import BuildActivities
 from activities.operations import OperationActivities
@@ -60,7 +60,7 @@ def activities(
         OperationActivities(records, operations),
         ProjectActivities(records, cluster),
         AppActivities(records, cluster, Images(images), watches),
-        AppReadiness(records, cluster, watches),
+        AppMoves(records, cluster, Images(images), watches),
         StackActivities(records, cluster, operations),
         BuildActivities(records, sources, engine, images, workspace),
     )

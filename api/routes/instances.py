@@ -14,7 +14,8 @@ from model.apps import App, Revision
 from model.diagnosis import Seen
 from model.errors import Conflict, NotFound
 from model.instances import access, address_of, container_reply, instance_detail, instance_reply, port_mappings
-from model.manifests import APP, APP_ID, app_label, selector
+from model.manifests import selector
+from model.pod_templates import APP, APP_ID, app_label
 from model.pods import Container, Object, containers, is_over, is_ready, leaves
 
 router = APIRouter(tags=["instances"])
