@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from api import errors, services
 from api.limits import BodyLimit
-from api.routes import applications, builds, composes, health, instances, operations, people, projects
+from api.routes import applications, builds, composes, health, instances, operations, people, podstacks, projects
 from model.errors import error_table
 
 _DESCRIPTION = "Every long-running call is an operation: 202, `OperationID`, and a record that says how it ends and why."
@@ -15,7 +15,7 @@ def build() -> FastAPI:
     app = FastAPI(title="Mooring", version="2", description=_described(), lifespan=services.opened, redirect_slashes=False)
     errors.install(app)
     app.add_middleware(BodyLimit)
-    for module in (health, operations, projects, people, applications, instances, composes, builds):
+    for module in (health, operations, projects, people, applications, instances, composes, podstacks, builds):
         app.include_router(module.router)
     return app
 

@@ -3,23 +3,23 @@
 import shlex
 from typing import Any
 
-from model.apps import App, AppStatus, Revision, differences
+from model.apps import App, AppStatus, EnvVar, Revision, differences
 
 
 def app_reply(app: App, revision: Revision, status: AppStatus, summary: str, message: str = "") -> dict[str, Any]:
     """The reply of create and get. Containers' fields are those of the first; `message` says why it is not well."""
     spec = revision.spec
     container = spec.containers[0]
-    amounts = container.resources.model_dump(exclude_none=True, exclude={"gpu", "cpu_request"})
-    if container.resources.cpu_request:
-        amounts["cpuRequest"] = container.resources.cpu_request
+    requests = {"cpu_request": "cpuRequest", "mem_request": "memRequest", "disk_request": "diskRequest"}
+    amounts = container.resources.model_dump(exclude_none=True, exclude={"gpu"})
+    amounts = {requests.get(name, name): amount for name, amount in amounts.items()}
     return {
         "AppID": app.id,
         "Cmd": container.cmd if isinstance(container.cmd, str) else shlex.join(container.command),
         "Created": app.created_at.isoformat(timespec="seconds"),
         "DockerDataDir": container.data_dir or "",
         "DockerLogDir": container.log_dir or "",
-        "Environments": [e.model_dump() for e in container.env],
+        "Environments": [_variable(e) for e in container.env],
         "Image": container.image,
         "InstanceNum": app.replicas,
         "InstanceSummary": summary,
@@ -43,6 +43,12 @@ def app_reply(app: App, revision: Revision, status: AppStatus, summary: str, mes
         "containers": [c.name for c in spec.containers],
         "message": message,
     }
+
+
+def _variable(variable: EnvVar) -> dict[str, str]:
+    if variable.field_path:
+        return {"name": variable.name, "fieldPath": variable.field_path}
+    return {"name": variable.name, "value": variable.value}
 
 
 def revision_reply(revision: Revision, before: Revision | None, in_force: int) -> dict[str, Any]:

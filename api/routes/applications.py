@@ -7,11 +7,12 @@ from fastapi import APIRouter, Query, Response
 from api.access import Caller, allow
 from api.apps_shown import shown
 from api.parameters import Page, Size
+from api.placed import check_cluster
 from api.services import Services, Using
 from api.submission import Accepted, Prepared, reply, submit
 from model.app_bodies import NewApp, Rollback, Rollout, changed, spec_of
 from model.app_replies import revision_reply
-from model.apps import DEFAULT_CLUSTER, MOST_INSTANCES, App, AppPhase, AppSpec, Revision
+from model.apps import MOST_INSTANCES, App, AppPhase, AppSpec, Revision
 from model.errors import Conflict, Forbidden, Invalid, NotImplementedYet, Problem
 from model.images import check_use, parse
 from model.operations import Target
@@ -35,8 +36,7 @@ async def create_app(services: Using, caller: Writer, project: str, body: NewApp
     username = body.user_name or caller.actor.name
     if username != caller.actor.name and not caller.actor.admin:
         raise Forbidden(f"userName: only a platform admin creates apps in the name of {username!r}.", hint="Leave userName out.")
-    if body.cluster not in (None, DEFAULT_CLUSTER):
-        raise _invalid("cluster", f"there is no cluster {body.cluster!r}; this platform has {DEFAULT_CLUSTER!r}")
+    check_cluster(body.cluster)
 
     async def prepare(tx: Records) -> Prepared:
         found = await tx.projects.hold(project)
