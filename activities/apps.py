@@ -14,8 +14,8 @@ from clients.watch import Watches
 from model.apps import App, AppAsk, AppPhase, MoveApp, Revision, ScaleApp
 from model.errors import Conflict, DeadlineExceeded
 from model.manifests import WORKLOAD_KINDS
-from model.pods import is_ready, leaves
 from model.pod_templates import Object, track_of
+from model.pods import is_ready, leaves
 from records import Records
 
 # Kubernetes: Pod deletion cost. Of pods that are alike ready the cheapest go first when their ReplicaSet shrinks.

@@ -234,11 +234,8 @@ class InstancesCourse(Course):
 
     async def _bring(self, workload: Workload, sight: Sight) -> None:
         """The template first, then the pod: one that dies in between comes back as wanted."""
-        standing, found, pod = (
-            sight.standings[workload.track],
-            sight.workloads.get(workload.track),
-            sight.by_track.get(workload.track),
-        )
+        track = workload.track
+        standing, found, pod = sight.standings[track], sight.workloads.get(track), sight.by_track.get(track)
         if found and leaves(found):
             return  # an earlier life of the index; it is made anew when that is gone
         if not standing.set_right:

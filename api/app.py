@@ -13,6 +13,7 @@ from api.routes import (
     instances,
     operations,
     people,
+    podstacks,
     projects,
     tapp_instances,
 )
@@ -27,7 +28,7 @@ def build() -> FastAPI:
     errors.install(app)
     app.add_middleware(BodyLimit)
     apps = (applications, app_changes, instances, tapp_instances)
-    for module in (health, operations, projects, people, *apps, composes, builds):
+    for module in (health, operations, projects, people, *apps, composes, podstacks, builds):
         app.include_router(module.router)
     return app
 

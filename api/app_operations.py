@@ -8,12 +8,13 @@ from fastapi import Response
 from api.access import Caller
 from api.services import Services
 from api.submission import Accepted, Prepared, reply, submit
-from model.apps import App, AppPhase, AppSpec
+from model.apps import App, AppPhase, AppSpec, Revision
 from model.errors import Conflict, Invalid, Problem
 from model.images import check_use, parse
-from model.layouts import Layout
+from model.layouts import Layout, at_revision, first, scaled
 from model.operations import Target
 from records import Records
+from records.ids import new_app_id
 from workflows.operation import Operation
 
 Prepare = Callable[[Records, App], Awaitable[Prepared]]
@@ -67,6 +68,40 @@ async def moving(
     before_id = await tx.apps.keep_layout(app.id, app.layout)
     after_id = await tx.apps.keep_layout(app.id, after)
     return prepared(app, deadline_seconds, before=before_id, after=after_id, resolve=tuple(resolve), **fields)
+
+
+async def creating(
+    tx: Records, project: str, name: str, spec: AppSpec, *, replicas: int, username: str, actor: str, deadline_seconds: int
+) -> Prepared:
+    """What is submitted to create an app, whose row is written here; raises Conflict when the name is taken."""
+    found = await tx.projects.hold(project)
+    await tx.apps.hold(found.id, name)
+    app_id = new_app_id()
+    await tx.apps.add(app_id, found, name, spec, replicas=replicas, username=username, actor=actor)
+    kept = await tx.apps.keep_layout(app_id, first(spec.type, 1, replicas))
+    return Prepared(
+        project=project,
+        project_id=found.id,
+        target=Target(kind="app", name=name, id=app_id),
+        fields={"app_id": app_id, "before": kept, "after": kept, "resolve": (1,)},
+        deadline_seconds=deadline_seconds,
+    )
+
+
+async def upgrading(
+    tx: Records, app: App, to: Revision, *, on_failure: str, deadline_seconds: int, replicas: int | None = None
+) -> Prepared:
+    """What is submitted to bring all instances to a revision, and their number to `replicas` where it is given."""
+    counted = app.layout if replicas is None else scaled(app.layout, replicas)
+    return await moving(
+        tx,
+        app,
+        at_revision(counted, to.number),
+        resolve=(to.number,),
+        deadline_seconds=deadline_seconds,
+        revision=to.number,
+        on_failure=on_failure,
+    )
 
 
 def check_live(app: App) -> None:

@@ -32,6 +32,7 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "ReplicaSet": ("apps/v1", "replicasets", True),
     "StatefulSet": ("apps/v1", "statefulsets", True),
     "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices", True),
+    "PodMetrics": ("metrics.k8s.io/v1beta1", "pods", True),
 }
 
 

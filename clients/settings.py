@@ -15,6 +15,8 @@ class Settings(BaseSettings):
     kubeconfig: str
     mooring_registry: str = "localhost:5000"
     docker_host: str | None = None
+    # The metrics store's Prometheus API; without one nothing can depend on a metric.
+    mooring_metrics_url: str | None = None
     mooring_url: str = "http://127.0.0.1:8000"
     mooring_listen: str = "127.0.0.1:8000"
     mooring_state: str = ".local"

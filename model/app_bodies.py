@@ -105,6 +105,12 @@ def _priority(value: str | None) -> str | None:
     return value
 
 
+def _env_name(value: str) -> str:
+    if not _ENV_NAME.fullmatch(value):
+        raise ValueError("must be letters, digits, '_', '-' and '.', not starting with a digit")
+    return value
+
+
 def _protocol(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
@@ -126,6 +132,14 @@ def words(command: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
     return split
 
 
+Cpu = Annotated[str, BeforeValidator(_text), AfterValidator(_cpu)]
+Memory = Annotated[str, BeforeValidator(_text), AfterValidator(_memory)]
+Disk = Annotated[str, BeforeValidator(_text), AfterValidator(_disk)]
+Labels = Annotated[dict[str, str], AfterValidator(_labels)]
+Priority = Annotated[str | None, AfterValidator(_priority)]
+Argument = Annotated[str, AfterValidator(_argument)]
+EnvName = Annotated[str, AfterValidator(_env_name)]
+Protocol = Annotated[Literal["tcp", "udp"], BeforeValidator(_protocol)]
 Directory = Annotated[str | None, AfterValidator(lambda value: value if value is None else _directory(value))]
 Fraction = Annotated[Annotated[int, Field(ge=0, le=MOST_INSTANCES)] | str, AfterValidator(_fraction)]
 
@@ -133,30 +147,23 @@ Fraction = Annotated[Annotated[int, Field(ge=0, le=MOST_INSTANCES)] | str, After
 class ResourcesBody(Input):
     """`resources`: cpu in cores, mem and disk in bytes with a unit, gpu a whole number; requests and limits in one."""
 
-    cpu: Annotated[str, BeforeValidator(_text), AfterValidator(_cpu)] | None = None
-    mem: Annotated[str, BeforeValidator(_text), AfterValidator(_memory)] | None = None
-    disk: Annotated[str, BeforeValidator(_text), AfterValidator(_disk)] | None = None
+    cpu: Cpu | None = None
+    mem: Memory | None = None
+    disk: Disk | None = None
     gpu: Annotated[int, Field(ge=0, le=64)] = 0
 
 
 class EnvBody(Input):
     """One entry of `dockerEnv`."""
 
-    name: str
-    value: Annotated[str, AfterValidator(_argument)]
-
-    @field_validator("name")
-    @classmethod
-    def _name(cls, value: str) -> str:
-        if not _ENV_NAME.fullmatch(value):
-            raise ValueError("must be letters, digits, '_', '-' and '.', not starting with a digit")
-        return value
+    name: EnvName
+    value: Argument
 
 
 class PortBody(Input):
     """One entry of `portMappings`."""
 
-    protocol: Annotated[Literal["tcp", "udp"], BeforeValidator(_protocol)] = "tcp"
+    protocol: Protocol = "tcp"
     container_port: Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -170,14 +177,14 @@ class AppFields(Input):
     docker_log_dir: Directory = None
     docker_data_dir: Directory = None
     network_type: Annotated[int, Field(ge=0, le=3)] | None = None
-    node_labels: Annotated[dict[str, str], AfterValidator(_labels)] | None = None
+    node_labels: Labels | None = None
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None
     affinity: Affinity | None = None
     restart_policy: str | None = None
     termination_grace_period_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
-    priority_class_name: Annotated[str | None, AfterValidator(_priority)] = None
+    priority_class_name: Priority = None
     min_ready_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
     max_surge: Fraction | None = None
     max_unavailable: Fraction | None = None

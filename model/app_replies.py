@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from model.apps import App, AppStatus, Revision, differences
+from model.apps import App, AppStatus, EnvVar, Revision, differences
 from model.layouts import Layout
 from model.manifests import workload_name
 
@@ -17,16 +17,16 @@ def app_reply(app: App, revisions: Mapping[int, Revision], status: AppStatus, su
     revision = revisions[app.revision]
     spec = revision.spec
     container = spec.containers[0]
-    amounts = container.resources.model_dump(exclude_none=True, exclude={"gpu", "cpu_request"})
-    if container.resources.cpu_request:
-        amounts["cpuRequest"] = container.resources.cpu_request
+    requests = {"cpu_request": "cpuRequest", "mem_request": "memRequest", "disk_request": "diskRequest"}
+    amounts = container.resources.model_dump(exclude_none=True, exclude={"gpu"})
+    amounts = {requests.get(name, name): amount for name, amount in amounts.items()}
     return {
         "AppID": app.id,
         "Cmd": container.cmd if isinstance(container.cmd, str) else shlex.join(container.command),
         "Created": app.created_at.isoformat(timespec="seconds"),
         "DockerDataDir": container.data_dir or "",
         "DockerLogDir": container.log_dir or "",
-        "Environments": [e.model_dump() for e in container.env],
+        "Environments": [_variable(e) for e in container.env],
         "Image": container.image,
         "InstanceNum": app.replicas,
         "InstanceSummary": summary,
@@ -51,6 +51,12 @@ def app_reply(app: App, revisions: Mapping[int, Revision], status: AppStatus, su
         "versions": [_version(app, revisions[number]) for number in reversed(app.layout.revisions)],
         "message": message,
     }
+
+
+def _variable(variable: EnvVar) -> dict[str, str]:
+    if variable.field_path:
+        return {"name": variable.name, "fieldPath": variable.field_path}
+    return {"name": variable.name, "value": variable.value}
 
 
 def _version(app: App, revision: Revision) -> dict[str, Any]:

@@ -42,10 +42,11 @@ class AppPhase(StrEnum):
 
 
 class EnvVar(Frozen):
-    """One environment variable; the value is taken literally."""
+    """One environment variable; the value is taken literally, or is a field of the instance itself (Kubernetes: fieldRef)."""
 
     name: str
-    value: str
+    value: str = ""
+    field_path: str | None = None
 
 
 class Port(Frozen):
@@ -53,37 +54,58 @@ class Port(Frozen):
 
     protocol: Literal["tcp", "udp"]
     container_port: int
+    name: str | None = None
 
 
 class Resources(Frozen):
     """Requests and limits in one, as Kubernetes quantities; None asks for nothing and sets no limit.
 
-    `cpu_request` is asked for without being a limit, where there is no `cpu`.
+    `cpu_request`, `mem_request` and `disk_request` are asked for where that differs from the limit.
     """
 
     cpu: str | None = None
     cpu_request: str | None = None
     mem: str | None = None
+    mem_request: str | None = None
     disk: str | None = None
+    disk_request: str | None = None
     gpu: int = 0
+
+
+class Mount(Frozen):
+    """Where a container sees one of the instance's volumes."""
+
+    volume: str
+    path: str
+    read_only: bool = False
+
+
+class SharedVolume(Frozen):
+    """An empty directory that an instance's containers share; it ends with the instance (Kubernetes: emptyDir)."""
+
+    name: str
+    size_limit: str | None = None
 
 
 class ContainerSpec(Frozen):
     """One container; images show their tag.
 
-    `command` replaces the image's entrypoint and cmd where it is not empty, `args` its cmd alone.
+    `command` replaces the image's entrypoint and cmd where it is not empty, `args` its cmd alone. `expands` says that $(NAME)
+    in them and in values stands for a variable, as in a pod spec; else all text is literal.
     """
 
     name: str
     image: str
     command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
+    expands: bool = False
     cmd: str | tuple[str, ...] | None = None
     env: tuple[EnvVar, ...] = ()
     ports: tuple[Port, ...] = ()
     resources: Resources = Resources()
     log_dir: str | None = None
     data_dir: str | None = None
+    mounts: tuple[Mount, ...] = ()
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None
@@ -105,6 +127,7 @@ class AppSpec(Frozen):
 
     type: AppType = "Deployment"
     containers: tuple[ContainerSpec, ...] = Field(min_length=1)
+    volumes: tuple[SharedVolume, ...] = ()
     network_type: Literal[0, 2] = 0
     node_labels: dict[str, str] = {}
     affinity: Affinity | None = None

@@ -5,9 +5,11 @@ small document large or to say one thing and mean another (targets F13, S14).
 """
 
 import hashlib
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import yaml
+from pydantic import BaseModel, ValidationError
 from yaml._yaml import CParser
 from yaml.composer import Composer
 from yaml.resolver import Resolver
@@ -20,6 +22,7 @@ MOST_NODES = 20_000
 MOST_PROBLEMS = 50
 
 Node = yaml.Node
+M = TypeVar("M", bound=BaseModel)
 
 
 class Problems:
@@ -90,9 +93,12 @@ def read(content: str, field: str = "content") -> Node | None:
 
     Raises TooLarge above LARGEST_DOCUMENT bytes, and Invalid with the line and column of what cannot be read.
     """
-    if len(content.encode(errors="replace")) > LARGEST_DOCUMENT:
-        rule = f"exceeds {LARGEST_DOCUMENT // 1024} KiB"
-        raise TooLarge(f"{field} {rule}.", problems=[Problem(field=field, message=rule)])
+    written = content.encode(errors="replace")
+    if len(written) > LARGEST_DOCUMENT:
+        taken = written[:LARGEST_DOCUMENT]
+        line, column = taken.count(b"\n") + 1, LARGEST_DOCUMENT - taken.rfind(b"\n")
+        rule = f"exceeds {LARGEST_DOCUMENT // 1024} KiB on this line"
+        raise TooLarge(f"line {line}: {field} {rule}.", problems=[Problem(field=field, message=rule, line=line, column=column)])
     problems = Problems()
     try:
         return _Bounded(content).get_single_node()
@@ -144,6 +150,58 @@ def text(node: Node, field: str, problems: Problems) -> str | None:
     else:
         return str(node.value)
     return None
+
+
+def plain(node: Node, field: str, problems: Problems) -> Any:
+    """The value as dicts, lists, None and text as it is written; notes what `entries` notes."""
+    if isinstance(node, yaml.MappingNode):
+        found = entries(node, field, problems)
+        return {name: plain(value, join(field, name), problems) for name, (_, value) in found.items()}
+    if isinstance(node, yaml.SequenceNode):
+        return [plain(item, place, problems) for place, item in items(node, field, problems)]
+    return None if is_null(node) else str(node.value)
+
+
+def shaped(model: type[M], node: Node, field: str, problems: Problems, refused: Mapping[str, str]) -> M | None:
+    """The value as a `model`; None after noting, each at its place, what the model refuses.
+
+    `refused` has by key why it has no meaning here; any other unknown key is called a slip.
+    """
+    try:
+        return model.model_validate(plain(node, field, problems))
+    except ValidationError as error:
+        for found in error.errors(include_url=False, include_context=False)[:MOST_PROBLEMS]:
+            place, name = locate(node, field, found["loc"])
+            key = str(found["loc"][-1]) if found["loc"] else ""
+            problems.add(place, name, _rule(found["type"], str(found["msg"]), found["input"], refused.get(key)))
+    return None
+
+
+def locate(node: Node, field: str, path: Sequence[str | int]) -> tuple[Node, str]:
+    """The place of a path below `node`, as far as it exists, and its whole name; of a key it is where the key stands."""
+    place = inner = node
+    for part in path:
+        if isinstance(part, int) and isinstance(inner, yaml.SequenceNode) and part < len(inner.value):
+            place = inner = inner.value[part]
+            field = f"{field}[{part}]"
+        elif isinstance(part, str) and isinstance(inner, yaml.MappingNode):
+            field = join(field, part)
+            known = next((pair for pair in inner.value if pair[0].value == part), None)
+            if known is None:
+                break
+            place, inner = known
+    return place, field
+
+
+def _rule(kind: str, said: str, given: Any, refused: str | None) -> str:
+    if kind == "extra_forbidden":
+        return refused or "is not a known key; correct its spelling"
+    if kind == "missing":
+        return "is required"
+    if given is None:
+        return "has no value; give one or remove the line"
+    said = said.removeprefix("Value error, ").replace("Input should be", "must be").partition(", unable to parse")[0]
+    return said[0].lower() + said[1:]
 
 
 def is_null(node: Node) -> bool:

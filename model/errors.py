@@ -1,13 +1,13 @@
 """Every failure the platform can tell, as one tree.
 
 MooringError
-├── Invalid, TooLarge, NotImplementedYet          the request itself is at fault
+├── Invalid, TooLarge, NotImplementedYet, NoMetricsStore   the request itself is at fault, or asks for what is not here
 ├── Unauthenticated, Forbidden, NotFound          who asks, and what they may see
 ├── Conflict, Superseded, ForwardOnly, IdempotencyMismatch, StaleAttempt
 ├── ImageNotFound, CommandNotFound, CrashLoop, OutOfMemory, ProbeFailing, BuildFailed, SourceUnreachable
 ├── Unschedulable, QuotaExceeded                  there is no room
 ├── DeadlineExceeded, Cancelled
-└── ClusterUnreachable, RegistryUnavailable, PushRefused, PlatformUnavailable, InternalError
+└── ClusterUnreachable, RegistryUnavailable, PushRefused, PlatformUnavailable, MetricsUnavailable, InternalError
 
 Each class states its code, HTTP status, whose fault it is, whether pressing retry can help, whether a running step tries again
 by itself (transient) and what to do next. The documented table of codes is `error_table()`; nothing branches on message text.
@@ -127,6 +127,13 @@ class NotImplementedYet(MooringError):
 
     code, status, fault, retryable = 5010, 501, "platform", False
     hint = "Leave it out."
+
+
+class NoMetricsStore(MooringError):
+    """What was asked for needs a metrics store, and the platform has none that it may use."""
+
+    code, status, fault, retryable = 5011, 501, "platform", False
+    hint = "Have the administrator set MOORING_METRICS_URL, or leave the metric out."
 
 
 class Unauthenticated(MooringError):
@@ -288,6 +295,13 @@ class PlatformUnavailable(MooringError):
 
     code, status, fault, transient = 5304, 503, "platform", True
     hint = "Try again in a moment; `make status` shows the parts."
+
+
+class MetricsUnavailable(MooringError):
+    """What instances use or report cannot be read: metrics-server or the metrics store does not answer."""
+
+    code, status, fault, transient = 5305, 503, "platform", True
+    hint = "It is tried again by itself until the deadline; `make status` shows metrics-server and metrics-store."
 
 
 class InternalError(MooringError):

@@ -7,9 +7,10 @@ for all but the images: where it is the same, an image can be changed on the run
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
-from model.apps import App, ContainerSpec, Revision
+from model.apps import App, ContainerSpec, EnvVar, Resources, Revision, SharedVolume
 from model.layouts import Workload
 from model.scheduling import Probe
 
@@ -81,7 +82,7 @@ def _template(app: App, revision: Revision, registry: str) -> Object:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
     }
-    volumes = [volume for c in spec.containers for volume in _directories(c)]
+    volumes = [_shared(v) for v in spec.volumes] + [volume for c in spec.containers for volume in _directories(c)]
     if volumes:
         pod["volumes"] = volumes
     if spec.node_labels:
@@ -96,20 +97,26 @@ def _template(app: App, revision: Revision, registry: str) -> Object:
 
 
 def _container(container: ContainerSpec, image: str) -> Object:
-    amounts = _amounts(container)
+    said = str if container.expands else _literal
     made: Object = {"name": container.name, "image": image, "imagePullPolicy": "IfNotPresent"}
     if container.command:
-        made["command"] = [_literal(word) for word in container.command]
+        made["command"] = [said(word) for word in container.command]
     if container.args:
-        made["args"] = [_literal(word) for word in container.args]
+        made["args"] = [said(word) for word in container.args]
     if container.env:
-        made["env"] = [{"name": e.name, "value": _literal(e.value)} for e in container.env]
+        made["env"] = [{"name": e.name, **_value(e, said)} for e in container.env]
     if container.ports:
-        made["ports"] = [{"containerPort": p.container_port, "protocol": p.protocol.upper()} for p in container.ports]
-    requests = {"cpu": container.resources.cpu_request, **amounts} if container.resources.cpu_request else amounts
+        named = ({"name": p.name} if p.name else {} for p in container.ports)
+        made["ports"] = [
+            {**name, "containerPort": p.container_port, "protocol": p.protocol.upper()}
+            for name, p in zip(named, container.ports, strict=True)
+        ]
+    limits = _limits(container.resources)
+    requests = limits | _requests(container.resources)
     if requests:
-        made["resources"] = {"requests": requests, **({"limits": amounts} if amounts else {})}
-    mounts = [{"name": name, "mountPath": path} for name, path in _mounts(container).items()]
+        made["resources"] = {"requests": requests, **({"limits": limits} if limits else {})}
+    mounts: list[Object] = [{"name": name, "mountPath": path} for name, path in _mounts(container).items()]
+    mounts += [{"name": m.volume, "mountPath": m.path} | ({"readOnly": True} if m.read_only else {}) for m in container.mounts]
     if mounts:
         made["volumeMounts"] = mounts
     for field in ("liveness_probe", "readiness_probe", "startup_probe"):
@@ -124,9 +131,20 @@ def _literal(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def _amounts(container: ContainerSpec) -> dict[str, str]:
-    """Requests and limits alike; gpu is the device plugin's resource."""
-    asked = container.resources
+def _value(variable: EnvVar, said: Callable[[str], str]) -> Object:
+    if variable.field_path:
+        return {"valueFrom": {"fieldRef": {"fieldPath": variable.field_path}}}
+    return {"value": said(variable.value)}
+
+
+def _requests(asked: Resources) -> dict[str, str]:
+    """What is asked for where that is not the limit."""
+    named = {"cpu": asked.cpu_request, "memory": asked.mem_request, "ephemeral-storage": asked.disk_request}
+    return {name: amount for name, amount in named.items() if amount is not None}
+
+
+def _limits(asked: Resources) -> dict[str, str]:
+    """The limits, which are the requests where nothing else is said; gpu is the device plugin's resource."""
     named = {
         "cpu": asked.cpu,
         "memory": asked.mem,
@@ -141,6 +159,10 @@ def _mounts(container: ContainerSpec) -> dict[str, str]:
     wanted = {f"{container.name}-log": container.log_dir, f"{container.name}-data": container.data_dir}
     by_path = {path: name for name, path in reversed(wanted.items()) if path}
     return {name: path for path, name in reversed(by_path.items())}
+
+
+def _shared(volume: SharedVolume) -> Object:
+    return {"name": volume.name, "emptyDir": {"sizeLimit": volume.size_limit} if volume.size_limit else {}}
 
 
 def _directories(container: ContainerSpec) -> list[Object]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 
 from api.access import Caller, allow
-from api.app_operations import Place, act, check_deployed, check_images, check_live, invalid, moving
+from api.app_operations import Place, act, check_deployed, check_images, check_live, invalid, moving, upgrading
 from api.parameters import AppId, Page, Size
 from api.services import Services, Using
 from api.submission import Prepared
@@ -13,7 +13,7 @@ from model.app_bodies import ManualScale, Rollback, Rollout, changed
 from model.app_replies import revision_reply
 from model.apps import MOST_INSTANCES, App, Revision
 from model.errors import Conflict, NotImplementedYet
-from model.layouts import Layout, at_revision, fewer, restarted, scaled
+from model.layouts import fewer, restarted, scaled
 from model.manifests import selector
 from model.pod_templates import track_of
 from model.pods import leaves
@@ -39,7 +39,7 @@ async def rollout_app(
         spec = changed(before.spec, body)
         check_images(services, caller, spec, "image")
         made = await tx.apps.add_revision(app.id, spec, caller.actor.name, body.reason or "rollout")
-        return await _to_revision(tx, app, made, body)
+        return await upgrading(tx, app, made, on_failure=body.on_failure, deadline_seconds=body.deadline_seconds)
 
     request = body.model_dump(by_alias=True, exclude_unset=True)
     return await act(services, caller, AppUpgrade, (project, name, app_id), request, prepare, response)
@@ -64,7 +64,7 @@ async def rollback_app(
         check_images(services, caller, wanted.spec, "revision")
         reason = asked.reason or f"rollback to revision {wanted.number}"
         made = await tx.apps.add_revision(app.id, wanted.spec, caller.actor.name, reason, wanted.digests)
-        return await _to_revision(tx, app, made, asked)
+        return await upgrading(tx, app, made, on_failure=asked.on_failure, deadline_seconds=asked.deadline_seconds)
 
     request = asked.model_dump(by_alias=True, exclude_unset=True)
     return await act(services, caller, AppUpgrade, (project, name, app_id), request, prepare, response)
@@ -139,19 +139,6 @@ async def list_revisions(
     before: list[Revision | None] = [*found[1:], None]
     lines = [revision_reply(r, b, app.layout) for r, b in zip(found, before, strict=True)][:size]
     return {"total": total, "page": page, "size": size, "revisions": lines}
-
-
-async def _to_revision(tx: Records, app: App, made: Revision, asked: Rollout | Rollback) -> Prepared:
-    after: Layout = at_revision(app.layout, made.number)
-    return await moving(
-        tx,
-        app,
-        after,
-        resolve=(made.number,),
-        deadline_seconds=asked.deadline_seconds,
-        revision=made.number,
-        on_failure=asked.on_failure,
-    )
 
 
 async def _earlier(tx: Records, app: App, number: int | None) -> Revision:

@@ -5,18 +5,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 
 from api.access import Caller, allow
-from api.app_operations import act, check_images, check_live, invalid, moving, prepared
+from api.app_operations import act, check_images, check_live, creating, moving, prepared
 from api.apps_shown import shown
 from api.parameters import AppId, Page, Size
+from api.placed import check_cluster
 from api.services import Services, Using
 from api.submission import Prepared, reply, submit
 from model.app_bodies import NewApp, spec_of
-from model.apps import DEFAULT_CLUSTER, App, AppPhase
+from model.apps import App, AppPhase
 from model.errors import Conflict, Forbidden
-from model.layouts import first
-from model.operations import Target
 from records import Records
-from records.ids import new_app_id
 from workflows.apps import AppCreate, AppDelete, AppKill, AppStart
 
 router = APIRouter(prefix="/v2/applications", tags=["applications"])
@@ -33,20 +31,17 @@ async def create_app(services: Using, caller: Writer, project: str, body: NewApp
     username = body.user_name or caller.actor.name
     if username != caller.actor.name and not caller.actor.admin:
         raise Forbidden(f"userName: only a platform admin creates apps in the name of {username!r}.", hint="Leave userName out.")
-    if body.cluster not in (None, DEFAULT_CLUSTER):
-        raise invalid("cluster", f"there is no cluster {body.cluster!r}; this platform has {DEFAULT_CLUSTER!r}")
+    check_cluster(body.cluster)
 
     async def prepare(tx: Records) -> Prepared:
-        found = await tx.projects.hold(project)
-        await tx.apps.hold(found.id, body.name)
-        app_id = new_app_id()
-        await tx.apps.add(app_id, found, body.name, spec, replicas=body.instance_num, username=username, actor=caller.actor.name)
-        kept = await tx.apps.keep_layout(app_id, first(spec.type, 1, body.instance_num))
-        return Prepared(
-            project=project,
-            project_id=found.id,
-            target=Target(kind="app", name=body.name, id=app_id),
-            fields={"app_id": app_id, "before": kept, "after": kept, "resolve": (1,)},
+        return await creating(
+            tx,
+            project,
+            body.name,
+            spec,
+            replicas=body.instance_num,
+            username=username,
+            actor=caller.actor.name,
             deadline_seconds=body.deadline_seconds,
         )
 

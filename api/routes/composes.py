@@ -7,14 +7,13 @@ from fastapi import APIRouter, Response
 from api.access import Caller, allow
 from api.apps_shown import shown
 from api.parameters import Page, Size
+from api.placed import check_cluster, usable
 from api.services import Services, Using
 from api.submission import Prepared, reply, submit
 from model.apps import DEFAULT_CLUSTER
 from model.compose import Compose, Service, parse
 from model.documents import digest
-from model.errors import Conflict, Invalid, Problem
-from model.images import check_use
-from model.images import parse as parse_image
+from model.errors import Conflict
 from model.names import check_name
 from model.operations import RETRYABLE, TERMINAL, Target
 from model.stacks import NewStack, Stack, app_name, link_ports, stack_status
@@ -36,14 +35,8 @@ async def deploy_stack(services: Using, caller: Writer, project: str, body: NewS
     CANCELLED is deployed again with the document sent now, what is as it says being left unchanged.
     """
     name = check_name(body.stack_instance_name, "stackInstanceName", longest=_LONGEST_NAME)
-    if body.cluster not in (None, DEFAULT_CLUSTER):
-        rule = f"there is no cluster {body.cluster!r}; this platform has {DEFAULT_CLUSTER!r}"
-        raise Invalid(f"cluster: {rule}.", problems=[Problem(field="cluster", message=rule)])
-
-    def usable(image: str) -> None:
-        check_use(parse_image(image, services.settings.mooring_registry), image, caller.actor)
-
-    compose = parse(body.content, name, usable)
+    check_cluster(body.cluster)
+    compose = parse(body.content, name, usable(services, caller))
 
     async def prepare(tx: Records) -> Prepared:
         found = await tx.projects.hold(project)

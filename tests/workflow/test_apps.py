@@ -5,9 +5,9 @@ import contextlib
 from typing import Any
 
 import pytest
+from activities.app_readiness import AppReadiness, Ready
 from temporalio.client import Client, WorkflowFailureError
 
-from activities.app_readiness import AppReadiness, Ready
 from activities.apps import AppActivities
 from activities.operations import OperationActivities
 from clients.temporal import Operations

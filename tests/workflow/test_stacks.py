@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from activities.app_readiness import AppReadiness, Ready
 from temporalio.client import Client, WorkflowHandle
 
-from activities.app_readiness import AppReadiness, Ready
 from activities.apps import AppActivities
 from activities.stacks import StackActivities
 from model.apps import AppAsk, CreateApp, DeleteApp

@@ -1,0 +1,90 @@
+"""Pod stacks: one app of several containers, described by a pod document (manual, pod编排接口; mission D)."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response
+
+from api.access import Caller, allow
+from api.app_operations import act, check_live, creating, upgrading
+from api.apps_shown import shown
+from api.parameters import AppId
+from api.placed import check_cluster, usable
+from api.services import Using
+from api.submission import Prepared, reply, submit
+from model.app_bodies import LONGEST_NAME
+from model.apps import App
+from model.documents import digest
+from model.errors import NotImplementedYet
+from model.names import check_name
+from model.pod_documents import NewPodStack, PodStackChange, in_place_of, parse_pod
+from records import Records
+from workflows.apps import AppCreate, AppUpgrade
+
+router = APIRouter(prefix="/v2/podstack", tags=["podstack"])
+Writer = Annotated[Caller, allow("app:write")]
+
+
+@router.post("/{project}", status_code=202)
+async def create_pod_stack(services: Using, caller: Writer, project: str, body: NewPodStack, response: Response) -> dict[str, Any]:
+    """Create an app of the containers that a pod document describes, and deploy it; the reply is the app's.
+
+    422 lists every problem of the document with line and column. It is listed, scaled, rolled out, stopped and deleted as any app.
+    """
+    name = check_name(body.stack_instance_name, "stackInstanceName", longest=LONGEST_NAME)
+    check_cluster(body.cluster)
+    _refuse_scale(body.scale)
+    pod = parse_pod(body.content, usable(services, caller))
+
+    async def prepare(tx: Records) -> Prepared:
+        return await creating(
+            tx,
+            project,
+            name,
+            pod.spec,
+            replicas=1 if pod.replicas is None else pod.replicas,
+            username=caller.actor.name,
+            actor=caller.actor.name,
+            deadline_seconds=body.deadline_seconds,
+        )
+
+    accepted = await submit(services, caller, AppCreate, _told(body), prepare)
+    assert accepted.target.id is not None
+    (made,) = await shown(services, project, [await services.records.apps.by_id(accepted.target.id)])
+    return reply(response, accepted, **made)
+
+
+@router.post("/{project}/{app_name}", status_code=202)
+async def update_pod_stack(
+    services: Using,
+    caller: Writer,
+    project: str,
+    app_name: str,
+    body: PodStackChange,
+    response: Response,
+    app_id: AppId = None,
+) -> dict[str, Any]:
+    """Upgrade an app to what a pod document says, all of it; without `replicas` in the document their number stays."""
+    _refuse_scale(body.scale)
+    pod = parse_pod(body.content, usable(services, caller))
+
+    async def prepare(tx: Records, app: App) -> Prepared:
+        check_live(app)
+        before = await tx.apps.revision(app.id, app.revision)
+        made = await tx.apps.add_revision(app.id, in_place_of(before.spec, pod.spec), caller.actor.name, body.reason or "podstack")
+        fields = {"on_failure": body.on_failure, "deadline_seconds": body.deadline_seconds, "replicas": pod.replicas}
+        return await upgrading(tx, app, made, **fields)
+
+    return await act(services, caller, AppUpgrade, (project, app_name, app_id), _told(body), prepare, response)
+
+
+def _told(body: NewPodStack | PodStackChange) -> dict[str, Any]:
+    """The body for the record: the document may hold secrets in its environment, so a digest stands for it."""
+    return {
+        **body.model_dump(by_alias=True, exclude_unset=True, exclude={"content"}),
+        "contentSha256": digest(body.content),
+    }
+
+
+def _refuse_scale(scale: dict[str, Any] | None) -> None:
+    if scale:
+        raise NotImplementedYet("scale is not carried out by this version of the platform.", hint="Leave it out.")

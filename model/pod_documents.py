@@ -1,0 +1,222 @@
+"""The pod language (manual, pod编排接口): one app of several containers, its keys named as Kubernetes names them.
+
+Every key without a meaning here is refused with its line, above all what reaches for the host (targets S1).
+"""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from model import quantities
+from model.apps import DEFAULT_DEADLINE, AppSpec, ContainerSpec, EnvVar, Mount, Port, Resources, SharedVolume
+from model.base import Frozen, Input
+from model.documents import Node, Problems, is_null, locate, read, shaped
+from model.errors import MooringError
+from model.pod_shapes import REFUSED, Container, ContainerResources, Directories, PodDocument, PodTemplate
+from model.scheduling import Probe
+
+MOST_PORTS = 100
+
+
+class NewPodStack(Input):
+    """Body of POST /v2/podstack/{project}: the manual's three fields, and more."""
+
+    stack_instance_name: str
+    content: str
+    scale: dict[str, Any] | None = None
+    cluster: str | None = None
+    deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE
+
+
+class PodStackChange(Input):
+    """Body of POST /v2/podstack/{project}/{appName}: the manual's `content`, and what a rollout has."""
+
+    content: str
+    scale: dict[str, Any] | None = None
+    on_failure: Literal["keep", "rollback"] = "keep"
+    reason: Annotated[str, Field(max_length=500)] = ""
+    deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE
+
+
+class PodApp(Frozen):
+    """The app a document means; `replicas` is None where it says nothing."""
+
+    spec: AppSpec
+    replicas: int | None
+
+
+CheckImage = Callable[[str], object]
+
+
+def parse_pod(content: str, check_image: CheckImage = lambda _: None) -> PodApp:
+    """Read a pod document; `check_image` raises ValueError or an error of ours.
+
+    Raises TooLarge, or Invalid with every problem found, each with line, column and field.
+    """
+    problems, root = Problems(), read(content)
+    if root is None or is_null(root):
+        problems.add(root, "content", "is empty; describe at least one container")
+    elif document := shaped(PodDocument, root, "", problems, REFUSED):
+        spec = pod_spec(document, root, "", check_image, problems, document.annotation)
+        problems.check("content")
+        return PodApp(spec=spec, replicas=document.replicas)
+    problems.check("content")
+    raise AssertionError("check() raises")
+
+
+def in_place_of(before: AppSpec, pod: AppSpec) -> AppSpec:
+    """The spec after an update of the document, which says all of the pod; how it is rolled and reached stays."""
+    said = {name: getattr(pod, name) for name in _OF_THE_POD}
+    return before.model_copy(update=said)
+
+
+_OF_THE_POD = ("containers", "volumes", "node_labels", "affinity", "termination_grace_period_seconds", "priority_class_name")
+
+
+def pod_spec(
+    pod: PodTemplate,
+    node: Node,
+    field: str,
+    check_image: CheckImage,
+    problems: Problems,
+    directories: Sequence[Directories] = (),
+) -> AppSpec:
+    """The spec a pod means; notes at their places what its parts say against each other."""
+    check = _Checks(node, field, problems)
+    check.once(["containers"], [c.name for c in pod.containers], "name")
+    check.once(["volumes"], [v.name for v in pod.volumes], "name")
+    by_container = check.directories(pod, directories)
+    check.ports(pod)
+    for index, container in enumerate(pod.containers):
+        check.container(index, container, pod, by_container.get(container.name), check_image)
+    return AppSpec(
+        containers=tuple(_container(c, by_container.get(c.name)) for c in pod.containers),
+        volumes=tuple(SharedVolume(name=v.name, size_limit=v.empty_dir.size_limit) for v in pod.volumes),
+        node_labels=pod.node_selector,
+        affinity=pod.affinity,
+        termination_grace_period_seconds=pod.termination_grace_period_seconds,
+        priority_class_name=pod.priority_class_name,
+    )
+
+
+class _Checks:
+    """What a pod's parts must be to each other."""
+
+    def __init__(self, node: Node, field: str, problems: Problems) -> None:
+        self._node, self._field, self._problems = node, field, problems
+
+    def note(self, path: Sequence[str | int], message: str) -> None:
+        """Note a problem at a path of the pod."""
+        place, name = locate(self._node, self._field, path)
+        self._problems.add(place, name, message)
+
+    def once(self, path: Sequence[str | int], names: Sequence[str], *key: str) -> None:
+        """Every name stands for one thing."""
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                self.note([*path, index, *key], f"gives {name!r} a second time")
+
+    def directories(self, pod: PodTemplate, listed: Sequence[Directories]) -> dict[str, Directories]:
+        """The directories by container."""
+        names = [c.name for c in pod.containers]
+        self.once(["annotation"], [d.container_name for d in listed], "containerName")
+        for index, one in enumerate(listed):
+            if one.container_name not in names:
+                self.note(["annotation", index, "containerName"], f"names none of the containers: {', '.join(names)}")
+        return {one.container_name: one for one in listed}
+
+    def ports(self, pod: PodTemplate) -> None:
+        """Containers of an instance share its address, so a port is one container's."""
+        taken: dict[tuple[str, int], str] = {}
+        names: set[str] = set()
+        for index, container in enumerate(pod.containers):
+            for number, port in enumerate(container.ports):
+                owner = taken.setdefault((port.protocol, port.container_port), f"{index}/{number}")
+                if owner != f"{index}/{number}":
+                    where = pod.containers[int(owner.partition("/")[0])].name
+                    self.note(
+                        ["containers", index, "ports", number, "containerPort"],
+                        f"{port.container_port}/{port.protocol} is the container {where!r}'s already: both have one address",
+                    )
+                if port.name in names:
+                    self.note(["containers", index, "ports", number, "name"], f"gives {port.name!r} a second time")
+                names |= {port.name} if port.name else set()
+        if len(taken) > MOST_PORTS:
+            self.note(["containers"], f"must have at most {MOST_PORTS} ports in all")
+
+    def container(
+        self, index: int, container: Container, pod: PodTemplate, kept: Directories | None, check_image: CheckImage
+    ) -> None:
+        """One container against the rest."""
+        here: list[str | int] = ["containers", index]
+        try:
+            check_image(container.image)
+        except (ValueError, MooringError) as error:
+            self.note([*here, "image"], str(error).rstrip("."))
+        self.once([*here, "env"], [e.name for e in container.env], "name")
+        own = {path for path in (kept.log_path, kept.data_path) if path} if kept else set()
+        volumes = {v.name for v in pod.volumes}
+        for number, mount in enumerate(container.volume_mounts):
+            if mount.name not in volumes:
+                self.note([*here, "volumeMounts", number, "name"], f"names {mount.name!r}, and volumes has no such entry")
+            if mount.mount_path in own:
+                self.note([*here, "volumeMounts", number, "mountPath"], "is the place of another volume, or of logPath or dataPath")
+            own.add(str(mount.mount_path))
+        if kept and {f"{container.name}-log", f"{container.name}-data"} & volumes:
+            self.note([*here, "name"], "its log and data directories are volumes of the names of two under volumes; rename those")
+        for resource, request, limit in _pairs(container.resources):
+            if request is not None and limit is not None and request > limit:
+                self.note([*here, "resources", "requests", resource], "must not be more than the limit")
+        for probe in ("livenessProbe", "startupProbe"):
+            found: Probe | None = container.liveness_probe if probe == "livenessProbe" else container.startup_probe
+            if found and found.success_threshold != 1:
+                self.note([*here, probe, "successThreshold"], "must be 1 for liveness and startup")
+
+
+def _pairs(resources: ContainerResources) -> list[tuple[str, Decimal | None, Decimal | None]]:
+    """(resource, request, limit) in one unit each."""
+
+    def read(amount: str | None, of: Callable[[str], Decimal | int]) -> Decimal | None:
+        return None if amount is None else Decimal(of(amount))
+
+    asked, limits = resources.requests, resources.limits
+    return [
+        ("cpu", read(asked.cpu, quantities.cores), read(limits.cpu, quantities.cores)),
+        ("memory", read(asked.memory, quantities.size), read(limits.memory, quantities.size)),
+        ("ephemeral-storage", read(asked.ephemeral_storage, quantities.size), read(limits.ephemeral_storage, quantities.size)),
+        ("nvidia.com/gpu", Decimal(asked.gpu) if asked.gpu != limits.gpu and asked.gpu else None, Decimal(limits.gpu)),
+    ]
+
+
+def _container(container: Container, kept: Directories | None) -> ContainerSpec:
+    asked, limits = container.resources.requests, container.resources.limits
+    return ContainerSpec(
+        name=container.name,
+        image=container.image,
+        command=tuple(container.command),
+        args=tuple(container.args),
+        cmd=tuple(container.command) or None,
+        expands=True,
+        env=tuple(
+            EnvVar(name=e.name, value=e.value or "", field_path=e.value_from.field_ref.field_path if e.value_from else None)
+            for e in container.env
+        ),
+        ports=tuple(Port(protocol=p.protocol, container_port=p.container_port, name=p.name) for p in container.ports),
+        resources=Resources(
+            cpu=limits.cpu,
+            cpu_request=asked.cpu,
+            mem=limits.memory,
+            mem_request=asked.memory,
+            disk=limits.ephemeral_storage,
+            disk_request=asked.ephemeral_storage,
+            gpu=limits.gpu,
+        ),
+        log_dir=kept.log_path if kept else None,
+        data_dir=kept.data_path if kept else None,
+        mounts=tuple(Mount(volume=m.name, path=str(m.mount_path), read_only=m.read_only) for m in container.volume_mounts),
+        liveness_probe=container.liveness_probe,
+        readiness_probe=container.readiness_probe,
+        startup_probe=container.startup_probe,
+    )
