@@ -51,7 +51,7 @@ class Pauses:
 
 
 async def paused_stack(
-    run: Run, meanwhile: Callable[[Handle, World, Pauses], Awaitable[None]], pauses: Pauses
+    run: Run, meanwhile: Callable[[Handle, World, Pauses], Awaitable[None]], pauses: Pauses, **fields: Any
 ) -> tuple[Any, World]:
     """A stack told to pause while store, its first app, gets ready."""
     begun, go_on = asyncio.Event(), asyncio.Event()
