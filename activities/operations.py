@@ -9,9 +9,11 @@ from activities.deadline import Deadline
 from activities.progress import tell, unchanged
 from clients.temporal import Operations
 from model.base import Frozen
+from model.controls import Stop
 from model.errors import Cancelled, Conflict, InternalError, MooringError
-from model.operations import Ask, Outcome, Status
+from model.operations import Ask, Outcome, Status, Verb
 from records import Records
+from records.controls import asked_of
 from records.store import Row
 
 log = structlog.get_logger()
@@ -26,6 +28,7 @@ class Reconciled(Frozen):
     looked: int = 0
     started: int = 0
     cancelled: int = 0
+    told: int = 0
     settled: int = 0
     failed: int = 0
 
@@ -61,6 +64,10 @@ class OperationActivities:
         if project is None:
             return
         running = await self._records.operations.preempt_project(project.id, ask.operation_id)
+        for row in running:
+            # One that only goes forward is waited for; a pause must not keep the project from going.
+            if asked := await self._records.controls.ask(row["id"], Verb.RESUME, ask.actor):
+                await self._operations.control(row["workflow_id"], asked)
         await self._stop(running)
         if not running:
             unchanged("nothing else runs")
@@ -85,12 +92,13 @@ class OperationActivities:
     async def reconcile(self) -> Reconciled:
         """Bring records and workflows together again after a crash between the two; idempotent.
 
-        ACCEPTED without a workflow is started, CANCELLING is told to its workflow again, and a live record whose workflow
-        has closed without settling (terminated by hand, or lost) is settled as FAILED. A child is its running parent's to
-        start; one that its parent left behind is cancelled. What cannot be done for one operation does not hold up the others.
+        ACCEPTED without a workflow is started; CANCELLING, and controls that were not told, are told to the workflow again; a
+        live record whose workflow has closed without settling (terminated by hand, or lost) is settled as FAILED. A child is its
+        running parent's to start; one that its parent left behind is cancelled. What cannot be done for one operation does not
+        hold up the others.
         """
         rows = await self._records.operations.unsettled(_GRACE_SECONDS)
-        counts = {"looked": 0, "started": 0, "cancelled": 0, "settled": 0, "failed": 0}
+        counts = {"looked": 0, "started": 0, "cancelled": 0, "told": 0, "settled": 0, "failed": 0}
         places = asyncio.Semaphore(_AT_ONCE)
 
         async def bring_together(row: Row) -> None:
@@ -111,9 +119,9 @@ class OperationActivities:
         run = await self._operations.newest_run(row["workflow_id"])
         if run and run.state == "RUNNING":
             if row["status"] == Status.CANCELLING:
-                await self._operations.cancel(row["workflow_id"])
+                await self._operations.cancel(row["workflow_id"], _stop(row))
                 return "cancelled"
-            return "looked"
+            return "told" if await self._tell_controls(row) else "looked"
         if run is None or run.attempt < row["attempt"]:
             return "looked" if row["parent_lives"] else await self._begin(row)
         await self._records.operations.settle(_ended(row, Status.FAILED, f"{run.state} in Temporal"))
@@ -132,10 +140,24 @@ class OperationActivities:
             await self._records.operations.request_cancel(row["id"])
         await self._operations.start(row["kind"], row["workflow_id"], row["ask"])
         if row["orphaned"] or row["status"] == Status.CANCELLING:
-            await self._operations.cancel(row["workflow_id"])
+            await self._operations.cancel(row["workflow_id"], _stop(row))
             return "cancelled"
+        await self._tell_controls(row)
         log.info("operation started by the reconciler", operation=row["id"])
         return "started"
+
+    async def _tell_controls(self, row: Row) -> bool:
+        """Tell the running workflow what was asked of it while Temporal was away; whether there was something."""
+        if row["control_seq"] == row["control_told"]:
+            return False
+        asked = asked_of(row)
+        if await self._operations.control(row["workflow_id"], asked):
+            await self._records.controls.told(row["id"], asked)
+        return True
+
+
+def _stop(row: Row) -> Stop | None:
+    return Stop.model_validate(row["stop"]) if row["stop"] else None
 
 
 def _ended(row: Row, status: Status, how: str) -> Outcome:

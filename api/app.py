@@ -18,6 +18,8 @@ from api.routes import (
     tapp_instances,
 )
 from model.errors import error_table
+from model.operations import Verb
+from workflows.registry import KINDS, Kind
 
 _DESCRIPTION = "Every long-running call is an operation: 202, `OperationID`, and a record that says how it ends and why."
 
@@ -34,5 +36,15 @@ def build() -> FastAPI:
 
 
 def _described() -> str:
+    kinds = [f"| {kind.name} | {kind.permission} | {_controls(kind)} |" for kind in KINDS]
     rows = [f"| {r['reason']} | {r['code']} | {r['status']} | {r['fault']} | {r['meaning']} |" for r in error_table()]
-    return "\n".join([_DESCRIPTION, "", "| Reason | Code | HTTP | fault | meaning |", "|---|---|---|---|---|", *rows])
+    heads = ["", "| operation | permission | controls |", "|---|---|---|"]
+    return "\n".join(
+        [_DESCRIPTION, *heads, *kinds, "", "| Reason | Code | HTTP | fault | meaning |", "|---|---|---|---|---|", *rows]
+    )
+
+
+def _controls(kind: Kind) -> str:
+    """What may be asked of a running operation of that kind."""
+    cancel = [] if kind.workflow.forward_only else ["cancel"]
+    return ", ".join([*cancel, *(verb for verb in Verb if verb in kind.workflow.controls)]) or "none: it only goes forward"

@@ -23,7 +23,7 @@ _SILENCE = 40.0
 
 @dataclass(frozen=True)
 class Event:
-    """One event of an operation's stream: its sequence, `type` step or status, and the data with the time `at`."""
+    """One event of an operation's stream: its sequence, `type` step, status, control or child, and the data with the time `at`."""
 
     seq: int
     type: str

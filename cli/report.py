@@ -15,6 +15,7 @@ from cli.watched import Watched
 from cli.words import ago, clean, moment, now, took
 
 _LOG_LINES = 20
+_WAYS = (("pause", "Pause it"), ("resume", "Go on"), ("promote", "Go on to the end"), ("rollback", "Go back"))
 # Columns that are not broken over lines where the terminal is narrow.
 _WHOLE = ("id", "kind", "status", "app", "project", "created", "took")
 
@@ -31,6 +32,8 @@ def operation(record: Record) -> Group:
         ("started by", record["parentId"]),
         ("target", f"{target['kind']} {target['name']}" + (f" ({target['id']})" if target["id"] else "")),
         ("result", _values(record["result"])),
+        ("asked", "\n".join(_asked(control) for control in record["controls"])),
+        ("paused", clean(record["pause"]["message"]) if record["pause"] else None),
     ]
     parts: list[RenderableType] = [drawing.operation(Watched.of(record), now()), Text(), _facts(facts)]
     if record["temporalUrl"]:
@@ -71,7 +74,12 @@ def next_steps(record: Record) -> list[Text]:
     if record["status"] not in TERMINAL:
         follow = Text.assemble("Follow it: ", (f"mooring op watch {known}", "bold"))
         stop = Text.assemble("Stop it: ", (f"mooring op cancel {known}", "bold"))
-        return [follow, stop] if record["cancellable"] else [follow]
+        ways = [
+            Text.assemble(f"{told}: ", (f"mooring op {verb} {known}", "bold"))
+            for verb, told in _WAYS
+            if verb in record["available"]
+        ]
+        return [follow, *ways, *([stop] if record["cancellable"] else [])]
     return []
 
 
@@ -167,6 +175,10 @@ def refusal(body: Record) -> Group:
 
 def _place(problem: Record) -> str:
     return f"line {problem['line']}, column {problem['column']}: " if "line" in problem else ""
+
+
+def _asked(control: Record) -> str:
+    return f"{control['verb']} by {control['actor']}, {_when(control['at'])}"
 
 
 def _facts(facts: Sequence[tuple[str, RenderableType | None]]) -> Table:

@@ -83,7 +83,7 @@ class Watched:
         at = datetime.fromisoformat(event.data["at"])
         if event.type == "step":
             self._hear_step(event.data, at)
-        elif event.type == "status":
+        elif event.type in ("status", "control"):
             self._hear_status(event.data["status"], at)
 
     def _hear_status(self, status: str, at: datetime) -> None:

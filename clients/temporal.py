@@ -23,6 +23,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from model.base import Frozen
+from model.controls import Controls, Stop
 from model.errors import NotFound, PlatformUnavailable
 from model.operations import Ask
 
@@ -34,6 +35,7 @@ STATUS = SearchAttributeKey.for_keyword("MooringStatus")
 SEARCH_ATTRIBUTES = (PROJECT, KIND, TARGET, ACTOR, STATUS)
 
 A = TypeVar("A")
+CONTROL_SIGNAL = "control"
 _ATTEMPT = "attempt"
 _RPC_TIMEOUT = timedelta(seconds=5)
 _MESSAGE = "The platform's workflow service does not answer."
@@ -149,10 +151,23 @@ class Operations:
             return False
         return True
 
-    async def cancel(self, workflow_id: str) -> bool:
-        """Ask the workflow's open run to cancel; False when there is none. Idempotent. Raises PlatformUnavailable."""
+    async def cancel(self, workflow_id: str, stop: Stop | None = None) -> bool:
+        """Ask the workflow's open run to cancel, `stop` being why; False when there is none.
+
+        Idempotent: the first reason is the one that counts. Raises PlatformUnavailable.
+        """
+        reason = stop.model_dump_json() if stop else ""
         try:
-            await _answered(self._client.get_workflow_handle(workflow_id).cancel(rpc_timeout=_RPC_TIMEOUT))
+            await _answered(self._client.get_workflow_handle(workflow_id).cancel(reason=reason, rpc_timeout=_RPC_TIMEOUT))
+        except NotFound:
+            return False
+        return True
+
+    async def control(self, workflow_id: str, asked: Controls) -> bool:
+        """Tell the workflow's open run what is asked of it; False when there is none. Idempotent. Raises PlatformUnavailable."""
+        handle = self._client.get_workflow_handle(workflow_id)
+        try:
+            await _answered(handle.signal(CONTROL_SIGNAL, asked, rpc_timeout=_RPC_TIMEOUT))
         except NotFound:
             return False
         return True

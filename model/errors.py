@@ -6,7 +6,8 @@ MooringError
 ├── Conflict, Superseded, ForwardOnly, IdempotencyMismatch, StaleAttempt
 ├── ImageNotFound, CommandNotFound, CrashLoop, OutOfMemory, ProbeFailing, BuildFailed, SourceUnreachable
 ├── Unschedulable, QuotaExceeded                  there is no room
-├── DeadlineExceeded, Cancelled
+├── GateFailed                                    what was rolled out does not do well
+├── DeadlineExceeded, Cancelled, RolledBack
 └── ClusterUnreachable, RegistryUnavailable, PushRefused, PlatformUnavailable, MetricsUnavailable, InternalError
 
 Each class states its code, HTTP status, whose fault it is, whether pressing retry can help, whether a running step tries again
@@ -24,7 +25,7 @@ Fault = Literal["user", "quota", "platform", "cluster"]
 class Evidence(Body):
     """One piece of what was seen: a Kubernetes event, a container's exit, log lines, quota numbers, another operation's words."""
 
-    type: Literal["event", "container", "log", "scheduler", "quota", "build", "registry", "step", "operation"]
+    type: Literal["event", "container", "log", "scheduler", "quota", "build", "registry", "step", "operation", "metric", "probe"]
     source: str
     text: str
     at: str | None = None
@@ -227,6 +228,13 @@ class ProbeFailing(MooringError):
     hint = "Check the probe's path, port and delays against what the program serves."
 
 
+class GateFailed(MooringError):
+    """A batch's gate did not pass: its new instances do not answer as asked, or a metric turned bad."""
+
+    code, status, fault = 4408, 422, "user"
+    hint = "Look at the values in the evidence; mend the program, or the gate, and roll out again; or go back with rollback."
+
+
 class BuildFailed(MooringError):
     """The Dockerfile's build ended with an error."""
 
@@ -267,6 +275,13 @@ class Cancelled(MooringError):
 
     code, status, fault = 4504, 409, "user"
     hint = "Retry to run it again."
+
+
+class RolledBack(Cancelled):
+    """The operation was rolled back: what it had done is taken back, to what was before it."""
+
+    code = 4505
+    hint = "Nothing to do: what was before is in force. Retry to go forward again."
 
 
 class ClusterUnreachable(MooringError):

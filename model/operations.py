@@ -41,6 +41,15 @@ class StepStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class Verb(StrEnum):
+    """What a person or program may ask of a running operation, beside cancel, where its kind has it (model/controls.py)."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+
+
 class Ask(Frozen):
     """The frozen input of every operation; never holds a secret. Subclasses add the noun's own fields.
 
@@ -123,8 +132,26 @@ class Step(Body):
     message: str = ""
 
 
+class Pause(Body):
+    """The pause that holds now: since when, until when it may last, why, and how to go on."""
+
+    title: str
+    message: str
+    since: datetime
+    until: datetime
+
+
+class Control(Body):
+    """Who asked what of an operation, and when: a Verb, cancel or retry; `attempt` is the operation's that it was asked of."""
+
+    verb: str
+    actor: str
+    at: datetime
+    attempt: int
+
+
 class OperationRecord(Body):
-    """The record as the API shows it (issue: record fields)."""
+    """The record as the API shows it (issue: record fields); `available` are the controls that would change something now."""
 
     id: str
     kind: str
@@ -139,6 +166,9 @@ class OperationRecord(Body):
     result: dict[str, Any] | None = None
     attempt: int
     cancellable: bool
+    available: list[Verb] = []
+    pause: Pause | None = None
+    controls: list[Control] | None = None
     parent_id: str | None = None
     workflow_id: str
     run_id: str | None = None

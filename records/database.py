@@ -10,6 +10,7 @@ import pydantic_core
 
 from records.apps import AppStore
 from records.builds import BuildStore
+from records.controls import ControlStore
 from records.operations import OperationStore
 from records.people import PeopleStore
 from records.projects import ProjectStore
@@ -32,6 +33,11 @@ class Records:
     def operations(self) -> OperationStore:
         """Operations, steps, events, locks and idempotency keys."""
         return OperationStore(self._executor)
+
+    @functools.cached_property
+    def controls(self) -> ControlStore:
+        """What was asked of running operations, and the pauses that hold."""
+        return ControlStore(self._executor)
 
     @functools.cached_property
     def people(self) -> PeopleStore:

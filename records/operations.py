@@ -9,6 +9,7 @@ from typing import Any
 import pydantic_core
 
 from model.base import Frozen
+from model.controls import Stop
 from model.errors import Conflict, ForwardOnly, IdempotencyMismatch, NotFound, StaleAttempt, Superseded
 from model.operations import AUTOSCALER, TERMINAL, Ask, Outcome, Status, StepNote, StepStatus, Target
 from records.store import Row, Store
@@ -72,7 +73,7 @@ class OperationStore(Store):
                 )
             if await self._call("move_lock", operation_id=operation_id, holder=holder["id"], **place) is None:
                 continue
-            await self._call("request_cancel", id=holder["id"], preempted_by=operation_id)
+            await self._call("request_cancel", id=holder["id"], preempted_by=operation_id, verb="cancel", actor=None)
             await self._call("mark_preempts", operation_id=operation_id, victim=holder["id"])
             victim: str = holder["id"]
             return victim
@@ -96,9 +97,13 @@ class OperationStore(Store):
         """Say which operation the claimed key stands for; in the claim's transaction."""
         await self._call("bind_key", actor=actor, route=route, key=key, operation_id=operation_id)
 
-    async def request_cancel(self, operation_id: str) -> Row:
-        """Move a live, cancellable operation to CANCELLING; idempotent. Raises ForwardOnly, or Conflict when it has ended."""
-        row: Row | None = await self._call("request_cancel", id=operation_id, preempted_by=None)
+    async def request_cancel(self, operation_id: str, stop: Stop | None = None) -> Row:
+        """Move a live, cancellable operation to CANCELLING; idempotent: the first `stop` is the one on record.
+
+        None is the platform's own. Raises ForwardOnly, or Conflict when it has ended.
+        """
+        verb, actor = (stop.verb, stop.actor) if stop else ("cancel", None)
+        row: Row | None = await self._call("request_cancel", id=operation_id, preempted_by=None, verb=verb, actor=actor)
         if row is None:
             found = await self.get(operation_id)
             if found["finished_at"]:
@@ -139,9 +144,17 @@ class OperationStore(Store):
         return newest
 
     async def reopen(
-        self, operation_id: str, *, cancellable: bool, by_parent: bool = False, deadline_seconds: int | None = None
+        self,
+        operation_id: str,
+        *,
+        cancellable: bool,
+        actor: str | None = None,
+        by_parent: bool = False,
+        deadline_seconds: int | None = None,
     ) -> Row:
         """Retry: FAILED | CANCELLED → ACCEPTED with the next attempt, its target's lock taken; in a transaction.
+
+        `actor` is who asked for it, none where a parent does.
 
         Raises Superseded unless it is the newest on its target, Conflict when it did not fail, the target is busy, or its
         parent runs: a running parent retries its children itself.
@@ -153,7 +166,12 @@ class OperationStore(Store):
         if found["parent_id"] and not by_parent:
             await self._check_parent(found)
         row = await self._call(
-            "reopen", id=operation_id, attempt=found["attempt"], cancellable=cancellable, deadline_seconds=deadline_seconds
+            "reopen",
+            id=operation_id,
+            attempt=found["attempt"],
+            cancellable=cancellable,
+            deadline_seconds=deadline_seconds,
+            actor=actor,
         )
         if row is None:
             raise Conflict(
@@ -233,7 +251,7 @@ class OperationStore(Store):
         return row
 
     async def with_steps(self, operation_id: str) -> Row:
-        """The operation's row, `steps` a list of all runs' steps; raises NotFound."""
+        """The operation's row, `steps` and `controls` lists of all runs' ones; raises NotFound."""
         row: Row | None = await self._call("get_operation_with_steps", id=operation_id)
         if row is None:
             raise NotFound(f"There is no operation {operation_id!r}.")
@@ -264,11 +282,11 @@ class OperationStore(Store):
     async def preempt_project(self, project_id: str, by: str) -> list[Row]:
         """Move all of a project's live operations but `by` to CANCELLING, pre-empted by it, as far as they can be cancelled.
 
-        Returns all of them (id, kind, workflow_id), those that only go forward too; idempotent.
+        Returns all of them (id, kind, workflow_id, status), those that only go forward too; idempotent.
         """
         rows = await self._rows("live_in_project", project_id=project_id, except_id=by)
         for row in rows:
-            await self._call("request_cancel", id=row["id"], preempted_by=by)
+            await self._call("request_cancel", id=row["id"], preempted_by=by, verb="cancel", actor=None)
         return rows
 
     async def wait_settled(self, operation_id: str, seconds: float) -> bool:

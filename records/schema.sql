@@ -101,6 +101,20 @@ CREATE TABLE members (
 CREATE UNIQUE INDEX members_pkey ON public.members USING btree (project_id, user_name);
 CREATE INDEX members_user ON public.members USING btree (user_name);
 
+CREATE TABLE operation_controls (
+    actor text NOT NULL,
+    at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    attempt integer NOT NULL,
+    operation_id text NOT NULL,
+    seq integer NOT NULL,
+    verb text NOT NULL,
+    CONSTRAINT operation_controls_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id),
+    CONSTRAINT operation_controls_pkey PRIMARY KEY (operation_id, attempt, seq),
+    CONSTRAINT operation_controls_verb_check CHECK ((verb = ANY (ARRAY['pause'::text, 'resume'::text, 'promote'::text, 'rollback'::text, 'cancel'::text, 'retry'::text])))
+);
+
+CREATE UNIQUE INDEX operation_controls_pkey ON public.operation_controls USING btree (operation_id, attempt, seq);
+
 CREATE TABLE operation_events (
     at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
     data jsonb NOT NULL,
@@ -119,6 +133,8 @@ CREATE TABLE operations (
     ask jsonb NOT NULL,
     attempt integer NOT NULL DEFAULT 1,
     cancellable boolean NOT NULL,
+    control_seq integer NOT NULL DEFAULT 0,
+    control_told integer NOT NULL DEFAULT 0,
     created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
     done integer NOT NULL DEFAULT 0,
     error jsonb,
@@ -126,9 +142,12 @@ CREATE TABLE operations (
     id text NOT NULL,
     kind text NOT NULL,
     parent_id text,
+    pause jsonb,
+    pause_asked boolean NOT NULL DEFAULT false,
     preempted_by text,
     project text NOT NULL,
     project_id text NOT NULL,
+    promoted boolean NOT NULL DEFAULT false,
     request jsonb NOT NULL,
     result jsonb,
     run_id text,

@@ -26,6 +26,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.app_moves import AppMoves
 from activities.apps import AppActivities
 from activities.builds import BuildActivities
+from activities.controls import ControlActivities
 from activities.operations import OperationActivities
 from activities.projects import ProjectActivities
 from activities.stacks import StackActivities
@@ -58,6 +59,7 @@ def activities(
     """All activities, bound to what they need."""
     nouns = (
         OperationActivities(records, operations),
+        ControlActivities(records),
         ProjectActivities(records, cluster),
         AppActivities(records, cluster, Images(images), watches),
         AppMoves(records, cluster, Images(images), watches),

@@ -12,17 +12,21 @@ from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
     ChildWorkflowError,
-    TimeoutError,
     WorkflowAlreadyStartedError,
     is_cancelled_exception,
+)
+from temporalio.exceptions import (
+    TimeoutError as StepTimeout,
 )
 from temporalio.workflow import ActivityCancellationType, ChildWorkflowCancellationType, ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
+    from activities.controls import ControlActivities
     from activities.operations import OperationActivities
     from clients.temporal import run_options
+    from model.controls import LONGEST_PAUSE, Controls, Hold, stopped
     from model.errors import Cancelled, DeadlineExceeded, Evidence, InternalError, MooringError, OperationError
-    from model.operations import Ask, Child, Outcome, Status, StepNote
+    from model.operations import Ask, Child, Outcome, Status, StepNote, Verb
     from workflows.planning.order import Order
     from workflows.policies import QUICK, UNDO_WITHIN, WATCH, Policy
 
@@ -39,10 +43,13 @@ class Operation:
     """Base of all operation workflows.
 
     `forward_only` kinds refuse cancel from the start; `preempts` kinds take a busy target over instead of answering 409.
+    `controls` are what may be asked of a running one beside cancel: a kind with pause has checkpoints, one with promote gates,
+    one with rollback undoes all it did when it is cancelled.
     """
 
     forward_only: ClassVar[bool] = False
     preempts: ClassVar[bool] = False
+    controls: ClassVar[frozenset[Verb]] = frozenset()
 
     def __init__(self) -> None:
         self._ask: Ask | None = None
@@ -52,6 +59,13 @@ class Operation:
         self._unwinding = False
         self._undos: list[tuple[str, Step[Any, None], Any]] = []
         self._stopped_clock = timedelta(0)
+        self._told = Controls(attempt=0)
+
+    @workflow.signal(name="control")
+    def control(self, asked: Controls) -> None:
+        """Hear what is asked of the operation as a whole; told twice or out of order, the newest counts."""
+        if (asked.attempt, asked.version) > (self._told.attempt, self._told.version):
+            self._told = asked
 
     def recorded(self, ask: Ask, *, steps: int) -> "_Recorded":
         """The span of an attempt: whatever happens inside, the undos run and the record is settled, once.
@@ -72,7 +86,56 @@ class Operation:
         if undo is not None:
             self._undos.append((title, undo, arg))
         left = self._left()
-        running = self._run(title, method, arg, policy, left)
+        return await self._heeding(self._run(title, method, arg, policy, left))
+
+    async def checkpoint(self, title: str, words: str, *, planned: bool = False) -> None:
+        """A point between parts of the work where a pause holds that was asked for or, `planned`, belongs to the plan.
+
+        Without one it passes at once. The record is PAUSED meanwhile, its message begins with `words`, and the deadline's clock
+        stands; resume and promote go on, a cancellation is heard. Raises DeadlineExceeded when nobody did for LONGEST_PAUSE.
+        """
+        while self._asked.paused or (planned and not self._asked.promoted):
+            known, begun = self._asked.version, workflow.now()
+            held = await self._hold(title, words, planned=planned)
+            try:
+                await self._heeding(self._until_asked(title, known))
+            finally:
+                self._stopped_clock += workflow.now() - begun
+                workflow.upsert_search_attributes([_STATUS.value_set(Status.RUNNING)])
+            if held and not self._asked.paused:
+                return
+
+    @property
+    def _asked(self) -> Controls:
+        """What is asked of this attempt, as far as it was told."""
+        assert self._ask is not None
+        return self._told if self._told.attempt == self._ask.attempt else Controls(attempt=self._ask.attempt)
+
+    async def _hold(self, title: str, words: str, *, planned: bool) -> bool:
+        """Have the pause recorded; False when the record knows of something newer, which is then about to be told."""
+        assert self._ask is not None
+        hold = Hold(
+            operation_id=self._ask.operation_id,
+            attempt=self._ask.attempt,
+            version=self._asked.version,
+            title=title[:200],
+            words=words,
+            planned=planned,
+            verbs=tuple(verb for verb in Verb if verb in self.controls),
+        )
+        workflow.upsert_search_attributes([_STATUS.value_set(Status.PAUSED)])
+        return await self._heeding(self._run(None, ControlActivities.hold, hold, QUICK, self._left()))
+
+    async def _until_asked(self, title: str, known: int) -> None:
+        try:
+            await workflow.wait_condition(lambda: self._asked.version > known, timeout=LONGEST_PAUSE)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"{title}: nobody resumed it within {LONGEST_PAUSE.days} days.", hint="Retry: it goes on where it stopped."
+            ) from None
+
+    async def _heeding(self, running: Awaitable[R]) -> R:
+        """Wait for it; a cancellation is heard also where the work ended well all the same, unless it only goes forward now."""
         if self._forward:
             return await _shielded(running)
         result = await running
@@ -126,14 +189,16 @@ class Operation:
     async def in_order(self, order: Order, run: Callable[[str], Coroutine[Any, Any, None]]) -> dict[str, Exception]:
         """Run each part as soon as those it comes after are done, independent ones at once; the failures by part.
 
-        A failure lets what runs finish, and keeps what comes after it from starting. A cancellation is passed on to all that
-        runs and raised when they have ended.
+        A pause holds before the next parts start; what runs goes on. A failure lets what runs finish, and keeps what comes
+        after it from starting. A cancellation is passed on to all that runs and raised when they have ended.
         """
         running: dict[str, asyncio.Task[None]] = {}
         failed: dict[str, Exception] = {}
         try:
             while True:
-                running |= {part: asyncio.create_task(run(part)) for part in order.ready()}
+                if ready := order.ready():
+                    await self.checkpoint(f"Pause before {', '.join(ready)}", "What runs already goes on, nothing further starts.")
+                running |= {part: asyncio.create_task(run(part)) for part in ready}
                 if not running:
                     return failed
                 ended = workflow.wait(list(running.values()), return_when=asyncio.FIRST_COMPLETED)
@@ -147,6 +212,9 @@ class Operation:
         except asyncio.CancelledError:
             for task in running.values():
                 task.cancel()
+            await _shielded(asyncio.gather(*running.values(), return_exceptions=True))
+            raise
+        except Exception:  # a pause that could not be held, or lasted too long
             await _shielded(asyncio.gather(*running.values(), return_exceptions=True))
             raise
 
@@ -181,13 +249,14 @@ class Operation:
             raise DeadlineExceeded(f"It did not get done within its deadline of {self._ask.deadline_seconds} s.")
         return left
 
-    async def _run(self, title: str, method: Step[A, R], arg: A, policy: Policy, left: timedelta) -> R:
+    async def _run(self, title: str | None, method: Step[A, R], arg: A, policy: Policy, left: timedelta) -> R:
+        """One activity; with a title it is a step, of which the worker's interceptor keeps a row."""
         self._seq += 1
         return await workflow.execute_activity_method(
             method,  # type: ignore[arg-type]  # the SDK's overloads cannot express a generic method
             arg,
             activity_id=str(self._seq),
-            summary=title[:200],
+            summary=title[:200] if title else None,
             start_to_close_timeout=min(policy.one_try or left, left),
             schedule_to_close_timeout=left,
             heartbeat_timeout=policy.heartbeat,
@@ -203,7 +272,7 @@ class Operation:
             told_to_stop = workflow.cancellation_reason() is not None and not self._forward
             cancelled = told_to_stop or is_cancelled_exception(error)
             status = Status.CANCELLED if cancelled else Status.FAILED
-            told = Cancelled("It was cancelled.").as_error() if cancelled else why(error)
+            told = stopped(workflow.cancellation_reason() or "").as_error() if cancelled else why(error)
             trouble = await self._unwind(cancelled=cancelled)
             if trouble:
                 status, told = Status.FAILED, _with_trouble(told, trouble)
@@ -293,7 +362,7 @@ def why(error: BaseException) -> OperationError:
         return why(error.cause)
     if isinstance(error, ApplicationError) and error.details:
         return OperationError.model_validate(error.details[0])
-    if isinstance(error, TimeoutError):
+    if isinstance(error, StepTimeout):
         last = why(error.cause) if error.cause is not None else None
         told = DeadlineExceeded("It did not get done in time." + (f" Last: {last.message}" if last else "")).as_error()
         return told.model_copy(update={"evidence": last.evidence}) if last else told

@@ -7,6 +7,7 @@ from workflows.operation import ChildFailed, Operation, why
 
 with workflow.unsafe.imports_passed_through():
     from activities.stacks import StackActivities
+    from model.controls import STOPS
     from model.stacks import DeleteStack, DeployStack, Part, Plan, StackAsk, app_name, failure
     from workflows.planning.order import Order
 
@@ -16,7 +17,9 @@ _DELETES = {"app.delete": AppDelete.run}
 
 
 class _StackOperation(Operation):
-    """What deploying and deleting share: the parts in their order, and what is told when some fail."""
+    """What deploying and deleting share: the parts in their order, a pause before each, and what is told when some fail."""
+
+    controls = STOPS
 
     def _part(self, ask: StackAsk, plan: Plan, service: str) -> Part:
         seconds = max(1, min(_LONGEST_DEPLOY, int(self._left().total_seconds())))

@@ -1,4 +1,4 @@
-"""Operations: list, read, wait, stream, cancel, retry (mission A2–A5)."""
+"""Operations: list, read, wait, stream, cancel, retry, pause, resume, promote, rollback (mission A2–A5)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,8 +14,9 @@ from api.parameters import Moment
 from api.services import Services, Using
 from api.submission import Accepted, reply, start
 from model.access import Actor
+from model.controls import Stop, check_has, now_possible, out_of_place
 from model.errors import Forbidden, NotFound, PlatformUnavailable, Superseded
-from model.operations import TERMINAL, OperationRecord, Progress, Status, Step, Target
+from model.operations import TERMINAL, OperationRecord, Progress, Status, Step, Target, Verb
 from records import Records
 from records.store import Row
 from workflows.registry import BY_NAME
@@ -112,11 +113,75 @@ async def stream_events(
 async def cancel_operation(services: Using, caller: SignedCaller, operation_id: str, response: Response) -> dict[str, Any]:
     """Cancel: the running step stops, what was done is undone, the record ends CANCELLED. 409 when it is forward only."""
     row = await _controlled(services, caller.actor, operation_id)
-    await services.records.operations.request_cancel(operation_id)
+    return await _stop(services, row, Stop(verb="cancel", actor=caller.actor.name), response)
+
+
+@router.post("/{operation_id}/pause", status_code=202)
+async def pause_operation(services: Using, caller: SignedCaller, operation_id: str, response: Response) -> dict[str, Any]:
+    """Pause: what runs now ends, then the record is PAUSED until resume or promote. 409 for kinds without batches."""
+    return await _ask(services, caller, operation_id, Verb.PAUSE, response)
+
+
+@router.post("/{operation_id}/resume", status_code=202)
+async def resume_operation(services: Using, caller: SignedCaller, operation_id: str, response: Response) -> dict[str, Any]:
+    """Go on after a pause; one that was asked for and does not hold yet is withdrawn."""
+    return await _ask(services, caller, operation_id, Verb.RESUME, response)
+
+
+@router.post("/{operation_id}/promote", status_code=202)
+async def promote_operation(services: Using, caller: SignedCaller, operation_id: str, response: Response) -> dict[str, Any]:
+    """Go on to the end without the planned pauses and the gates that are left."""
+    return await _ask(services, caller, operation_id, Verb.PROMOTE, response)
+
+
+@router.post("/{operation_id}/rollback", status_code=202)
+async def rollback_operation(services: Using, caller: SignedCaller, operation_id: str, response: Response) -> dict[str, Any]:
+    """Go back to exactly what was before the operation; it ends CANCELLED with the reason RolledBack."""
+    row = await _controllable(services, caller, operation_id, Verb.ROLLBACK)
+    return await _stop(services, row, Stop(verb=Verb.ROLLBACK, actor=caller.actor.name), response)
+
+
+async def _ask(services: Services, caller: Caller, operation_id: str, verb: Verb, response: Response) -> dict[str, Any]:
+    """Record a control, then tell the workflow; asked for again, it changes nothing. Raises Conflict where it makes no sense."""
+    row = await _controllable(services, caller, operation_id, verb)
+    asked = await services.records.controls.ask(operation_id, verb, caller.actor.name)
+    if asked is None:
+        await _check_repeated(services, operation_id, verb)
+        return reply(response, _accepted(row))
     try:
-        await services.operations.cancel(row["workflow_id"])
+        if await services.operations.control(row["workflow_id"], asked):
+            await services.records.controls.told(operation_id, asked)
     except PlatformUnavailable:
-        log.warning("not told to stop yet; the reconciler will tell it", operation=operation_id)
+        log.warning("not told yet; the reconciler will tell it", operation=operation_id, verb=verb)
+    return reply(response, _accepted(row))
+
+
+async def _check_repeated(services: Services, operation_id: str, verb: Verb) -> None:
+    """Raise Conflict unless the control changed nothing only because it is in force already."""
+    now = await services.records.operations.get(operation_id)
+    newest = await services.records.controls.newest(operation_id, now["attempt"])
+    in_force = verb is not Verb.RESUME or (newest is not None and newest[0] in (Verb.RESUME, Verb.PROMOTE))
+    if now["status"] in TERMINAL or now["status"] == Status.CANCELLING or not in_force:
+        raise out_of_place(now["kind"], operation_id, verb, Status(now["status"]))
+
+
+async def _controllable(services: Services, caller: Caller, operation_id: str, verb: Verb) -> Row:
+    """The row, if the actor may control it and its kind has that control; raises NotFound, Forbidden or Conflict."""
+    row = await _controlled(services, caller.actor, operation_id)
+    workflow = BY_NAME[row["kind"]].workflow
+    check_has(row["kind"], workflow.controls, verb, cancellable=not workflow.forward_only)
+    if row["status"] in TERMINAL:
+        raise out_of_place(row["kind"], operation_id, verb, Status(row["status"]))
+    return row
+
+
+async def _stop(services: Services, row: Row, stop: Stop, response: Response) -> dict[str, Any]:
+    """Record that the operation is to end and go back, then tell its workflow; raises ForwardOnly or Conflict."""
+    await services.records.operations.request_cancel(row["id"], stop)
+    try:
+        await services.operations.cancel(row["workflow_id"], stop)
+    except PlatformUnavailable:
+        log.warning("not told to stop yet; the reconciler will tell it", operation=row["id"])
     return reply(response, _accepted(row))
 
 
@@ -128,7 +193,7 @@ async def retry_operation(services: Using, caller: SignedCaller, operation_id: s
     async with services.records.transaction() as tx:
         if kind.target != "project":
             await _check_project(tx, row)
-        row = await tx.operations.reopen(operation_id, cancellable=not kind.workflow.forward_only)
+        row = await tx.operations.reopen(operation_id, cancellable=not kind.workflow.forward_only, actor=caller.actor.name)
     await services.operations.closed(row["workflow_id"], _OLD_RUN_CLOSES)
     await start(services, kind.name, row["workflow_id"], kind.ask.model_validate(row["ask"]))
     return reply(response, _accepted(row))
@@ -171,12 +236,20 @@ def _shown(services: Services, row: Row) -> dict[str, Any]:
     steps = [Step(**step) for step in row["steps"]] if "steps" in row else None
     record = OperationRecord(
         **{name: row[name] for name in _COPIED},
+        available=now_possible(
+            BY_NAME[row["kind"]].workflow.controls,
+            Status(row["status"]),
+            cancellable=row["cancellable"],
+            pause_asked=row["pause_asked"],
+            promoted=row["promoted"],
+        ),
+        controls=row.get("controls"),
         target=Target(kind=row["target_kind"], name=row["target_name"], id=row["target_id"]),
         progress=Progress(done=min(row["done"], row["total"]), total=row["total"]),
         steps=steps,
         temporal_url=services.operations.link(row["workflow_id"], row["run_id"]),
     )
-    return record.model_dump(by_alias=True, mode="json", exclude=None if steps is not None else {"steps"})
+    return record.model_dump(by_alias=True, mode="json", exclude=None if steps is not None else {"steps", "controls"})
 
 
-_COPIED = tuple(set(OperationRecord.model_fields) - {"target", "progress", "steps", "temporal_url"})
+_COPIED = tuple(set(OperationRecord.model_fields) - {"target", "progress", "steps", "available", "controls", "temporal_url"})

@@ -1,4 +1,4 @@
-"""`mooring op`: list, read, follow, cancel and retry operations."""
+"""`mooring op`: list, read and follow operations; cancel, retry, pause, resume, promote them and roll them back."""
 
 from typing import Annotated
 
@@ -80,6 +80,30 @@ def retry_operation(operation_id: OperationId, follow: Watch = False, as_json: A
     run(as_json, lambda api, here: _control(api, here, operation_id, "retry", follow))
 
 
+@app.command("pause")
+def pause_operation(operation_id: OperationId, as_json: AsJson = False) -> None:
+    """Pause an operation that goes in batches: what runs now ends, then it holds until it is resumed."""
+    run(as_json, lambda api, here: _control(api, here, operation_id, "pause", follow=False))
+
+
+@app.command("resume")
+def resume_operation(operation_id: OperationId, follow: Watch = False, as_json: AsJson = False) -> None:
+    """Go on after a pause."""
+    run(as_json, lambda api, here: _control(api, here, operation_id, "resume", follow))
+
+
+@app.command("promote")
+def promote_operation(operation_id: OperationId, follow: Watch = False, as_json: AsJson = False) -> None:
+    """Go on to the end without the planned pauses and the gates that are left."""
+    run(as_json, lambda api, here: _control(api, here, operation_id, "promote", follow))
+
+
+@app.command("rollback")
+def rollback_operation(operation_id: OperationId, follow: Watch = False, as_json: AsJson = False) -> None:
+    """Go back to exactly what was before a running operation; it ends CANCELLED."""
+    run(as_json, lambda api, here: _control(api, here, operation_id, "rollback", follow))
+
+
 async def watch(api: Api, here: Terminal, operation_id: str, wanted: str = "SUCCEEDED") -> int:
     """Follow an operation on the terminal; 0 when it ended as wanted, else 1."""
     # A program gets the record on standard output; a person at its terminal still sees how far it is.
@@ -89,8 +113,18 @@ async def watch(api: Api, here: Terminal, operation_id: str, wanted: str = "SUCC
     return 0 if record["status"] == wanted else 1
 
 
+_TOLD = {
+    "cancel": ("It is being cancelled.", "CANCELLED"),
+    "retry": ("It runs again.", "SUCCEEDED"),
+    "pause": ("It pauses as soon as what runs now has ended.", "SUCCEEDED"),
+    "resume": ("It goes on.", "SUCCEEDED"),
+    "promote": ("It goes on without the pauses and gates that are left.", "SUCCEEDED"),
+    "rollback": ("It goes back to what was before.", "CANCELLED"),
+}
+
+
 async def _control(api: Api, here: Terminal, operation_id: str, verb: str, follow: bool) -> int:
-    told, wanted = {"cancel": ("It is being cancelled.", "CANCELLED"), "retry": ("It runs again.", "SUCCEEDED")}[verb]
+    told, wanted = _TOLD[verb]
     answer = await api.post(path("/v2/operations", operation_id, verb))
     if follow:
         return await watch(api, here, operation_id, wanted)

@@ -27,15 +27,26 @@ RETURNING operation_id;
 UPDATE operations SET ask = jsonb_set(ask, '{preempts}', to_jsonb(cast(:victim AS text))) WHERE id = :operation_id;
 
 -- name: request_cancel^
--- Compare-and-set to CANCELLING; no row when the operation has ended or can no longer be cancelled.
-WITH op AS (
-    UPDATE operations SET seq = seq + 1, status = 'CANCELLING',
+-- Compare-and-set to CANCELLING; no row when the operation has ended or can no longer be cancelled. `actor` (null: another
+-- operation takes it over) is recorded the first time; a pause that held is over.
+WITH was AS (
+    SELECT status FROM operations WHERE id = :id FOR UPDATE
+), op AS (
+    UPDATE operations SET seq = seq + 1, status = 'CANCELLING', pause = NULL,
+           control_seq = control_seq + CASE WHEN was.status = 'CANCELLING' THEN 0 ELSE 1 END,
            preempted_by = COALESCE(cast(:preempted_by AS text), preempted_by)
+    FROM was
     WHERE id = :id AND finished_at IS NULL AND cancellable
-    RETURNING seq, workflow_id, run_id
+    RETURNING seq, workflow_id, run_id, attempt, control_seq, was.status AS before
+), ct AS (
+    INSERT INTO operation_controls (operation_id, attempt, seq, verb, actor)
+    SELECT :id, op.attempt, op.control_seq, :verb, cast(:actor AS text) FROM op
+    WHERE cast(:actor AS text) IS NOT NULL AND op.before <> 'CANCELLING'
 ), ev AS (
     INSERT INTO operation_events (operation_id, seq, type, data)
-    SELECT :id, op.seq, 'status', jsonb_build_object('status', 'CANCELLING') FROM op
+    SELECT :id, op.seq, 'status',
+           jsonb_strip_nulls(jsonb_build_object('status', 'CANCELLING', 'verb', cast(:verb AS text), 'actor', cast(:actor AS text)))
+    FROM op
 )
 SELECT workflow_id, run_id, pg_notify('operations', :id) FROM op;
 
@@ -107,7 +118,7 @@ SELECT pg_notify('operations', :operation_id) FROM op;
 -- Once per attempt: no row when it is settled already or a newer attempt owns the record. A child's end moves its running
 -- parent's progress and shows on its stream.
 WITH op AS (
-    UPDATE operations SET seq = seq + 1, status = :status, error = :error, result = :result, cancellable = false,
+    UPDATE operations SET seq = seq + 1, status = :status, error = :error, result = :result, cancellable = false, pause = NULL,
            finished_at = clock_timestamp(), started_at = COALESCE(started_at, clock_timestamp()),
            done = CASE WHEN :status = 'SUCCEEDED' THEN greatest(total, done) ELSE done END
     WHERE id = :operation_id AND attempt = :attempt AND finished_at IS NULL
@@ -141,16 +152,20 @@ SELECT op.status, pg_notify('operations', :operation_id), (SELECT pg_notify('ope
 WITH op AS (
     UPDATE operations SET seq = seq + 1, status = 'ACCEPTED', attempt = attempt + 1, error = NULL, result = NULL,
            done = 0, cancellable = :cancellable, preempted_by = NULL, run_id = NULL, accepted_at = clock_timestamp(),
-           started_at = NULL, finished_at = NULL,
+           started_at = NULL, finished_at = NULL, control_seq = 0, control_told = 0, pause_asked = false, promoted = false,
            ask = ask || jsonb_build_object(
                'attempt', attempt + 1,
                'deadline_seconds', COALESCE(to_jsonb(cast(:deadline_seconds AS integer)), ask -> 'deadline_seconds'),
                'preempts', (SELECT v.id FROM operations v WHERE v.id = operations.ask ->> 'preempts' AND v.finished_at IS NULL))
     WHERE id = :id AND attempt = :attempt AND status IN ('FAILED', 'CANCELLED')
-    RETURNING seq
+    RETURNING seq, operations.attempt
+), ct AS (
+    INSERT INTO operation_controls (operation_id, attempt, seq, verb, actor)
+    SELECT :id, op.attempt, 0, 'retry', cast(:actor AS text) FROM op WHERE cast(:actor AS text) IS NOT NULL
 ), ev AS (
     INSERT INTO operation_events (operation_id, seq, type, data)
-    SELECT :id, op.seq, 'status', jsonb_build_object('status', 'ACCEPTED') FROM op
+    SELECT :id, op.seq, 'status',
+           jsonb_strip_nulls(jsonb_build_object('status', 'ACCEPTED', 'actor', cast(:actor AS text))) FROM op
 )
 SELECT seq, pg_notify('operations', :id) FROM op;
 
@@ -181,7 +196,9 @@ SELECT * FROM steps WHERE operation_id = :id ORDER BY run, seq;
 
 -- name: get_operation_with_steps^
 SELECT o.*, COALESCE((SELECT jsonb_agg(to_jsonb(s) - 'operation_id' ORDER BY s.run, s.seq) FROM steps s
-                      WHERE s.operation_id = o.id), '[]') AS steps
+                      WHERE s.operation_id = o.id), '[]') AS steps,
+       COALESCE((SELECT jsonb_agg(to_jsonb(c) - 'operation_id' - 'seq' ORDER BY c.at) FROM operation_controls c
+                 WHERE c.operation_id = o.id), '[]') AS controls
 FROM operations o WHERE o.id = :id;
 
 -- name: list_operations
@@ -216,18 +233,22 @@ SELECT seq, at, type, data FROM operation_events
 WHERE operation_id = :id AND seq > :after ORDER BY seq LIMIT 500;
 
 -- name: unsettled_operations
--- Live records that have not moved for a while: not started, cancelling, and last, for they are many, those that run with a
--- workflow that may be gone.
+-- Live records that have not moved for a while: not started, cancelling, not told of a control, and last, for they are many,
+-- those that run or pause with a workflow that may be gone. stop: who cancelled it or rolled it back.
 -- parent_lives: the child's parent starts it; orphaned: its parent ended after accepting and before starting it.
 SELECT o.id, o.kind, o.workflow_id, o.run_id, o.attempt, o.status, o.ask, o.project, o.project_id, o.target_kind, o.target_name,
-       o.actor, o.cancellable, p.id IS NOT NULL AND p.finished_at IS NULL AS parent_lives,
+       o.actor, o.cancellable, o.control_seq, o.control_told, o.pause_asked, o.promoted,
+       (SELECT jsonb_build_object('verb', c.verb, 'actor', c.actor) FROM operation_controls c
+        WHERE c.operation_id = o.id AND c.attempt = o.attempt AND c.verb IN ('cancel', 'rollback')
+        ORDER BY c.seq LIMIT 1) AS stop,
+       p.id IS NOT NULL AND p.finished_at IS NULL AS parent_lives,
        COALESCE(p.finished_at > o.accepted_at, false) AS orphaned
 FROM operations o LEFT JOIN operations p ON p.id = o.parent_id
 WHERE o.finished_at IS NULL AND o.accepted_at < clock_timestamp() - make_interval(secs => :older_than)
-ORDER BY o.status = 'RUNNING', o.accepted_at LIMIT 500;
+ORDER BY o.status IN ('RUNNING', 'PAUSED') AND o.control_seq = o.control_told, o.accepted_at LIMIT 500;
 
 -- name: live_in_project
-SELECT id, kind, workflow_id FROM operations WHERE project_id = :project_id AND finished_at IS NULL AND id <> :except_id ORDER BY id;
+SELECT id, kind, workflow_id, status FROM operations WHERE project_id = :project_id AND finished_at IS NULL AND id <> :except_id ORDER BY id;
 
 -- name: claim_key^
 INSERT INTO idempotency_keys (actor, route, key, body_hash) VALUES (:actor, :route, :key, :body_hash)

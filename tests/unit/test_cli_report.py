@@ -38,6 +38,16 @@ def test_a_live_operation_offers_cancel_only_while_it_can_be_cancelled() -> None
     assert "cancel" not in text(report.operation(record(cancellable=False)))
 
 
+def test_a_paused_operation_tells_why_and_offers_the_ways_on() -> None:
+    at = "2026-11-23T10:01:00+00:00"
+    pause = {"title": "Pause", "message": "2 of 20. It was planned.", "since": at, "until": at}
+    asked = [{"verb": "pause", "actor": "ann", "at": at, "attempt": 1}]
+    shown = text(report.operation(record("PAUSED", pause=pause, controls=asked, available=["resume", "rollback"])))
+    for words in ("2 of 20. It was planned.", "pause by ann", "mooring op resume op-1", "mooring op rollback op-1"):
+        assert words in shown
+    assert "mooring op promote" not in shown
+
+
 @pytest.mark.parametrize("drawn", [report.operations([], 0), report.projects([], 0), report.apps("shop", [], 0)])
 def test_an_empty_list_says_what_to_do(drawn: RenderableType) -> None:
     assert len(text(drawn).split()) > 10
