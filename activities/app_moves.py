@@ -24,7 +24,7 @@ from model.diagnosis import Seen, cause_at_deadline, dead_end
 from model.errors import DeadlineExceeded, MooringError
 from model.layouts import Layout
 from model.moves import Limits, limits_of
-from model.pod_templates import TEMPLATE, pod_template
+from model.pod_templates import TEMPLATE
 from model.rollouts import has_settled, reached
 from model.standing import ways
 from records import Records
@@ -54,8 +54,7 @@ class AppMoves:
         self._records = records
         self._cluster = cluster
         self._watches = watches
-        self._registry = images.registry
-        self._workloads = Workloads(cluster, images.registry)
+        self._workloads = Workloads(cluster, images)
 
     @activity.defn(name="app.apply")
     async def apply(self, ask: MoveApp) -> None:
@@ -127,7 +126,7 @@ class AppMoves:
         """By track the pod template of each workload whose images were found."""
         revisions = {number: await self._records.apps.revision(app.id, number) for number in layout.revisions}
         those = [w for w in layout.workloads if revisions[w.revision].digests]
-        return {w.track: pod_template(app, revisions[w.revision], self._registry, w) for w in those}
+        return {w.track: self._workloads.template(app, revisions[w.revision], w) for w in those}
 
     async def _course(self, app: App, ask: MoveApp, target: Layout) -> Course:
         before = await self._records.apps.layout(ask.before)
@@ -136,7 +135,7 @@ class AppMoves:
         surge = spec.max_surge if app.type == "Deployment" else 0
         limits = limits_of(before.running, target.running, surge, spec.max_unavailable)
         scope = _scope(before, await self._records.apps.layout(ask.after), target)
-        return COURSES[app.type](self._workloads, app, target, revisions, self._registry, scope, limits)
+        return COURSES[app.type](self._workloads, app, target, revisions, scope, limits)
 
     async def _go(self, course: Course, *, back: bool) -> Sight:
         """Look and act until it is done; `back` ends when every instance is of its version, whether it serves or not."""

@@ -31,7 +31,7 @@ class AppActivities:
         self._cluster = cluster
         self._images = images
         self._watches = watches
-        self._workloads = Workloads(cluster, images.registry)
+        self._workloads = Workloads(cluster, images)
 
     @activity.defn(name="app.resolve_images")
     async def resolve_images(self, ask: MoveApp) -> dict[str, str]:

@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 
 from activities.workloads import Workloads
 from model.apps import App, Revision
+from model.diagnosis import refusal_of
 from model.layouts import Layout, Workload
 from model.manifests import WORKLOAD_KINDS
 from model.moves import Instance, Limits, Track, next_counts, next_instances
-from model.pod_templates import TEMPLATE, Object, pod_template
-from model.pods import condition, leaves
+from model.pod_templates import TEMPLATE, Object
+from model.pods import leaves
 from model.rollouts import Rollout, rollout_of
 from model.standing import Standing, pods_by_track, standing_of
 
@@ -49,7 +50,6 @@ class Course(ABC):
         app: App,
         target: Layout,
         revisions: Mapping[int, Revision],
-        registry: str,
         scope: frozenset[str],
         limits: Limits,
     ) -> None:
@@ -62,7 +62,7 @@ class Course(ABC):
         self.changed = False
         # Of a layout that was never deployed there is none: its images were not found.
         deployed = [w for w in target.workloads if revisions[w.revision].digests]
-        self.templates = {w.track: pod_template(app, revisions[w.revision], registry, w) for w in deployed}
+        self.templates = {w.track: workloads.template(app, revisions[w.revision], w) for w in deployed}
 
     @property
     def kind(self) -> str:
@@ -151,8 +151,7 @@ class DeploymentCourse(Course):
 
     async def refusal(self, sight: Sight) -> str:
         """A Deployment says it in a condition."""
-        failures = (condition(item, "ReplicaFailure") for track, item in sight.workloads.items() if track in self.templates)
-        return next((f.get("message", "") for f in failures if f.get("status") == "True"), "")
+        return refusal_of(item for track, item in sight.workloads.items() if track in self.templates)
 
 
 class InstancesCourse(Course):

@@ -2,22 +2,27 @@
 
 import json
 
+from clients.images import Images
 from clients.kubernetes import Cluster
 from model.apps import App, AppSpec, Revision
 from model.errors import Conflict
 from model.events import event_time
 from model.layouts import Workload
 from model.manifests import WORKLOAD_KINDS, instance_service, selector, service, workload_name, workload_object
-from model.pod_templates import APP_ID, SHAPE, TEMPLATE, Object, track_of
+from model.pod_templates import APP_ID, SHAPE, TEMPLATE, Object, pod_template, track_of
 from model.pods import REPLACED, containers
 
 
 class Workloads:
-    """What the moves of one app do to its cluster; `registry` is the platform's own host."""
+    """What the moves of one app do to its cluster."""
 
-    def __init__(self, cluster: Cluster, registry: str) -> None:
+    def __init__(self, cluster: Cluster, images: Images) -> None:
         self._cluster = cluster
-        self._registry = registry
+        self._images = images
+
+    def template(self, app: App, revision: Revision, workload: Workload) -> Object:
+        """The template of a workload's pods at a revision whose images were found."""
+        return pod_template(app, revision, self._images.registry, workload)
 
     async def read(self, app: App) -> dict[str, Object]:
         """The app's workloads by track, those on their way out too; one request."""
@@ -34,7 +39,7 @@ class Workloads:
 
         Raises Conflict when the cluster has an object of that name that is not this app's.
         """
-        wanted = workload_object(app, revision, self._registry, workload)
+        wanted = workload_object(app, revision, self._images.registry, workload)
         if found:
             return await self._cluster.apply(wanted)
         try:

@@ -8,11 +8,10 @@ from typing import Any
 from api.services import Services
 from model.app_replies import app_reply
 from model.apps import App, AppPhase
-from model.diagnosis import Seen, dead_end
+from model.diagnosis import Seen, dead_end, refusal_of
 from model.manifests import MANAGED, WORKLOAD_KINDS, selector
 from model.operations import Status
 from model.pod_templates import APP_ID, app_label
-from model.pods import condition
 from model.rollouts import app_status, ready_of
 
 Object = dict[str, Any]
@@ -60,11 +59,5 @@ async def _troubles(services: Services, project: str, apps: Sequence[App], workl
     pods: dict[str, list[Object]] = defaultdict(list)
     for pod in (await services.cluster.list("Pod", project, labelSelector=chosen))["items"]:
         pods[pod["metadata"]["labels"].get(APP_ID, "")].append(pod)
-    seen = {app.id: Seen(pods=pods[app_label(app.id)], refusal=_refusal(workloads[app_label(app.id)])) for app in unready}
+    seen = {app.id: Seen(pods=pods[app_label(app.id)], refusal=refusal_of(workloads[app_label(app.id)])) for app in unready}
     return {app_id: error.message for app_id, what in seen.items() if (error := dead_end(what))}
-
-
-def _refusal(workloads: Sequence[Object]) -> str:
-    """Why the cluster does not take further pods of a Deployment, in its words."""
-    failures = (condition(item, "ReplicaFailure") for item in workloads)
-    return next((failure.get("message", "") for failure in failures if failure.get("status") == "True"), "")

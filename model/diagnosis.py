@@ -117,6 +117,12 @@ def cause_at_deadline(seen: Seen, wanted: int) -> MooringError:
     return DeadlineExceeded(f"{ready} of {wanted} instances were ready in time: {why}.")
 
 
+def refusal_of(deployments: Iterable[Object]) -> str:
+    """Why the cluster does not take further pods of a Deployment, in its words: its ReplicaFailure, "" where it has none."""
+    failures = (condition(item, "ReplicaFailure") for item in deployments)
+    return next((failure.get("message", "") for failure in failures if failure.get("status") == "True"), "")
+
+
 def instance_state(pod: Object, seen: Seen) -> InstanceState:
     """One instance's state; `seen` has its events and, for figures, nodes."""
     if leaves(pod):
