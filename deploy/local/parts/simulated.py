@@ -19,10 +19,10 @@ STAGES = Path(__file__).with_name("simulated.yaml")
 
 _TOLERATION = f"Object.spec.tolerations{{key: '{SELECTOR}', operator: 'Exists'}}"
 # A patch, since a configuration cannot add to a list of this kind.
-_ADD = """
+_ADD = f"""
 has(object.spec.tolerations)
-? [JSONPatch{op: 'add', path: '/spec/tolerations/-', value: variables.toleration}]
-: [JSONPatch{op: 'add', path: '/spec/tolerations', value: [variables.toleration]}]
+? [JSONPatch{{op: 'add', path: '/spec/tolerations/-', value: {_TOLERATION}}}]
+: [JSONPatch{{op: 'add', path: '/spec/tolerations', value: [{_TOLERATION}]}}]
 """
 
 
@@ -68,7 +68,6 @@ def admission() -> list[Object]:
     spec = {
         "matchConstraints": {"resourceRules": [pods]},
         "matchConditions": [{"name": "asks-for-it", "expression": asks}],
-        "variables": [{"name": "toleration", "expression": _TOLERATION}],
         "failurePolicy": "Fail",
         "reinvocationPolicy": "Never",
         "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": _ADD}}],
