@@ -10,8 +10,8 @@ help: ## Show what there is
 venv: ## Install Mooring and its Python dependencies, by hash, into .venv
 	@deploy/local/venv.sh $(PYTHON) $(VENV)
 
-up: venv ## Bring up the whole platform; what runs already is left alone
-	@$(RUN) -m deploy.local up
+up: venv ## Bring up the whole platform; what runs already is left alone; SIMULATED_NODES=n adds nodes for scale, 0 takes them away
+	@$(RUN) -m deploy.local up $(WHOLE) $(if $(SIMULATED_NODES),--simulated-nodes $(SIMULATED_NODES))
 
 down: venv ## Stop what `make up` started; WIPE=1 also forgets the data
 	@$(RUN) -m deploy.local down $(if $(filter 1,$(WIPE)),--wipe)
@@ -21,6 +21,7 @@ status: venv ## Show every part's state; JSON=1 for programs
 
 # Groups side by side as far as two cores bear it: what waits for the cluster in more processes than what computes.
 # tests/conftest.py orders the groups within a run; each run prints its own summary, and all run even after a failure.
+test: WHOLE := --whole
 test: lint up ## Run all tests; ONLY="unit e2e" runs those folders only
 	@ended=0; for run in "2 unit workflow replay integration" "4 e2e" "8 faults" "0 parts"; do \
 	  set -- $$run; processes=$$1; shift; chosen=(); \

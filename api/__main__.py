@@ -3,8 +3,9 @@
 import uvicorn
 
 from api.app import build
+from api.shell_session import LARGEST_FRAME
 from clients.settings import Settings
 
 if __name__ == "__main__":
     host, _, port = Settings().mooring_listen.rpartition(":")
-    uvicorn.run(build(), host=host, port=int(port), log_level="warning", timeout_graceful_shutdown=5)
+    uvicorn.run(build(), host=host, port=int(port), log_level="warning", timeout_graceful_shutdown=5, ws_max_size=LARGEST_FRAME)

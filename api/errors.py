@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
@@ -16,9 +16,10 @@ log = structlog.get_logger()
 
 
 def install(app: FastAPI) -> None:
-    """Answer our errors, FastAPI's validation errors, routing errors and bugs in that shape."""
+    """Answer our errors, FastAPI's validation errors, routing errors and bugs in that shape; a WebSocket's before its upgrade."""
     app.add_exception_handler(MooringError, _ours)
     app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(WebSocketRequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _routing)
     app.add_exception_handler(Exception, _bug)
 
@@ -41,7 +42,7 @@ async def _ours(_: Request, error: Exception) -> Response:
 
 
 async def _validation(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+    assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)
     problems = [Problem(field=_field(e), message=_rule(e)) for e in error.errors()]
     named = "; ".join(f"{p.field}: {p.message}" for p in problems[:5])
     return refusal(Invalid(f"{named}.", problems=problems))

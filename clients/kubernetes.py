@@ -108,17 +108,31 @@ class Cluster:
             return False
         return True
 
-    async def logs(self, namespace: str, pod: str, container: str, *, tail: int, previous: bool = False) -> str:
+    async def logs(self, namespace: str, pod: str, container: str, *, tail: int, previous: bool = False, **more: str) -> str:
         """Read the last `tail` lines, at most 256 KiB, of a container, or of the life it had before its last restart.
 
-        "" where the node has let go of the log; raises NotFound, and Invalid where the container has not started
-        (Kubernetes: API, read log of the specified Pod).
+        `more` is Kubernetes' own: sinceTime, timestamps. "" where the node has let go of the log; raises NotFound, and Invalid
+        where the container has not started (Kubernetes: API, read log of the specified Pod).
         """
-        query = {"container": container, "tailLines": str(tail), "limitBytes": str(_LONGEST_LOG)}
+        query = {"container": container, "tailLines": str(tail), "limitBytes": str(_LONGEST_LOG), **more}
         query |= {"previous": "true"} if previous else {}
         data = await self._send("GET", f"{path_of('Pod', namespace, pod)}/log", query)
         text = data.decode(errors="replace")
         return "" if text.startswith(_NO_LOG) else text
+
+    async def follow(self, namespace: str, pod: str, container: str, *, tail: int, **more: str) -> AsyncGenerator[bytes, None]:
+        """Open a container's log from its last `tail` lines; what it yields comes as it is written, until that life has ended.
+
+        Nothing is read ahead of who iterates. Raises as `logs` does, before the first byte; a broken connection ends it.
+        """
+        query = {"container": container, "tailLines": str(tail), "follow": "true", **more}
+        url = f"{path_of('Pod', namespace, pod)}/log?{urlencode(query)}"
+        with _translated():
+            reply = await self.open("GET", url, timeout=aiohttp.ClientTimeout(total=None, sock_connect=10))
+            if reply.status >= 400:
+                async with reply:
+                    raise refusal(reply.status, await reply.read())
+        return _chunks(reply)
 
     async def head(self, kind: str, selector: str) -> str:
         """The collection's resourceVersion now, to watch from; costs one object, however many there are."""
@@ -212,6 +226,14 @@ def _translated() -> Iterator[None]:
         yield
     except (TimeoutError, aiohttp.ClientError, ConnectionError, ValueError) as error:
         raise ClusterUnreachable(f"The cluster's API does not answer ({type(error).__name__}).") from error
+
+
+async def _chunks(reply: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
+    async with reply:
+        with contextlib.suppress(aiohttp.ClientError, ConnectionError):
+            async for chunk in reply.content.iter_any():
+                if not chunk.startswith(_NO_LOG.encode()):
+                    yield chunk
 
 
 def _watch_refusal(status: int, data: bytes) -> Exception:

@@ -20,5 +20,7 @@ class Settings(BaseSettings):
     mooring_url: str = "http://127.0.0.1:8000"
     mooring_listen: str = "127.0.0.1:8000"
     mooring_state: str = ".local"
+    # After so many seconds without a byte in either direction a web shell is closed.
+    mooring_shell_idle_seconds: float = 900
     # Networks (CIDR, comma) whose Git servers builds may read although they are loopback, link-local or reserved.
     mooring_source_allow: str = ""

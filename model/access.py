@@ -17,7 +17,7 @@ class Role(StrEnum):
 
 
 _READ = {"project:read", "app:read", "operation:read", "stack:read", "build:read", "image:read"}
-_DEVELOP = _READ | {"app:write", "stack:write", "build:write", "operation:control"}
+_DEVELOP = _READ | {"app:write", "stack:write", "build:write", "operation:control", "instance:shell"}
 _ADMIN = _DEVELOP | {"project:write", "member:write"}
 
 PERMISSIONS: dict[Role, frozenset[str]] = {

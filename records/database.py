@@ -14,6 +14,7 @@ from records.controls import ControlStore
 from records.operations import OperationStore
 from records.people import PeopleStore
 from records.projects import ProjectStore
+from records.shells import ShellStore
 from records.stacks import StackStore
 from records.store import Executor, connected, translated
 
@@ -58,6 +59,11 @@ class Records:
     def stacks(self) -> StackStore:
         """Stacks and which apps they became."""
         return StackStore(self._executor)
+
+    @functools.cached_property
+    def shells(self) -> ShellStore:
+        """Web shells: who had one, and how it ended."""
+        return ShellStore(self._executor)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator["Records"]:

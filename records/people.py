@@ -1,7 +1,7 @@
 """Users and bearer tokens (mission M)."""
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
 from model.access import Actor, Role
 from model.errors import Conflict
@@ -53,11 +53,13 @@ class PeopleStore(Store):
         """Revoke a token (of `user`, where given); whether there was one."""
         return await self._call("delete_token", id=token_id, user=user) is not None
 
-    async def actor(self, token: str) -> Actor | None:
-        """Whose token it is, with the roles by project, or None when unknown or expired."""
-        row: Any = await self._call("actor_of_token", hash=token_hash(token))
-        if row is None:
-            return None
-        roles = {name: Role(role) for name, (_id, role) in row["projects"].items()}
-        ids = {name: project_id for name, (project_id, _role) in row["projects"].items()}
-        return Actor(name=row["name"], admin=row["admin"], roles=roles, project_ids=ids)
+    async def actors(self, hashes: Collection[bytes]) -> dict[bytes, Actor]:
+        """By token's hash whose it is, with the roles by project; without those that are unknown or expired."""
+        rows = await self._rows("actors_of_tokens", hashes=list(hashes))
+        return {row["hash"]: _actor(row) for row in rows}
+
+
+def _actor(row: Row) -> Actor:
+    roles = {name: Role(role) for name, (_id, role) in row["projects"].items()}
+    ids = {name: project_id for name, (project_id, _role) in row["projects"].items()}
+    return Actor(name=row["name"], admin=row["admin"], roles=roles, project_ids=ids)

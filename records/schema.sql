@@ -206,6 +206,28 @@ CREATE TABLE schema_migrations (
 
 CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (name);
 
+CREATE TABLE shells (
+    actor text NOT NULL,
+    alive_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    app_id text NOT NULL,
+    command text NOT NULL,
+    container text NOT NULL,
+    ended_at timestamp with time zone,
+    exit_code integer,
+    id text NOT NULL,
+    instance text NOT NULL,
+    message text,
+    opened_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    project_id text NOT NULL,
+    reason text,
+    CONSTRAINT shells_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id),
+    CONSTRAINT shells_pkey PRIMARY KEY (id),
+    CONSTRAINT shells_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id)
+);
+
+CREATE INDEX shells_of_instance ON public.shells USING btree (project_id, instance, id DESC);
+CREATE UNIQUE INDEX shells_pkey ON public.shells USING btree (id);
+
 CREATE TABLE stack_apps (
     app_id text NOT NULL,
     service text NOT NULL,

@@ -1,7 +1,7 @@
 """Operations: list, read, wait, stream, cancel, retry, pause, resume, promote, rollback (mission A2–A5)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Any
 
 import structlog
@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.access import Caller, allow
+from api.grants import while_granted
 from api.notifications import woken
 from api.parameters import Moment
 from api.services import Services, Using
@@ -87,12 +88,22 @@ async def _streamed(services: Using, caller: SignedCaller, operation_id: str) ->
 @router.get("/{operation_id}/events", response_class=EventSourceResponse)
 async def stream_events(
     services: Using,
+    caller: SignedCaller,
     row: Annotated[Any, Depends(_streamed)],
     operation_id: str,
     last_event_id: Annotated[int, Header(ge=0, lt=2**63)] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
-    """Stream the operation's events from the one after Last-Event-ID; ends with the event that settled it."""
-    after = last_event_id
+    """Stream the operation's events from the one after Last-Event-ID; ends with the event that settled it.
+
+    Ends too, within 5 s, when the caller may no longer read the operation.
+    """
+    with services.grants.held(caller.token, lambda actor: _check_visible(actor, row)) as grant:
+        async for event in while_granted(grant, _events(services, row, last_event_id)):
+            yield event
+
+
+async def _events(services: Services, row: Row, after: int) -> AsyncGenerator[ServerSentEvent, None]:
+    operation_id = row["id"]
     with services.notifications.subscribed(operation_id) as moved:
         while True:
             # The record is read before its events: once it has ended, these events are all there are.
@@ -216,9 +227,13 @@ def _accepted(row: Row) -> Accepted:
 async def _visible(services: Services, actor: Actor, operation_id: str) -> Row:
     """The row, if the actor started it or is in its project; raises NotFound, which does not tell whether it exists."""
     row = await services.records.operations.with_steps(operation_id)
-    if not (actor.admin or row["actor"] == actor.name or row["project_id"] in actor.project_ids.values()):
-        raise NotFound(f"There is no operation {operation_id!r}.")
+    _check_visible(actor, row)
     return row
+
+
+def _check_visible(actor: Actor, row: Row) -> None:
+    if not (actor.admin or row["actor"] == actor.name or row["project_id"] in actor.project_ids.values()):
+        raise NotFound(f"There is no operation {row['id']!r}.")
 
 
 async def _controlled(services: Services, actor: Actor, operation_id: str) -> Row:

@@ -10,9 +10,10 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from deploy.local import bringup, envfile, external, status, takedown, wait
+from deploy.local import bringup, envfile, external, later, status, takedown, wait
 from deploy.local.failure import SetupError
 from deploy.local.layout import Layout
+from deploy.local.parts import simulated
 from deploy.local.platform import Platform
 from deploy.local.progress import Progress
 from deploy.local.steps import Steps
@@ -23,16 +24,36 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @app.command()
-def up() -> None:
+def up(
+    whole: bool = typer.Option(False, help="Wait for the parts too that else join by themselves: those for metrics."),
+    simulated_nodes: int | None = typer.Option(
+        None, min=0, max=simulated.MOST, help="How many nodes to simulate; 0 takes them away, without it they stay as they are."
+    ),
+) -> None:
     """Bring up every part that does not run yet."""
-    platform = _platform()
+    platform = _platform(simulated_nodes)
     _check_can_run(platform)
     with _alone(platform.layout):
         takedown.clear_the_way(platform, _say)
+        if simulated_nodes is not None:
+            # Kept for the next time, and so that an interrupted run is gone on with.
+            platform.layout.simulated_nodes.write_text(str(simulated_nodes))
         platform.supervisor.apply(platform.parts.values())
         envfile.write(platform.layout.env_file, envfile.render(platform.settings))
-        bringup.carry_out(Steps(platform).all(), Progress(console))
-    console.print(f"The platform is up. Reach it with: source {platform.layout.env_file}", highlight=False, soft_wrap=True)
+        steps = Steps(platform)
+        at_once, by_itself, missing = steps.at_once(), steps.later(), sorted(later.unbuilt(platform.layout))
+        bringup.carry_out([*at_once, *by_itself] if whole else at_once, Progress(console))
+        if by_itself and not whole:
+            later.begin(platform.layout)
+    _say(f"The platform is up. Reach it with: source {platform.layout.env_file}")
+    if by_itself and not whole:
+        _say(f"In the background {' and '.join(missing)} are built, and join by themselves; `make status` shows it.")
+
+
+@app.command(hidden=True)
+def join() -> None:
+    """Build and start the parts that nobody waits for; `make up` runs this in the background."""
+    bringup.carry_out(Steps(_platform()).later(), Progress(console))
 
 
 @app.command()
@@ -55,6 +76,8 @@ def _say(words: str) -> None:
 
 def _check_can_run(platform: Platform) -> None:
     """Errors: SetupError that names all settings to make where some parts cannot run here."""
+    if platform.simulated_nodes and "kubelet" not in platform.parts:
+        raise SetupError("Nodes are simulated in the embedded cluster only: unset KUBECONFIG to have that")
     if sys.platform == "linux" and os.geteuid() == 0:
         return
     parts = [part for part in external.NEED_ROOT if part in platform.parts]
@@ -66,10 +89,10 @@ def _check_can_run(platform: Platform) -> None:
         )
 
 
-def _platform() -> Platform:
+def _platform(simulated_nodes: int | None = None) -> Platform:
     layout = Layout.of(ROOT)
     layout.make()
-    return Platform(layout, os.environ)
+    return Platform(layout, os.environ, simulated_nodes)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 REPLACES: dict[str, tuple[str, ...]] = {
     "DATABASE_URL": ("postgres",),
     "TEMPORAL_ADDRESS": ("temporal", "temporal-ui"),
+    "MOORING_METRICS_URL": ("metrics-store",),
     "KUBECONFIG": (
         "etcd",
         "kube-apiserver",
@@ -17,6 +18,9 @@ REPLACES: dict[str, tuple[str, ...]] = {
         "kubelet",
         "kube-proxy",
         "coredns",
+        "metrics-server",
+        "metrics-store",
+        "kwok",
     ),
     "MOORING_REGISTRY": ("registry",),
     "DOCKER_HOST": ("dockerd",),

@@ -49,6 +49,9 @@ class Port:
     COREDNS = 10053
     COREDNS_READY = 10054
     REGISTRY = 5000
+    METRICS_SERVER = 4443
+    METRICS_STORE = 8428
+    KWOK = 10247
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,10 @@ class Layout:
     @property
     def env_file(self) -> Path:
         return self.state / "env"
+
+    @property
+    def simulated_nodes(self) -> Path:
+        return self.state / "simulated-nodes"
 
     @property
     def python(self) -> Path:

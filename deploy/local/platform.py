@@ -7,10 +7,11 @@ from urllib.parse import quote
 from deploy.local import credentials, external, tools
 from deploy.local.layout import LOOPBACK, Layout, Port, find
 from deploy.local.part import Part
-from deploy.local.parts import names
+from deploy.local.parts import names, simulated
 from deploy.local.parts.access import Access
 from deploy.local.parts.control_plane import ControlPlane
 from deploy.local.parts.images import Images
+from deploy.local.parts.metrics import Metrics, store_url
 from deploy.local.parts.mooring import Mooring
 from deploy.local.parts.node import Node
 from deploy.local.parts.postgres import Postgres
@@ -20,10 +21,15 @@ from deploy.local.supervision import Supervisor
 
 
 class Platform:
-    """What `make up`, `make down` and `make status` work on."""
+    """What `make up`, `make down` and `make status` work on.
 
-    def __init__(self, layout: Layout, environ: Mapping[str, str]) -> None:
+    `simulated_nodes` is how many of these the cluster shall have: 0 where they are to go, None where it never had any.
+    """
+
+    def __init__(self, layout: Layout, environ: Mapping[str, str], simulated_nodes: int | None = None) -> None:
         self.layout = layout
+        kept = layout.simulated_nodes
+        self.simulated_nodes = int(kept.read_text()) if simulated_nodes is None and kept.exists() else simulated_nodes
         self.supervisor = Supervisor(layout)
         self.external = external.discover(environ, self.embedded, self.supervisor.known())
 
@@ -41,6 +47,7 @@ class Platform:
             "MOORING_TOKEN": self.secrets["token"],
             "MOORING_PYTHON": str(self.layout.python),
             "MOORING_REGISTRY": f"localhost:{Port.REGISTRY}",
+            "MOORING_METRICS_URL": store_url(),
             "DATABASE_URL": database,
             "DOCKER_HOST": self.images.docker_host,
             "KUBECONFIG": str(self.access.kubeconfig("admin")),
@@ -58,6 +65,8 @@ class Platform:
         settings = {**self.embedded, **self.external.settings}
         if "temporal-ui" in self.external.replaced and "TEMPORAL_UI_URL" not in self.external.settings:
             del settings["TEMPORAL_UI_URL"]
+        if "metrics-store" in self.external.replaced and "MOORING_METRICS_URL" not in self.external.settings:
+            del settings["MOORING_METRICS_URL"]
         if "kubelet" in self.external.replaced and "KUBECTL" not in self.external.settings:
             settings["KUBECTL"] = find("kubectl") or "kubectl"
         return {**settings, external.MARKS: external.marks_of(settings, self.external)}
@@ -90,6 +99,10 @@ class Platform:
         return Mooring(self.layout, self.settings, self.supervisor)
 
     @cached_property
+    def metrics(self) -> Metrics:
+        return Metrics(self.layout, self.access)
+
+    @cached_property
     def all_parts(self) -> dict[str, Part]:
         """Every part the platform can have, in the order in which people read them."""
         address, namespace = self.settings["TEMPORAL_ADDRESS"], self.settings["TEMPORAL_NAMESPACE"]
@@ -101,6 +114,8 @@ class Platform:
             self.runtime.part(),
             *Node(self.layout, self.access).parts(),
             names.part(self.layout, self.access),
+            *self.metrics.parts(),
+            *([simulated.part(self.layout, self.access)] if self.simulated_nodes else []),
             *self.images.parts(),
             *self.mooring.parts(),
         ]

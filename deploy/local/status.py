@@ -11,10 +11,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from deploy.local import later
 from deploy.local.platform import Platform
 
-GOOD = ("running", "external")
-COLOURS = {"running": "green", "external": "cyan", "starting": "yellow", "stopped": "red"}
+GOOD = ("running", "external", "none", "building")
+COLOURS = {"running": "green", "external": "cyan", "none": "dim", "building": "yellow", "starting": "yellow", "stopped": "red"}
+
+# Parts that need not be there where the user brings what they serve -> the setting that would name them.
+OPTIONAL = {"temporal-ui": "TEMPORAL_UI_URL", "metrics-store": "MOORING_METRICS_URL"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ def show(platform: Platform, as_json: bool) -> int:
 def read(platform: Platform) -> list[State]:
     """Return the state of every part; without a supervisor they are all stopped.
 
-    A part counts as running when it also answers its readiness check, else as starting.
+    A part counts as running when it also answers its readiness check, else as starting; one that joins by itself counts as
+    building until it is started.
     """
     alive = platform.supervisor.owner() == platform.layout.state
     known = {process["name"]: process for process in platform.supervisor.processes()} if alive else {}
@@ -56,8 +61,13 @@ def read(platform: Platform) -> list[State]:
 def _state(platform: Platform, name: str, process: dict[str, Any] | None) -> State:
     log = str(platform.layout.logs / f"{name}.log")
     if name in platform.external.replaced:
-        return State(name, "external", None, 0, "")
+        missing = name in OPTIONAL and OPTIONAL[name] not in platform.settings
+        return State(name, "none" if missing else "external", None, 0, "")
     if not process or process["statename"] != "RUNNING":
+        if name in later.PARTS and later.running(platform.layout):
+            return State(name, "building", None, 0, str(platform.layout.logs / f"{later.PART}.log"))
+        if name in later.unbuilt(platform.layout):
+            log = str(platform.layout.logs / f"{later.PART}.log")
         return State(name, "stopped", None, 0, log)
     try:
         platform.parts[name].ready()

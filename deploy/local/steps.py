@@ -1,11 +1,12 @@
 """The steps of `make up`, and what each waits for: the whole bring-up on one page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Set
 
-from deploy.local import base_images, command, network, packages, python_image, tools, wait
+from deploy.local import base_images, command, later, network, packages, python_image, tools, wait
 from deploy.local.failure import SetupError
 from deploy.local.part import Part, Step
-from deploy.local.parts import names
+from deploy.local.parts import metrics, names, simulated
+from deploy.local.parts.objects import Object, documents
 from deploy.local.parts.temporal import make_namespace
 from deploy.local.platform import Platform
 
@@ -18,8 +19,22 @@ class Steps:
         self.layout = platform.layout
         self.parts = platform.parts
 
-    def all(self) -> list[Step]:
-        return [*self._machine(), *self._databases(), *self._temporal(), *self._cluster(), *self._images(), *self._mooring()]
+    def at_once(self) -> list[Step]:
+        """What `make up` waits for."""
+        return [
+            *self._machine(),
+            *self._databases(),
+            *self._temporal(),
+            *self._cluster(),
+            *self._simulated(),
+            *self._metrics(later.PARTS.keys() - later.unbuilt(self.layout)),
+            *self._images(),
+            *self._mooring(),
+        ]
+
+    def later(self) -> list[Step]:
+        """What joins by itself once it is built; nothing where that has been done."""
+        return list(self._metrics(later.unbuilt(self.layout)))
 
     def _machine(self) -> Iterator[Step]:
         needed = packages.wanted(self.parts)
@@ -63,6 +78,28 @@ class Steps:
         yield self._start("coredns", needs=["Build coredns", "The cluster's own objects"])
         yield _step("The sandbox image", self._import_pause, ["Build pause", "Start containerd", "Start dockerd"])
 
+    def _metrics(self, wanted: Set[str]) -> Iterator[Step]:
+        cluster = ["The cluster's own objects", "Start kubelet"]
+        ours = self.parts.keys() & wanted
+        if "metrics-store" in ours:
+            yield self._build(tools.VICTORIA_METRICS)
+            yield self._start("metrics-store", needs=["Build victoria-metrics", *cluster])
+        if "metrics-server" in ours:
+            yield self._build(tools.METRICS_SERVER)
+            yield self._start("metrics-server", needs=["Build metrics-server", *cluster])
+            yield _step("The metrics API", self._publish_metrics, ["Start metrics-server"])
+
+    def _simulated(self) -> Iterator[Step]:
+        count = self.platform.simulated_nodes
+        if count is None or "kubelet" not in self.parts:
+            return
+        # After the kubelet: the real node's pods have the first share of the pod network.
+        ready = ["The cluster's own objects", "Start kubelet"]
+        if count:
+            yield self._build(tools.KWOK)
+            yield self._start("kwok", needs=["Build kwok", *ready])
+        yield _step("The simulated nodes", lambda say: self._set_simulated(count), ["Start kwok", *ready])
+
     def _images(self) -> Iterator[Step]:
         if "dockerd" in self.parts:
             yield self._start("dockerd", needs=["Set up the network"])
@@ -85,9 +122,35 @@ class Steps:
             self.platform.mooring.migrate()
 
     def _apply_objects(self, say: Callable[[str], None]) -> None:
+        simulating = [*simulated.roles(), *simulated.admission()] if self.platform.simulated_nodes else []
+        self._apply([*names.objects(), *metrics.roles(), *simulating])
+        if "metrics-server" in later.unbuilt(self.layout):
+            self._kubectl("delete", "apiservice", metrics.API, "--ignore-not-found")
+
+    def _publish_metrics(self, say: Callable[[str], None]) -> None:
+        self._apply(self.platform.metrics.objects())
+        self._await("The cluster's metrics API", self.platform.metrics.served, 60)
+
+    def _set_simulated(self, count: int) -> None:
+        access = self.platform.access
+        wanted = simulated.names(count)
+        extra = [name for name in simulated.present(access) if name not in wanted]
+        if extra:
+            self._kubectl("delete", "node", *extra)
+        if count:
+            self._apply(simulated.nodes(count))
+            self._await("The simulated nodes", lambda: simulated.all_ready(access, count), 60)
+        else:
+            unneeded = documents([*simulated.admission(), *simulated.roles()])
+            self._kubectl("delete", "--ignore-not-found", "-f", "-", stdin=unneeded)
+            self.layout.simulated_nodes.unlink()
+
+    def _apply(self, objects: Sequence[Object]) -> None:
+        self._kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=documents(objects))
+
+    def _kubectl(self, *words: str, stdin: str | None = None) -> None:
         kubectl, kubeconfig = tools.KUBE.path(self.layout, "kubectl"), self.platform.access.kubeconfig("admin")
-        words = [kubectl, "--kubeconfig", str(kubeconfig), "apply", "--server-side", "--force-conflicts", "-f", "-"]
-        command.run(words, self.layout.logs / "setup.log", stdin=names.objects())
+        command.run([kubectl, "--kubeconfig", str(kubeconfig), *words], self.layout.logs / "setup.log", stdin=stdin)
 
     def _import_pause(self, say: Callable[[str], None]) -> None:
         base_images.import_pause(self.layout, self.platform.settings["DOCKER_HOST"], self.platform.runtime, say)
@@ -124,6 +187,12 @@ class Steps:
             self._await_ready(part)
 
         return _step(f"Start {name}", start, needs)
+
+    def _await(self, what: str, check: Callable[[], None], seconds: float) -> None:
+        try:
+            wait.until(check, seconds)
+        except TimeoutError as failure:
+            raise SetupError(f"{what}: not there {failure}") from failure
 
     def _await_ready(self, part: Part) -> None:
         try:

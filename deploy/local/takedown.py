@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from deploy.local import external, leftovers, network, processes
+from deploy.local import external, later, leftovers, network, processes
 from deploy.local.failure import SetupError
 from deploy.local.layout import Layout
 from deploy.local.parts.runtime import BUNDLES, SOCKET
@@ -14,9 +14,12 @@ from deploy.local.platform import Platform
 
 # Who stops together. First what acts by itself, so that nothing is started any more; then what that relied upon.
 # Containers end between the two groups: nobody restarts them then, and containerd still tidies up after them.
-STARTERS = ("kubelet", "kube-proxy", "kube-controller-manager", "kube-scheduler", "coredns", "temporal-ui")
+STARTERS = ("kubelet", "kwok", "kube-proxy", "kube-controller-manager", "kube-scheduler", "coredns", "temporal-ui")
 BEFORE_CONTAINERS = (("worker", "api"), STARTERS)
-AFTER_CONTAINERS = (("containerd", "dockerd", "registry", "temporal", "kube-apiserver"), ("etcd", "postgres"))
+AFTER_CONTAINERS = (
+    ("containerd", "dockerd", "registry", "temporal", "metrics-server", "metrics-store", "kube-apiserver"),
+    ("etcd", "postgres"),
+)
 
 # What the containers get between being asked to end and being killed.
 CONTAINER_GRACE = 3.0
@@ -31,6 +34,7 @@ def stop(platform: Platform, wipe: bool, say: Say) -> None:
     Errors: SetupError where something stays mounted inside the data that are to be wiped.
     """
     layout = platform.layout
+    later.end(layout)
     alive = platform.supervisor.owner() == layout.state
     if alive:
         say("Stopping Mooring, and what starts containers")
@@ -59,6 +63,7 @@ def clear_the_way(platform: Platform, say: Say) -> None:
     Errors: SetupError where another checkout's platform is alive, or somebody else has one of our ports.
     """
     layout = platform.layout
+    later.end(layout)
     alive = platform.supervisor.owner()
     if alive not in (None, layout.state):
         raise SetupError(f"The platform of {alive.parent} runs on this machine: stop it there with `make down` first")

@@ -101,6 +101,17 @@ REGISTRY = Tool(
     {"registry": "github.com/distribution/distribution/v3/cmd/registry"},
 )
 PAUSE = Tool("pause", "", {"pause": "mooring.local/tools/pause"})
+METRICS_SERVER = Tool(
+    "metrics-server",
+    "sigs.k8s.io/metrics-server",
+    {"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"},
+)
+VICTORIA_METRICS = Tool(
+    "victoria-metrics",
+    "github.com/VictoriaMetrics/VictoriaMetrics",
+    {"victoria-metrics": "github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics"},
+)
+KWOK = Tool("kwok", "sigs.k8s.io/kwok", {"kwok": "sigs.k8s.io/kwok/cmd/kwok"})
 
 
 def build(tool: Tool, layout: Layout, say: Callable[[str], None]) -> None:

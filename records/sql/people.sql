@@ -27,10 +27,10 @@ WHERE cast(:user AS text) IS NULL OR user_name = :user ORDER BY created_at;
 -- name: delete_token^
 DELETE FROM tokens WHERE id = :id AND (cast(:user AS text) IS NULL OR user_name = :user) RETURNING id;
 
--- name: actor_of_token^
-SELECT u.name, u.admin,
+-- name: actors_of_tokens
+SELECT t.hash, u.name, u.admin,
        COALESCE((SELECT jsonb_object_agg(p.name, jsonb_build_array(p.id, m.role))
                  FROM members m JOIN projects p ON p.id = m.project_id
                  WHERE m.user_name = u.name AND p.status <> 'DELETED'), '{}') AS projects
 FROM tokens t JOIN users u ON u.name = t.user_name
-WHERE t.hash = :hash AND (t.expires_at IS NULL OR t.expires_at > now());
+WHERE t.hash = ANY (cast(:hashes AS bytea[])) AND (t.expires_at IS NULL OR t.expires_at > now());

@@ -11,6 +11,7 @@ from deploy.local import supervision, tools
 from deploy.local.layout import Layout
 from deploy.local.part import Part
 from deploy.local.parts import names
+from deploy.local.parts.objects import documents
 from deploy.local.parts.runtime import Runtime
 from deploy.local.parts.temporal import Database, server_config
 from deploy.local.platform import Platform
@@ -91,6 +92,9 @@ def test_dns_asks_the_machine_s_resolver_only_where_there_is_one(tmp_path):
     assert names.forward(resolv) == f"    forward . {resolv}"
 
 
-def test_the_cluster_s_objects_are_valid_yaml():
-    kinds = [document["kind"] for document in yaml.safe_load_all(names.objects())]
-    assert kinds == ["ClusterRole", "ClusterRoleBinding", "Service", "EndpointSlice"]
+def test_a_part_on_the_host_is_reached_through_the_cluster():
+    read = list(yaml.safe_load_all(documents(names.objects())))
+    assert [document["kind"] for document in read] == ["ClusterRole", "ClusterRoleBinding", "Service", "EndpointSlice"]
+    *_, service, endpoints = read
+    assert endpoints["metadata"]["labels"]["kubernetes.io/service-name"] == service["metadata"]["name"]
+    assert [port["targetPort"] for port in service["spec"]["ports"]] == [port["port"] for port in endpoints["ports"]]

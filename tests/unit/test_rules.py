@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIWebSocketRoute
 
 from api.app import build
 from model.access import PERMISSIONS, PLATFORM_PERMISSIONS, PROJECT_PERMISSIONS, Role
@@ -118,8 +118,8 @@ def _permissions(dependant: Dependant) -> Iterator[Any]:
         yield from _permissions(further)
 
 
-def routes() -> list[APIRoute]:
-    found = [route for route in _flat(build().routes) if isinstance(route, APIRoute)]
+def routes() -> list[APIRoute | APIWebSocketRoute]:
+    found = [route for route in _flat(build().routes) if isinstance(route, APIRoute | APIWebSocketRoute)]
     assert len(found) > 20
     return found
 

@@ -21,6 +21,9 @@ API_HOSTS = (
     "kubernetes.default.svc.cluster.local",
 )
 
+# The name by which the API server checks metrics-server's certificate.
+METRICS_HOST = "metrics-server.kube-system.svc"
+
 # Certificate's name -> user and groups, as Kubernetes' built-in roles expect them.
 USERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "admin": ("mooring-admin", ("system:masters",)),
@@ -28,6 +31,9 @@ USERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "kube-scheduler": ("system:kube-scheduler", ()),
     "kube-proxy": ("system:kube-proxy", ()),
     "coredns": ("system:coredns", ()),
+    "metrics-server": ("system:metrics-server", ()),
+    "metrics-store": ("system:metrics-store", ()),
+    "kwok": ("system:kwok", ()),
     "kubelet": (f"system:node:{NODE_NAME}", ("system:nodes",)),
     "apiserver-kubelet-client": ("kube-apiserver-kubelet-client", ("system:masters",)),
 }
@@ -61,6 +67,7 @@ class Access:
         self.front_proxy.make()
         self.authority.issue("apiserver", "kube-apiserver", hosts=API_HOSTS)
         self.authority.issue("kubelet-server", NODE_NAME, hosts=(NODE_ADDRESS, NODE_NAME))
+        self.authority.issue("metrics-server-serving", "metrics-server", hosts=(METRICS_HOST, NODE_ADDRESS))
         self.front_proxy.issue("front-proxy-client", "front-proxy-client")
         make_key_pair(Path(self.key("service-account")), self.layout.keys / "service-account.pub")
         for name, (user, groups) in USERS.items():

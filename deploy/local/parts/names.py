@@ -6,6 +6,9 @@ from deploy.local import probes, tools
 from deploy.local.layout import DNS_ADDRESS, LOOPBACK, NODE_ADDRESS, Layout, Port
 from deploy.local.part import Part
 from deploy.local.parts.access import Access
+from deploy.local.parts.objects import Object, binding, host_service, role
+
+PORTS = {"dns": "UDP", "dns-tcp": "TCP"}
 
 COREFILE = """.:{port} {{
     bind {address}
@@ -23,42 +26,6 @@ COREFILE = """.:{port} {{
     }}
 {forward}
 }}
-"""
-
-# What CoreDNS may read, and the Service that leads pods to it.
-OBJECTS = """apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {{name: system:coredns}}
-rules:
-- {{apiGroups: [""], resources: [endpoints, services, pods, namespaces], verbs: [list, watch]}}
-- {{apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [list, watch]}}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {{name: system:coredns}}
-roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: system:coredns}}
-subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: system:coredns}}]
----
-apiVersion: v1
-kind: Service
-metadata: {{name: kube-dns, namespace: kube-system}}
-spec:
-  clusterIP: {service}
-  ports:
-  - {{name: dns, protocol: UDP, port: 53, targetPort: {port}}}
-  - {{name: dns-tcp, protocol: TCP, port: 53, targetPort: {port}}}
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata:
-  name: kube-dns-node
-  namespace: kube-system
-  labels: {{kubernetes.io/service-name: kube-dns, endpointslice.kubernetes.io/managed-by: mooring}}
-addressType: IPv4
-endpoints: [{{addresses: ["{address}"], conditions: {{ready: true}}}}]
-ports:
-- {{name: dns, protocol: UDP, port: {port}}}
-- {{name: dns-tcp, protocol: TCP, port: {port}}}
 """
 
 
@@ -88,6 +55,13 @@ def forward(resolv_conf: Path) -> str:
     return f"    forward . {resolv_conf}" if any(line.startswith("nameserver ") for line in lines) else ""
 
 
-def objects() -> str:
-    """Return what the cluster must hold for its DNS, as YAML documents."""
-    return OBJECTS.format(service=DNS_ADDRESS, address=NODE_ADDRESS, port=Port.COREDNS)
+def objects() -> list[Object]:
+    """Return what the cluster must hold for its DNS: what CoreDNS may read, and the Service that leads pods to it."""
+    reads = ["list", "watch"]
+    rules = [("", ["endpoints", "services", "pods", "namespaces"], reads), ("discovery.k8s.io", ["endpointslices"], reads)]
+    ports = [{"name": name, "protocol": protocol, "port": 53, "targetPort": Port.COREDNS} for name, protocol in PORTS.items()]
+    return [
+        role("system:coredns", rules),
+        binding("system:coredns", "system:coredns", ["system:coredns"]),
+        *host_service("kube-dns", ports, DNS_ADDRESS),
+    ]

@@ -1,0 +1,68 @@
+"""Which app, instance and container a path means; what is another project's is not there."""
+
+import re
+
+from api.services import Services
+from model.apps import App, Revision
+from model.errors import Conflict, NotFound
+from model.pod_templates import APP, APP_ID, app_label
+from model.pods import Container, Object, containers
+
+_POD_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_REVISIONS_SEARCHED = 20
+
+
+async def app_meant(services: Services, project: str, name: str, app_id: str | None = None) -> App:
+    """The app of that name in the project; one that is deleted is found by its AppID only. Raises NotFound."""
+    project_id = (await services.records.projects.get(project)).id
+    found = await services.records.apps.find(project_id, name, app_id)
+    if found is None and app_id:
+        found = await services.records.apps.by_id(app_id)
+    if found is None or (found.project_id, found.name) != (project_id, name):
+        raise NotFound(f"There is no app {name!r} in the project {project!r}.")
+    return found
+
+
+async def instance_meant(services: Services, project: str, name: str, instance_id: str | None = None) -> tuple[Object, App]:
+    """The pod of that name if it is an instance of one of the project's apps, and its app; raises NotFound."""
+    project_id = (await services.records.projects.get(project)).id
+    # The name becomes part of a path of the cluster's API: what is no pod's name never gets there.
+    pod = await services.cluster.find("Pod", name, project) if _POD_NAME.fullmatch(name) else None
+    labels = pod["metadata"].get("labels", {}) if pod else {}
+    app = await services.records.apps.find(project_id, labels[APP]) if APP in labels else None
+    if pod is None or app is None or labels.get(APP_ID) != app_label(app.id):
+        raise NotFound(
+            f"There is no instance {name!r} in the project {project!r}.", hint="List the app's instances for their names."
+        )
+    if instance_id not in (None, pod["metadata"]["uid"]):
+        raise NotFound(f"The instance {name!r} is another one by now.", hint="List the app's instances for their ids.")
+    return pod, app
+
+
+def container_of(pod: Object, name: str) -> Container:
+    """The instance's container of that name; raises NotFound."""
+    for container in containers(pod):
+        if container.name == name:
+            return container
+    raise NotFound(f"The instance {pod['metadata']['name']!r} has no container {name!r}.", hint="List its containers.")
+
+
+def check_started(container: Container) -> None:
+    """Raise Conflict, saying what it waits for, where no life of the container has begun."""
+    if container.running_since is None and container.end is None:
+        why = f" ({container.waiting.reason})" if container.waiting else ""
+        raise Conflict(f"The container {container.name!r} has not started yet{why}.", hint="The instance says what it waits for.")
+
+
+def check_running(container: Container) -> None:
+    """Raise Conflict where the container does not run now."""
+    check_started(container)
+    if container.running_since is None:
+        raise Conflict(
+            f"The container {container.name!r} does not run now.", hint="The instance says why; its log has its last words."
+        )
+
+
+async def revisions_of(services: Services, app: App) -> list[Revision]:
+    """The revisions whose images may be running, newest first."""
+    return (await services.records.apps.revisions(app.id, _REVISIONS_SEARCHED, 0))[1]

@@ -1,0 +1,107 @@
+"""What a container writes: its log now, and as it grows (manual: 实例详情, 日志)."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import PlainTextResponse, Response, StreamingResponse
+
+from api.access import Caller, allow, check
+from api.grants import Grant, while_granted
+from api.instances_found import check_started, container_of, instance_meant
+from api.parameters import Moment
+from api.services import Services, Using
+from model.errors import Invalid, MooringError, NotFound, Problem
+from model.pods import Container, Object
+
+router = APIRouter(prefix="/v2/containers", tags=["instances"])
+Tail = Annotated[int, Query(ge=1, le=5000)]
+_PERMISSION = "app:read"
+Reader = Annotated[Caller, allow(_PERMISSION)]
+
+
+async def _held(services: Using, caller: Reader, follow: bool = False) -> AsyncIterator[Grant | None]:
+    """The right to go on reading while a log is followed, let go after the reply's last byte."""
+    if not follow:
+        yield None
+        return
+    with (
+        services.seats.taken(caller.actor.name),
+        services.grants.held(caller.token, lambda actor: check(actor, _PERMISSION, caller.project)) as grant,
+    ):
+        yield grant
+
+
+@router.get("/{project}/{instance}/{container}/logs", response_class=PlainTextResponse)
+async def get_logs(
+    services: Using,
+    caller: Reader,
+    grant: Annotated[Grant | None, Depends(_held)],
+    project: str,
+    instance: str,
+    container: str,
+    tail: Tail = 100,
+    previous: bool = False,
+    follow: bool = False,
+    since: Moment | None = None,
+    timestamps: bool = False,
+) -> Response:
+    """Read the last `tail` lines, at most 256 KiB, of what the container wrote; with `previous` in the life that ended last.
+
+    `since` leaves out what is older, `timestamps` puts a time before each line. With `follow` what it writes from then on is
+    streamed too, until the container's life, or the right to read it, has ended (within 5 s); a last line beginning with
+    `--- mooring:` says which.
+    """
+    pod, _ = await instance_meant(services, project, instance)
+    found = container_of(pod, container)
+    _check(found, previous=previous, follow=follow)
+    more = {"timestamps": "true"} if timestamps else {}
+    more |= {"sinceTime": since.strftime("%Y-%m-%dT%H:%M:%SZ")} if since else {}
+    if grant:
+        written = await services.streams.follow(project, instance, container, tail=tail, **more)
+        lines = _lines(services, grant, written, pod, container)
+        return StreamingResponse(lines, media_type="text/plain")
+    # To the kubelet the newest life is the current one, whether it runs or not.
+    of_before = previous and found.running_since is not None
+    return PlainTextResponse(await services.cluster.logs(project, instance, container, tail=tail, previous=of_before, **more))
+
+
+def _check(container: Container, *, previous: bool, follow: bool) -> None:
+    """Raise Invalid, NotFound or Conflict where there is no such log."""
+    if previous and follow:
+        rule = "cannot be followed: it is the log of a life that has ended"
+        problem = Problem(field="previous", message=rule)
+        raise Invalid(f"previous: {rule}.", hint="Leave out follow or previous.", problems=[problem])
+    if previous and container.end is None:
+        raise NotFound(
+            f"No life of the container {container.name!r} has ended yet: there is no earlier log.", hint="Leave out previous."
+        )
+    check_started(container)
+
+
+async def _lines(
+    services: Services, grant: Grant, written: AsyncGenerator[bytes, None], pod: Object, container: str
+) -> AsyncIterator[bytes]:
+    """What is written, and a last line of the platform's own."""
+    at_start = True
+    async for chunk in while_granted(grant, written):
+        at_start = chunk.endswith(b"\n")
+        yield chunk
+    words = grant.error.message if grant.error else await _how_it_ended(services, pod["metadata"], container)
+    yield f"{'' if at_start else chr(10)}--- mooring: {words}\n".encode()
+
+
+async def _how_it_ended(services: Services, metadata: Object, container: str) -> str:
+    name = metadata["name"]
+    try:
+        pod = await services.streams.find("Pod", name, metadata["namespace"])
+    except MooringError as error:
+        return f"The log broke off. {error.message}"
+    if pod is None or pod["metadata"]["uid"] != metadata["uid"]:
+        return f"The instance {name!r} is gone."
+    found = container_of(pod, container)
+    if found.end is None:
+        return f"The log of the container {container!r} broke off; follow it again."
+    again = " It runs again; follow it again." if found.running_since else ""
+    why = f" ({found.end.reason})" if found.end.reason else ""
+    return f"The container {container!r} ended with exit code {found.end.exit_code}{why}.{again}"
