@@ -125,11 +125,13 @@ class Scale(Input):
 
 
 class Autoscaler(Frozen):
-    """A policy in force: who set it and when."""
+    """A policy in force: who set it and when, and what the loop found last, as the API shows it."""
 
     scale: Scale
     set_by: str
     set_at: datetime
+    evaluation: dict[str, Any] | None = None
+    evaluated_at: datetime | None = None
 
 
 def check_requests(scale: Scale, spec: AppSpec) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from model.autoscaling import Scale
-from model.base import Frozen
+from model.base import Body, Frozen
 from model.scaling_metrics import Proposal
 
 RAISE_PERIOD = timedelta(seconds=15)  # in each such period at most
@@ -20,7 +20,7 @@ RAISE_FACTOR, RAISE_PODS = 2, 4  # twice as many, or so many more, whichever is 
 By = Literal["metric", "bounds", "stabilization", "limit", "hand", "nothing"]
 
 
-class Sample(Frozen):
+class Sample(Body):
     """A number of instances at a moment: a recommendation, or how many were added (negative: taken away)."""
 
     at: datetime
@@ -45,7 +45,7 @@ class Memory(Frozen):
     by_hand: ByHand | None = None
 
 
-class Decision(Frozen):
+class Decision(Body):
     """What one look at an app led to. `recommendation` is what the metrics ask for, None where it is not known.
 
     `by` says what decided: "metric" (the one in `metric`), "bounds", "stabilization", "limit", "hand", "nothing".

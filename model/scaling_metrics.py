@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from model.autoscaling import MetricTarget
-from model.base import Frozen
+from model.base import Body, Frozen
 from model.pods import Object, condition, leaves
 from model.quantities import amount
 
@@ -29,7 +29,7 @@ class Use(Frozen):
     window: timedelta
 
 
-class Proposal(Frozen):
+class Proposal(Body):
     """What one metric asks for; `replicas` None where it cannot be known, and `message` says why, or how it was reckoned.
 
     `current` and `target` are percent of the request for cpu, the query's value per instance otherwise.
