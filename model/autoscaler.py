@@ -163,9 +163,7 @@ def _suspended(holder: OperationSeen | None, newest: OperationSeen | None) -> Su
     if holder:
         return Suspended(reason=f"{holder.kind} {holder.id} by {holder.actor} is {holder.status}", operation_id=holder.id)
     if newest and newest.status is Status.FAILED and newest.kind != "app.scale":
-        reason = (
-            f"{newest.kind} {newest.id} by {newest.actor} FAILED; it goes on when that is retried, or another succeeds"
-        )
+        reason = f"{newest.kind} {newest.id} by {newest.actor} FAILED; it goes on when that is retried, or another succeeds"
         return Suspended(reason=reason, operation_id=newest.id)
     return None
 
