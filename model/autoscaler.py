@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from model.autoscaling import Autoscaler, Scale
 from model.base import Body, Frozen
 from model.operations import AUTOSCALER, Status
@@ -44,7 +46,7 @@ class Suspended(Body):
     """Why nothing is done although a policy is in force, and the operation that is the reason."""
 
     reason: str
-    operation_id: str | None
+    operation_id: str | None = Field(alias="OperationID")
 
 
 class Evaluation(Body):
@@ -129,7 +131,7 @@ def autoscaling_reply(
             }
             for row in decisions
         ],
-        "changes": [{"scale": row["policy"], "setBy": row["set_by"], "setAt": row["set_at"]} for row in changes],
+        "changes": [{"scale": _shown(row["policy"]), "setBy": row["set_by"], "setAt": row["set_at"]} for row in changes],
     }
 
 
@@ -182,6 +184,10 @@ def _told(decision: Decision, suspended: Suspended | None) -> str:
         return decision.message
     would = f" It would go from {decision.current} to {decision.wanted}." if decision.wanted != decision.current else ""
     return f"Suspended: {suspended.reason}.{would} {decision.message}"
+
+
+def _shown(policy: dict[str, Any] | None) -> dict[str, Any] | None:
+    return Scale.model_validate(policy).shown() if policy else None
 
 
 def _status(found: Autoscaler | None) -> str:

@@ -134,12 +134,13 @@ class Autoscaler(Frozen):
     evaluated_at: datetime | None = None
 
 
-def check_requests(scale: Scale, spec: AppSpec) -> None:
+def check_requests(scale: Scale, spec: AppSpec, prefix: str = "") -> None:
     """Raise Invalid where cpu is to be scaled by and a container asks for none: its share would be of nothing."""
     without = [c.name for c in spec.containers if not (c.resources.cpu or c.resources.cpu_request)]
     if scale.target_cpu_utilization is not None and without:
         rule = f"needs a cpu request on every container, and {_named(without)} none; roll out with resources.cpu first"
-        raise Invalid(f"targetCPUUtilization: {rule}.", problems=[Problem(field="targetCPUUtilization", message=rule)])
+        field = f"{prefix}targetCPUUtilization"
+        raise Invalid(f"{field}: {rule}.", problems=[Problem(field=field, message=rule)])
 
 
 def check_by_hand(scale: Scale, running: int, now: datetime) -> None:

@@ -124,8 +124,8 @@ def by_query(current: int, wanted: MetricTarget, value: float) -> Proposal:
 
 
 def _ratio(used: Mapping[str, float], requests: Mapping[str, float], target: int) -> float:
-    """Utilization over target: what is used of what is requested, 1 where it is just the target."""
-    return sum(used.values()) * 100 / sum(requests[name] for name in used) / target
+    """Utilization over target; it is whole percent, as in Kubernetes: 100.7 % at a target of 50 % is 2, not 2.014."""
+    return math.floor(round(sum(used.values()) * 100 / sum(requests[name] for name in used), 6)) / target
 
 
 def _within(ratio: float) -> bool:
@@ -160,4 +160,4 @@ def _request(pod: Object) -> float:
 def _nothing_measured(counts: Mapping[str, int]) -> str:
     if not any(counts.values()):
         return "there are no instances to measure"
-    return f"nothing is measured yet: {counts['unready']} instances are not ready long enough, {counts['missing']} have no metric"
+    return f"nothing is measured yet: {counts['unready']} not ready for long enough, {counts['missing']} without a metric"

@@ -1,5 +1,6 @@
 """The autoscaler's decision: Kubernetes' rules case by case, recorded series, and properties of any course of things."""
 
+import itertools
 import math
 from datetime import UTC, datetime, timedelta
 
@@ -24,7 +25,11 @@ def pod(name, *, request="100m", ready=True, phase="Running", started=OLD, turne
             "phase": phase,
             "startTime": started.isoformat(),
             "conditions": [
-                {"type": "Ready", "status": str(ready), "lastTransitionTime": (turned or started + timedelta(seconds=5)).isoformat()}
+                {
+                    "type": "Ready",
+                    "status": str(ready),
+                    "lastTransitionTime": (turned or started + timedelta(seconds=5)).isoformat(),
+                }
             ],
         },
     }
@@ -71,7 +76,7 @@ def test_what_cpu_asks_for(pods, target, asked):
 
 
 def test_what_cannot_be_reckoned_is_said():
-    assert cpu(2, 50, *many(2, None)).message == "nothing is measured yet: 0 instances are not ready long enough, 2 have no metric"
+    assert cpu(2, 50, *many(2, None)).message == "nothing is measured yet: 0 not ready for long enough, 2 without a metric"
     assert cpu(2, 50).message == "there are no instances to measure"
     said = cpu(1, 50, *many(1, 50, request=None))
     assert said.replicas is None
@@ -110,7 +115,9 @@ def scale(least=1, most=10, **more):
 
 def asks(*counts):
     """A proposal for each; None: not known."""
-    return [Proposal(metric="cpu", target=50, current=50, replicas=n, message="as said" if n is not None else "away") for n in counts]
+    return [
+        Proposal(metric="cpu", target=50, current=50, replicas=n, message="as said" if n is not None else "away") for n in counts
+    ]
 
 
 @pytest.mark.parametrize(
@@ -214,7 +221,7 @@ def test_a_recorded_spike_is_followed_up_at_once_and_down_after_the_window():
     assert counts[8:10] == [6, 9]  # 2 at 195 % ask for 8, and 4 more is all for 15 s; 6 at 68 % ask for 9
     assert set(counts[9:43]) == {8, 9}  # neither the dip nor the first 5 minutes of calm take any away
     assert counts[-1] == 2
-    assert sum(a != b for a, b in zip(counts, counts[1:], strict=False)) <= 5
+    assert sum(a != b for a, b in itertools.pairwise(counts)) <= 5
 
 
 @given(
@@ -227,7 +234,7 @@ def test_a_recorded_spike_is_followed_up_at_once_and_down_after_the_window():
 def test_any_course_stays_within_bounds_and_limits_and_never_undercuts_the_window(load, bounds, window, start, lag):
     least, most = bounds
     counts = [start, *series(scale(least, most, stabilizationSeconds=window), load, count=start, lag=lag)]
-    for before, after in zip(counts, counts[1:], strict=False):
+    for before, after in itertools.pairwise(counts):
         assert least <= after <= most
         assert after <= max(before * 2, before + 4, least)
     # A raise is not taken back before the window is over.
@@ -237,11 +244,11 @@ def test_any_course_stays_within_bounds_and_limits_and_never_undercuts_the_windo
             assert min(counts[n : n + max(1, passes)]) >= min(counts[n], most)
 
 
-@given(load=st.floats(1, 3000), target=st.integers(5, 150), start=st.integers(1, 40))
+@given(load=st.floats(1, 3000), target=st.integers(20, 150), start=st.integers(1, 40))
 def test_a_constant_load_comes_to_rest_and_does_not_flap(load, target, start):
     policy = scale(1, 40, targetCPUUtilization=target, stabilizationSeconds=0)
     counts = series(policy, [load] * 40, count=start)
     assert len(set(counts[-20:])) == 1
     rest = counts[-1]
-    assert rest == 40 or load / (rest * 100) * 100 / target <= 1.1 + 1e-6
+    assert rest == 40 or load / rest <= 1.1 * target + 1  # percent of 100m each, rounded down
     assert rest <= max(1, math.ceil(load / target / 0.9 + 1e-6))
