@@ -4,7 +4,20 @@ from fastapi import FastAPI
 
 from api import errors, services
 from api.limits import BodyLimit
-from api.routes import applications, builds, composes, health, instances, logs, operations, people, podstacks, projects, shells
+from api.routes import (
+    applications,
+    autoscaling,
+    builds,
+    composes,
+    health,
+    instances,
+    logs,
+    operations,
+    people,
+    podstacks,
+    projects,
+    shells,
+)
 from model.errors import error_table
 from model.operations import Verb
 from workflows.registry import KINDS, Kind
@@ -17,7 +30,8 @@ def build() -> FastAPI:
     app = FastAPI(title="Mooring", version="2", description=_described(), lifespan=services.opened, redirect_slashes=False)
     errors.install(app)
     app.add_middleware(BodyLimit)
-    for module in (health, operations, projects, people, applications, instances, logs, shells, composes, podstacks, builds):
+    apps = (applications, autoscaling, instances, logs, shells, composes, podstacks)
+    for module in (health, operations, projects, people, *apps, builds):
         app.include_router(module.router)
     return app
 

@@ -16,10 +16,11 @@ Object = dict[str, Any]
 
 
 async def shown(services: Services, project: str, apps: Sequence[App]) -> list[dict[str, Any]]:
-    """The apps of one project as the API shows them, in their order: four reads in all. Raises ClusterUnreachable."""
+    """The apps of one project as the API shows them, in their order: five reads in all. Raises ClusterUnreachable."""
     ids = [app.id for app in apps]
     revisions = await services.records.apps.in_force(ids)
     operations = await services.records.apps.newest_operations(project, ids)
+    policies = await services.records.autoscaling.in_force(ids)
     deployments = await _deployments(services, project, apps)
     troubles = await _troubles(services, project, apps, deployments)
     replies = []
@@ -29,7 +30,8 @@ async def shown(services: Services, project: str, apps: Sequence[App]) -> list[d
         dead = troubles.get(app.id, "")
         status, summary = app_status(app, kind, ended, deployments.get(app.name), dead=bool(dead))
         failed = f"{kind} {newest['id']} failed: {newest['error']['message']}" if newest and ended == Status.FAILED else ""
-        replies.append(app_reply(app, revisions[app.id], status, summary, failed or dead))
+        scale = policies[app.id].scale if app.id in policies else None
+        replies.append(app_reply(app, revisions[app.id], status, summary, failed or dead, scale))
     return replies
 
 

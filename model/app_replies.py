@@ -4,9 +4,12 @@ import shlex
 from typing import Any
 
 from model.apps import App, AppStatus, EnvVar, Revision, differences
+from model.autoscaling import Scale
 
 
-def app_reply(app: App, revision: Revision, status: AppStatus, summary: str, message: str = "") -> dict[str, Any]:
+def app_reply(
+    app: App, revision: Revision, status: AppStatus, summary: str, message: str = "", scale: Scale | None = None
+) -> dict[str, Any]:
     """The reply of create and get. Containers' fields are those of the first; `message` says why it is not well."""
     spec = revision.spec
     container = spec.containers[0]
@@ -32,7 +35,7 @@ def app_reply(app: App, revision: Revision, status: AppStatus, summary: str, mes
         "ResInfo": {**amounts, "gpu": str(container.resources.gpu)},
         "NetworkType": spec.network_type,
         "Type": app.type,
-        "scale": None,
+        "scale": scale.shown() if scale else None,
         "configMap": [],
         "secret": [],
         "internalVolumes": [],

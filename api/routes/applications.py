@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from api.access import Caller, allow
 from api.apps_shown import shown
+from api.autoscaling import check_bounds, check_policy, set_policy
 from api.parameters import Page, Size
 from api.placed import check_cluster
 from api.services import Services, Using
@@ -32,6 +33,7 @@ _TO_STOP = 300  # seconds a removal may take beyond the instances' own terminati
 async def create_app(services: Using, caller: Writer, project: str, body: NewApp, response: Response) -> dict[str, Any]:
     """Create an app and deploy it; the reply is the app's, its Status PENDING until it serves."""
     spec = spec_of(body)
+    await check_policy(services, body.scale, spec, "scale.")
     _check_images(services, caller, spec, "imageRef")
     username = body.user_name or caller.actor.name
     if username != caller.actor.name and not caller.actor.admin:
@@ -43,6 +45,8 @@ async def create_app(services: Using, caller: Writer, project: str, body: NewApp
         await tx.apps.hold(found.id, body.name)
         app_id = new_app_id()
         await tx.apps.add(app_id, found, body.name, spec, replicas=body.instance_num, username=username, actor=caller.actor.name)
+        if body.scale:
+            await tx.autoscaling.set_policy(app_id, body.scale, caller.actor.name)
         target = Target(kind="app", name=body.name, id=app_id)
         return Prepared(
             project=project,
@@ -170,9 +174,9 @@ async def scale_app(
     body: dict[str, Any] | None = None,
     on_failure: Annotated[Literal["keep", "rollback"], Query(alias="onFailure")] = "keep",
 ) -> dict[str, Any]:
-    """Set the number of instances: `type=manual&scale=N`."""
+    """Set the number of instances: `type=manual&scale=N`; or, `type=auto` with the policy as the body, have it set by use."""
     if type == "auto":
-        raise NotImplementedYet("type: auto is not carried out by this version of the platform.", hint="Use type=manual&scale=N.")
+        return await set_policy(services, caller, (project, name, app_id), body, response)
     if body:
         named = ", ".join(body)
         raise NotImplementedYet(f"The body ({named}) is not carried out by this version of the platform.", hint="Leave it out.")
@@ -186,6 +190,7 @@ async def scale_app(
                 f"{app.name!r} cannot be scaled: its image was never found, so nothing of it runs.",
                 hint="Roll it out with an image that exists, or retry its creation; then scale it.",
             )
+        await check_bounds(tx, app, scale)
         return _prepared(app, replicas=scale, before=app.replicas, on_failure=on_failure)
 
     return await _act(services, caller, AppScale, (project, name, app_id), {"scale": scale}, prepare, response)

@@ -6,13 +6,14 @@ from fastapi import APIRouter, Query, Response
 
 from api.access import Caller, allow
 from api.apps_shown import shown
+from api.autoscaling import check_policy
 from api.placed import check_cluster, usable
 from api.services import Using
 from api.submission import Prepared, reply, submit
 from model.app_bodies import LONGEST_NAME
 from model.apps import AppPhase
 from model.documents import digest
-from model.errors import Conflict, NotImplementedYet
+from model.errors import Conflict
 from model.names import check_name
 from model.operations import Target
 from model.pod_documents import NewPodStack, PodStackChange, in_place_of, parse_pod
@@ -33,8 +34,8 @@ async def create_pod_stack(services: Using, caller: Writer, project: str, body: 
     """
     name = check_name(body.stack_instance_name, "stackInstanceName", longest=LONGEST_NAME)
     check_cluster(body.cluster)
-    _refuse_scale(body.scale)
     pod = parse_pod(body.content, usable(services, caller))
+    await check_policy(services, body.scale, pod.spec, "scale.")
 
     async def prepare(tx: Records) -> Prepared:
         found = await tx.projects.hold(project)
@@ -42,6 +43,8 @@ async def create_pod_stack(services: Using, caller: Writer, project: str, body: 
         app_id, actor = new_app_id(), caller.actor.name
         replicas = 1 if pod.replicas is None else pod.replicas
         await tx.apps.add(app_id, found, name, pod.spec, replicas=replicas, username=actor, actor=actor)
+        if body.scale:
+            await tx.autoscaling.set_policy(app_id, body.scale, actor)
         return Prepared(
             project=project,
             project_id=found.id,
@@ -67,8 +70,8 @@ async def update_pod_stack(
     app_id: AppId = None,
 ) -> dict[str, Any]:
     """Upgrade an app to what a pod document says, all of it; without `replicas` in the document their number stays."""
-    _refuse_scale(body.scale)
     pod = parse_pod(body.content, usable(services, caller))
+    await check_policy(services, body.scale, pod.spec, "scale.")
 
     async def prepare(tx: Records) -> Prepared:
         found = await tx.projects.hold(project)
@@ -79,6 +82,8 @@ async def update_pod_stack(
         before = await tx.apps.revision(app.id, app.revision)
         made = await tx.apps.add_revision(app.id, in_place_of(before.spec, pod.spec), caller.actor.name, body.reason or "podstack")
         await tx.apps.set_desired(app.id, replicas=pod.replicas)
+        if body.scale:
+            await tx.autoscaling.set_policy(app.id, body.scale, caller.actor.name)
         fields = {"app_id": app.id, "revision": made.number, "before": app.revision, "on_failure": body.on_failure}
         target = Target(kind="app", name=app_name, id=app.id)
         return Prepared(project=project, project_id=found.id, target=target, fields=fields, deadline_seconds=body.deadline_seconds)
@@ -93,8 +98,3 @@ def _told(body: NewPodStack | PodStackChange) -> dict[str, Any]:
         **body.model_dump(by_alias=True, exclude_unset=True, exclude={"content"}),
         "contentSha256": digest(body.content),
     }
-
-
-def _refuse_scale(scale: dict[str, Any] | None) -> None:
-    if scale:
-        raise NotImplementedYet("scale is not carried out by this version of the platform.", hint="Leave it out.")
