@@ -9,6 +9,7 @@ from api.access import Caller
 from api.services import Services
 from api.submission import Accepted, Prepared, reply, submit
 from model.apps import App, AppPhase, AppSpec, Revision
+from model.autoscaling import Scale
 from model.errors import Conflict, Invalid, Problem
 from model.images import check_use, parse
 from model.layouts import Layout, at_revision, first, scaled
@@ -71,13 +72,24 @@ async def moving(
 
 
 async def creating(
-    tx: Records, project: str, name: str, spec: AppSpec, *, replicas: int, username: str, actor: str, deadline_seconds: int
+    tx: Records,
+    project: str,
+    name: str,
+    spec: AppSpec,
+    *,
+    replicas: int,
+    username: str,
+    actor: str,
+    deadline_seconds: int,
+    scale: Scale | None,
 ) -> Prepared:
-    """What is submitted to create an app, whose row is written here; raises Conflict when the name is taken."""
+    """What is submitted to create an app, whose row and policy are written here; raises Conflict when the name is taken."""
     found = await tx.projects.hold(project)
     await tx.apps.hold(found.id, name)
     app_id = new_app_id()
     await tx.apps.add(app_id, found, name, spec, replicas=replicas, username=username, actor=actor)
+    if scale:
+        await tx.autoscaling.set_policy(app_id, scale, actor)
     kept = await tx.apps.keep_layout(app_id, first(spec.type, 1, replicas))
     return Prepared(
         project=project,

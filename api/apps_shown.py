@@ -18,10 +18,11 @@ Object = dict[str, Any]
 
 
 async def shown(services: Services, project: str, apps: Sequence[App]) -> list[dict[str, Any]]:
-    """The apps of one project as the API shows them, in their order: four or five reads in all. Raises ClusterUnreachable."""
+    """The apps of one project as the API shows them, in their order: five reads in all. Raises ClusterUnreachable."""
     ids = [app.id for app in apps]
     revisions = await services.records.apps.in_use(ids)
     operations = await services.records.apps.newest_operations(project, ids)
+    policies = await services.records.autoscaling.in_force(ids)
     workloads = await _workloads(services, project, apps)
     troubles = await _troubles(services, project, apps, workloads)
     replies = []
@@ -31,7 +32,8 @@ async def shown(services: Services, project: str, apps: Sequence[App]) -> list[d
         dead = troubles.get(app.id, "")
         status, summary = app_status(app, kind, ended, workloads[app_label(app.id)], dead=bool(dead))
         failed = f"{kind} {newest['id']} failed: {newest['error']['message']}" if newest and ended == Status.FAILED else ""
-        replies.append(app_reply(app, revisions[app.id], status, summary, failed or dead))
+        scale = policies[app.id].scale if app.id in policies else None
+        replies.append(app_reply(app, revisions[app.id], status, summary, failed or dead, scale))
     return replies
 
 

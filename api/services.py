@@ -11,7 +11,7 @@ from fastapi.requests import HTTPConnection
 from api import grants
 from api.notifications import Notifications
 from api.seats import Seats
-from clients import kubernetes, shells, temporal
+from clients import kubernetes, metrics, shells, temporal
 from clients.git import Git, networks
 from clients.kubernetes import Cluster
 from clients.settings import Settings
@@ -36,6 +36,7 @@ class Services:
     grants: grants.Grants
     seats: Seats
     git: Git
+    metrics: metrics.Metrics
 
 
 @contextlib.asynccontextmanager
@@ -49,15 +50,17 @@ async def opened(app: FastAPI) -> AsyncIterator[None]:
     watches = Watches(streams)
     operations = temporal.Operations(client, QUEUES, settings.temporal_ui_url)
     git = Git(networks(settings.mooring_source_allow))
+    store = metrics.connect(settings.mooring_metrics_url)
     async with (
         Notifications(settings.database_url) as notifications,
         grants.opened(records.people) as held,
         await shells.connect(settings.kubeconfig) as opener,
     ):
         app.state.services = Services(
-            settings, records, operations, cluster, streams, watches, opener, notifications, held, Seats(), git
+            settings, records, operations, cluster, streams, watches, opener, notifications, held, Seats(), git, store
         )
         yield
+    await store.close()
     await watches.close()
     await streams.close()
     await cluster.close()

@@ -162,6 +162,34 @@ def app(found: Record, instances: Sequence[Record], latest: Sequence[Record]) ->
     return Group(*parts)
 
 
+def autoscaling(name: str, found: Record) -> Group:
+    """An app's autoscaling: what holds, what was found at the last look, and what it did."""
+    change = found["changes"][0] if found["changes"] else None
+    facts: list[tuple[str, RenderableType | None]] = [
+        ("status", drawing.state(found["status"])),
+        ("why", clean(found["message"])),
+        ("policy", _values(found["scale"])),
+        ("set", f"by {change['setBy']}, {_when(change['setAt'])}" if change else None),
+        ("looked at", _when(found["evaluatedAt"])),
+    ]
+    parts: list[RenderableType] = [Text(f"Autoscaling of {name}", style="bold"), _facts(facts)]
+    if found["evaluation"] and found["evaluation"]["metrics"]:
+        table = _table("metric", "current", "target", "ratio", "ready", "not ready", "missing", "asks for")
+        for one in found["evaluation"]["metrics"]:
+            figures = ("current", "target", "ratio", "ready", "unready", "missing", "replicas")
+            table.add_row(clean(one["metric"]), *("–" if one[f] is None else f"{one[f]:g}" for f in figures))
+        parts += [Text(), table]
+    if found["decisions"]:
+        table = _table("id", "from", "to", "status", "created", "why")
+        for one in found["decisions"]:
+            begun = moment(one["at"])
+            assert begun is not None
+            counts = (str(one["before"]), str(one["after"]))
+            table.add_row(one["OperationID"], *counts, drawing.status(one["status"]), ago(begun, now()), clean(one["message"]))
+        parts += [Text(), table]
+    return Group(*parts)
+
+
 def refusal(body: Record) -> Group:
     """A refused request: what happened and what to do, the fields that are wrong, the operation in the way."""
     parts = [Text.assemble((f"{body['Reason']}: ", "bold red"), clean(str(body["Message"])))]

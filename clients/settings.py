@@ -1,5 +1,6 @@
 """Settings of API and worker, from the environment (`.local/env` for the embedded platform)."""
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -17,6 +18,8 @@ class Settings(BaseSettings):
     docker_host: str | None = None
     # The metrics store's Prometheus API; without one nothing can depend on a metric.
     mooring_metrics_url: str | None = None
+    # How often autoscaling looks (Kubernetes: --horizontal-pod-autoscaler-sync-period).
+    mooring_autoscaling_seconds: int = Field(default=15, ge=1, le=300)
     mooring_url: str = "http://127.0.0.1:8000"
     mooring_listen: str = "127.0.0.1:8000"
     mooring_state: str = ".local"

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from model import quantities
 from model.apps import DEFAULT_DEADLINE, MOST_INSTANCES, AppSpec, ContainerSpec, EnvVar, Port, Resources
+from model.autoscaling import Scale
 from model.base import Input
 from model.errors import Invalid, NotImplementedYet, Problem, TooLarge
 from model.names import check_name
@@ -231,7 +232,7 @@ class NewApp(AppFields):
     user_name: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     type: Literal["Deployment", "TApp"] = "Deployment"
     cluster: str | None = None
-    scale: dict[str, Any] | None = None
+    scale: Scale | None = None
 
     @field_validator("name")
     @classmethod
@@ -291,7 +292,6 @@ def refuse_unbuilt(body: AppFields) -> None:
         "configMap": body.config_map,
         "secret": body.secret,
         "internalVolumes": body.internal_volumes,
-        "scale": getattr(body, "scale", None),
         f"networkType {body.network_type}": body.network_type in (1, 3),
     }
     for field, given in later.items():

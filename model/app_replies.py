@@ -5,11 +5,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from model.apps import App, AppStatus, EnvVar, Revision, differences
+from model.autoscaling import Scale
 from model.layouts import Layout
 from model.manifests import workload_name
 
 
-def app_reply(app: App, revisions: Mapping[int, Revision], status: AppStatus, summary: str, message: str = "") -> dict[str, Any]:
+def app_reply(
+    app: App,
+    revisions: Mapping[int, Revision],
+    status: AppStatus,
+    summary: str,
+    message: str = "",
+    scale: Scale | None = None,
+) -> dict[str, Any]:
     """The reply of create and get. Containers' fields are those of the first; `message` says why it is not well.
 
     `revisions` are all that its instances have, by number.
@@ -39,7 +47,7 @@ def app_reply(app: App, revisions: Mapping[int, Revision], status: AppStatus, su
         "ResInfo": {**amounts, "gpu": str(container.resources.gpu)},
         "NetworkType": spec.network_type,
         "Type": app.type,
-        "scale": None,
+        "scale": scale.shown() if scale else None,
         "configMap": [],
         "secret": [],
         "internalVolumes": [],

@@ -21,10 +21,13 @@ ROUTE_WORDS = frozenset(
         "members",
         "events",
         "branches",
+        "autoscaling",
     }
 )
 # `public` is the registry's own first word beside the projects' names.
 RESERVED_PROJECTS = frozenset({"default", "mooring", "mooring-system", "public"})
+# The platform's own actors: what they did must not look like a person's doing.
+RESERVED_USERS = frozenset({"autoscaler"})
 
 
 def check_name(value: str, field: str, *, longest: int = 63) -> str:
@@ -46,6 +49,14 @@ def check_project_name(value: str, field: str = "name") -> str:
     check_name(value, field, longest=50)
     if value in RESERVED_PROJECTS or value.startswith("kube-"):
         raise _invalid(field, value, "is a name the cluster keeps for itself; choose another")
+    return value
+
+
+def check_user_name(value: str, field: str = "name") -> str:
+    """Return `value` if a user may be called that, else raise Invalid."""
+    check_name(value, field)
+    if value in RESERVED_USERS:
+        raise _invalid(field, value, "is a name the platform keeps for itself; choose another")
     return value
 
 

@@ -23,12 +23,9 @@ class Status(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+AUTOSCALER = "autoscaler"  # the actor of the operations that autoscaling starts; it yields to people, and no user can be called so
 TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
 RETRYABLE = frozenset({Status.FAILED, Status.CANCELLED})
-
-
-AUTOSCALER = "autoscaler"
-"""The actor of what the autoscaler does; it yields to people."""
 
 
 class StepStatus(StrEnum):

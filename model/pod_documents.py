@@ -5,12 +5,13 @@ Every key without a meaning here is refused with its line, above all what reache
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from model import quantities
 from model.apps import DEFAULT_DEADLINE, AppSpec, ContainerSpec, EnvVar, Mount, Port, Resources, SharedVolume
+from model.autoscaling import Scale
 from model.base import Frozen, Input
 from model.documents import Node, Problems, is_null, locate, read, shaped
 from model.errors import MooringError
@@ -25,7 +26,7 @@ class NewPodStack(Input):
 
     stack_instance_name: str
     content: str
-    scale: dict[str, Any] | None = None
+    scale: Scale | None = None
     cluster: str | None = None
     deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE
 
@@ -34,7 +35,7 @@ class PodStackChange(Input):
     """Body of POST /v2/podstack/{project}/{appName}: the manual's `content`, and what a rollout has."""
 
     content: str
-    scale: dict[str, Any] | None = None
+    scale: Scale | None = None
     on_failure: Literal["keep", "rollback"] = "keep"
     reason: Annotated[str, Field(max_length=500)] = ""
     deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE

@@ -9,6 +9,7 @@ import asyncpg
 import pydantic_core
 
 from records.apps import AppStore
+from records.autoscaling import AutoscalingStore
 from records.builds import BuildStore
 from records.controls import ControlStore
 from records.operations import OperationStore
@@ -29,6 +30,11 @@ class Records:
     def apps(self) -> AppStore:
         """Apps and their revisions."""
         return AppStore(self._executor)
+
+    @functools.cached_property
+    def autoscaling(self) -> AutoscalingStore:
+        """Autoscaling policies and what the loop remembers."""
+        return AutoscalingStore(self._executor)
 
     @functools.cached_property
     def operations(self) -> OperationStore:

@@ -41,6 +41,33 @@ CREATE INDEX apps_by_project ON public.apps USING btree (project_id, name, creat
 CREATE UNIQUE INDEX apps_live_name ON public.apps USING btree (project_id, name) WHERE (phase = 'LIVE'::text);
 CREATE UNIQUE INDEX apps_pkey ON public.apps USING btree (id);
 
+CREATE TABLE autoscalers (
+    app_id text NOT NULL,
+    evaluated_at timestamp with time zone,
+    evaluation jsonb,
+    memory jsonb,
+    policy_id bigint NOT NULL,
+    run text,
+    CONSTRAINT autoscalers_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id),
+    CONSTRAINT autoscalers_pkey PRIMARY KEY (app_id),
+    CONSTRAINT autoscalers_policy_id_fkey FOREIGN KEY (policy_id) REFERENCES autoscaling_policies(id)
+);
+
+CREATE UNIQUE INDEX autoscalers_pkey ON public.autoscalers USING btree (app_id);
+
+CREATE TABLE autoscaling_policies (
+    app_id text NOT NULL,
+    id bigint NOT NULL,
+    policy jsonb,
+    set_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    set_by text NOT NULL,
+    CONSTRAINT autoscaling_policies_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id),
+    CONSTRAINT autoscaling_policies_pkey PRIMARY KEY (id)
+);
+
+CREATE INDEX autoscaling_policies_by_app ON public.autoscaling_policies USING btree (app_id, id DESC);
+CREATE UNIQUE INDEX autoscaling_policies_pkey ON public.autoscaling_policies USING btree (id);
+
 CREATE TABLE build_logs (
     at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
     operation_id text NOT NULL,

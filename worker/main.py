@@ -19,24 +19,27 @@ from temporalio.client import (
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleSpec,
+    ScheduleUpdate,
 )
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.app_moves import AppMoves
 from activities.apps import AppActivities
+from activities.autoscaling import AutoscalingActivities
 from activities.builds import BuildActivities
 from activities.controls import ControlActivities
 from activities.operations import OperationActivities
 from activities.projects import ProjectActivities
 from activities.stacks import StackActivities
-from clients import builder, git, kubernetes, registry, temporal
+from clients import builder, git, kubernetes, metrics, registry, temporal
 from clients.images import Images
 from clients.kubernetes import Cluster
 from clients.settings import Settings
 from clients.watch import Watches
 from records import Records, connect
 from worker.interceptors import StepInterceptor
+from workflows.autoscaling import Autoscale
 from workflows.reconcile import Reconcile
 from workflows.registry import KINDS, QUEUES
 
@@ -44,6 +47,7 @@ log = structlog.get_logger()
 _PASSED_THROUGH = ("model", "activities", "records", "clients", "pydantic", "pydantic_core", "structlog")
 SANDBOX = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH))
 CONTROL = "control"
+SCHEDULED = (Reconcile, Autoscale)
 
 
 def activities(
@@ -55,6 +59,7 @@ def activities(
     engine: builder.Builder,
     workspace: Path,
     watches: Watches,
+    store: metrics.Metrics,
 ) -> list[Callable[..., Any]]:
     """All activities, bound to what they need."""
     nouns = (
@@ -63,6 +68,7 @@ def activities(
         ProjectActivities(records, cluster),
         AppActivities(records, cluster, Images(images), watches),
         AppMoves(records, cluster, Images(images), watches),
+        AutoscalingActivities(records, cluster, operations, metrics.PodMetrics(cluster), store),
         StackActivities(records, cluster, operations),
         BuildActivities(records, sources, engine, images, workspace),
     )
@@ -79,7 +85,7 @@ def build(client: Client, queue: str, records: Records, methods: list[Callable[.
     return Worker(
         client,
         task_queue=queue,
-        workflows=[*(kind.workflow for kind in KINDS if kind.queue == queue), Reconcile],
+        workflows=[*(kind.workflow for kind in KINDS if kind.queue == queue), *SCHEDULED],
         activities=methods,
         interceptors=[StepInterceptor(records)],
         workflow_runner=SANDBOX,
@@ -94,15 +100,18 @@ def build(client: Client, queue: str, records: Records, methods: list[Callable[.
     )
 
 
-async def schedule_reconciler(client: Client, every: timedelta) -> None:
-    """Have the reconciler run for good; idempotent."""
-    action = ScheduleActionStartWorkflow(Reconcile.run, id="operation.reconcile", task_queue=CONTROL)
-    spec = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)])
-    policy = SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP)
+async def schedule(client: Client, scheduled: type, every: timedelta) -> None:
+    """Have a workflow without input run for good, as often as said now; a run that takes longer is not overtaken. Idempotent."""
+    name = str(getattr(scheduled, "__temporal_workflow_definition").name)
+    wanted = Schedule(
+        action=ScheduleActionStartWorkflow(name, id=name, task_queue=CONTROL),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP),
+    )
     try:
-        await client.create_schedule("operation.reconcile", Schedule(action=action, spec=spec, policy=policy))
+        await client.create_schedule(name, wanted)
     except ScheduleAlreadyRunningError:
-        log.debug("the reconciler's schedule exists")
+        await client.get_schedule_handle(name).update(lambda _: ScheduleUpdate(schedule=wanted))
 
 
 async def main() -> None:
@@ -115,10 +124,12 @@ async def main() -> None:
     operations = temporal.Operations(client, QUEUES, settings.temporal_ui_url)
     images, engine = registry.connect(settings.mooring_registry), builder.connect(settings.docker_host)
     watches = Watches(cluster)
+    store = metrics.connect(settings.mooring_metrics_url)
     sources = git.Git(git.networks(settings.mooring_source_allow))
     workspace = Path(settings.mooring_state) / "builds"
-    methods = activities(records, cluster, operations, sources, images, engine, workspace, watches)
-    await schedule_reconciler(client, timedelta(seconds=10))
+    methods = activities(records, cluster, operations, sources, images, engine, workspace, watches, store)
+    await schedule(client, Reconcile, timedelta(seconds=10))
+    await schedule(client, Autoscale, timedelta(seconds=settings.mooring_autoscaling_seconds))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -129,6 +140,7 @@ async def main() -> None:
         log.info("worker runs", queues=queues)
         await stop.wait()
     await watches.close()
+    await store.close()
     await engine.close()
     await images.close()
     await cluster.close()

@@ -26,7 +26,7 @@ class _StackOperation(Operation):
         addresses = {name: address for name, address in plan.addresses.items() if name in plan.after[service]}
         return Part(ask=ask, service=service, seconds=seconds, addresses=addresses)
 
-    def _told(self, ask: StackAsk, plan: Plan, failed: dict[str, Exception], order: Order) -> Exception:
+    def _failure(self, ask: StackAsk, plan: Plan, failed: dict[str, Exception], order: Order) -> Exception:
         named = {
             app_name(ask.target, service): (error.child.operation_id, error.error)
             if isinstance(error, ChildFailed)
@@ -56,7 +56,7 @@ class StackDeploy(_StackOperation):
                 await self.child(title, StackActivities.accept_app, self._part(ask, plan, service), _DEPLOYS)
 
             if failed := await self.in_order(order, deploy):
-                raise self._told(ask, plan, failed, order)
+                raise self._failure(ask, plan, failed, order)
 
 
 @workflow.defn(name="stack.delete")
@@ -79,6 +79,6 @@ class StackDelete(_StackOperation):
                 await self.child(title, StackActivities.accept_removal, self._part(ask, plan, service), _DELETES)
 
             if failed := await self.in_order(order, delete):
-                raise self._told(ask, plan, failed, order)
+                raise self._failure(ask, plan, failed, order)
             await self.step("Remove the links' addresses", StackActivities.remove_addresses, ask)
             await self.step("Close the stack", StackActivities.forget, ask)

@@ -6,13 +6,14 @@ from fastapi import APIRouter, Query, Response
 
 from api.access import Caller, allow
 from api.app_operations import Place, act, check_deployed, check_images, check_live, invalid, moving, upgrading
-from api.parameters import AppId, Page, Size
+from api.autoscaling import check_bounds, set_policy
+from api.parameters import AppId, Page, Size, body_of
 from api.services import Services, Using
 from api.submission import Prepared
 from model.app_bodies import ManualScale, Rollback, Rollout, changed
 from model.app_replies import revision_reply
 from model.apps import MOST_INSTANCES, App, Revision
-from model.errors import Conflict, NotImplementedYet
+from model.errors import Conflict
 from model.layouts import fewer, restarted, scaled
 from model.manifests import selector
 from model.pod_templates import track_of
@@ -80,17 +81,17 @@ async def scale_app(
     type: Literal["manual", "auto"],
     scale: Annotated[int | None, Query(ge=0, le=MOST_INSTANCES)] = None,
     app_id: AppId = None,
-    body: ManualScale | None = None,
+    body: dict[str, Any] | None = None,
     on_failure: OnFailure = "keep",
 ) -> dict[str, Any]:
-    """Set the number of instances: `type=manual&scale=N`.
+    """Set the number of instances: `type=manual&scale=N`; or, `type=auto` with the policy as the body, have it set by use.
 
     With the body {"image": …} new instances get that image; with {"instances": [names]} and without `scale` exactly those go.
     A TApp loses its highest indices first and gets its lowest free ones.
     """
     if type == "auto":
-        raise NotImplementedYet("type: auto is not carried out by this version of the platform.", hint="Use type=manual&scale=N.")
-    asked = body or ManualScale()
+        return await set_policy(services, caller, (project, name, app_id), body, response)
+    asked = body_of(ManualScale, body)
     if (scale is None) == (not asked.instances):
         raise invalid("scale", "give either the number of instances wanted, or the body's instances to take away")
 
@@ -98,9 +99,11 @@ async def scale_app(
         await check_deployed(tx, app)
         if asked.instances:
             after = fewer(app.layout, await _leavers(services, app, asked.instances))
+            await check_bounds(tx, app, after.total)
             named = {"gone": tuple(asked.instances), "marks": app.type == "Deployment"}
             return await moving(tx, app, after, replicas=after.total, on_failure=on_failure, **named)
         assert scale is not None
+        await check_bounds(tx, app, scale)
         new = await _version_of_new_ones(services, caller, tx, app, scale, asked)
         after = scaled(app.layout, scale, new)
         return await moving(tx, app, after, resolve=(new,) if new else (), replicas=scale, on_failure=on_failure)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from api.access import Caller, allow
 from api.app_operations import act, check_images, check_live, creating, moving, prepared
 from api.apps_shown import shown
+from api.autoscaling import check_policy
 from api.parameters import AppId, Page, Size
 from api.placed import check_cluster
 from api.services import Services, Using
@@ -27,6 +28,7 @@ _TO_STOP = 300  # seconds a removal may take beyond the instances' own terminati
 async def create_app(services: Using, caller: Writer, project: str, body: NewApp, response: Response) -> dict[str, Any]:
     """Create an app and deploy it; the reply is the app's, its Status PENDING until it serves."""
     spec = spec_of(body)
+    await check_policy(services, body.scale, spec, "scale.")
     check_images(services, caller, spec, "imageRef")
     username = body.user_name or caller.actor.name
     if username != caller.actor.name and not caller.actor.admin:
@@ -42,6 +44,7 @@ async def create_app(services: Using, caller: Writer, project: str, body: NewApp
             replicas=body.instance_num,
             username=username,
             actor=caller.actor.name,
+            scale=body.scale,
             deadline_seconds=body.deadline_seconds,
         )
 

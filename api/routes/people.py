@@ -10,7 +10,7 @@ from api.parameters import moment
 from api.services import Using
 from model.access import NewToken, NewUser
 from model.errors import Forbidden, Invalid, NotFound, Problem
-from model.names import check_name
+from model.names import check_user_name
 from records.store import Row
 
 router = APIRouter(prefix="/v2", tags=["people"])
@@ -25,7 +25,7 @@ async def get_me(caller: Annotated[Caller, allow(None)]) -> dict[str, Any]:
 @router.post("/users", status_code=201)
 async def create_user(services: Using, caller: Annotated[Caller, allow("platform:admin")], body: NewUser) -> dict[str, Any]:
     """Create a user."""
-    check_name(body.name, "name")
+    check_user_name(body.name)
     row = await services.records.people.add_user(body.name, admin=body.admin)
     return {"name": row["name"], "admin": row["admin"], "createdAt": row["created_at"]}
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from api.access import Caller, allow
 from api.app_operations import act, check_live, creating, upgrading
 from api.apps_shown import shown
+from api.autoscaling import check_policy
 from api.parameters import AppId
 from api.placed import check_cluster, usable
 from api.services import Using
@@ -14,7 +15,6 @@ from api.submission import Prepared, reply, submit
 from model.app_bodies import LONGEST_NAME
 from model.apps import App
 from model.documents import digest
-from model.errors import NotImplementedYet
 from model.names import check_name
 from model.pod_documents import NewPodStack, PodStackChange, in_place_of, parse_pod
 from records import Records
@@ -32,8 +32,8 @@ async def create_pod_stack(services: Using, caller: Writer, project: str, body: 
     """
     name = check_name(body.stack_instance_name, "stackInstanceName", longest=LONGEST_NAME)
     check_cluster(body.cluster)
-    _refuse_scale(body.scale)
     pod = parse_pod(body.content, usable(services, caller))
+    await check_policy(services, body.scale, pod.spec, "scale.")
 
     async def prepare(tx: Records) -> Prepared:
         return await creating(
@@ -45,6 +45,7 @@ async def create_pod_stack(services: Using, caller: Writer, project: str, body: 
             username=caller.actor.name,
             actor=caller.actor.name,
             deadline_seconds=body.deadline_seconds,
+            scale=body.scale,
         )
 
     accepted = await submit(services, caller, AppCreate, _told(body), prepare)
@@ -64,13 +65,15 @@ async def update_pod_stack(
     app_id: AppId = None,
 ) -> dict[str, Any]:
     """Upgrade an app to what a pod document says, all of it; without `replicas` in the document their number stays."""
-    _refuse_scale(body.scale)
     pod = parse_pod(body.content, usable(services, caller))
+    await check_policy(services, body.scale, pod.spec, "scale.")
 
     async def prepare(tx: Records, app: App) -> Prepared:
         check_live(app)
         before = await tx.apps.revision(app.id, app.revision)
         made = await tx.apps.add_revision(app.id, in_place_of(before.spec, pod.spec), caller.actor.name, body.reason or "podstack")
+        if body.scale:
+            await tx.autoscaling.set_policy(app.id, body.scale, caller.actor.name)
         fields = {"on_failure": body.on_failure, "deadline_seconds": body.deadline_seconds, "replicas": pod.replicas}
         return await upgrading(tx, app, made, **fields)
 
@@ -83,8 +86,3 @@ def _told(body: NewPodStack | PodStackChange) -> dict[str, Any]:
         **body.model_dump(by_alias=True, exclude_unset=True, exclude={"content"}),
         "contentSha256": digest(body.content),
     }
-
-
-def _refuse_scale(scale: dict[str, Any] | None) -> None:
-    if scale:
-        raise NotImplementedYet("scale is not carried out by this version of the platform.", hint="Leave it out.")

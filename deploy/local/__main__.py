@@ -47,7 +47,7 @@ def up(
             later.begin(platform.layout)
     _say(f"The platform is up. Reach it with: source {platform.layout.env_file}")
     if by_itself and not whole:
-        _say(f"In the background {' and '.join(missing)} are built, and join by themselves; `make status` shows it.")
+        _say(f"Built in the background, to join by themselves: {', '.join(missing)}. `make status` shows them.")
 
 
 @app.command(hidden=True)

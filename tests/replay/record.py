@@ -17,10 +17,12 @@ from tests.faults.scenarios import SCENARIOS
 from tests.faults.slot import opened
 from tests.platform import environment
 from tests.replay.histories import FOLDER
-from workflows.reconcile import Reconcile
+from worker.main import CONTROL, SCHEDULED
 
 # Where and by which process it ran says nothing about the workflow.
 _OF_THE_MACHINE = {"identity", "workerVersion", "binaryChecksum", "stackTrace"}
+_PINNED = [str(getattr(one, "__temporal_workflow_definition").name) for one in SCHEDULED]
+_SCHEDULED = {pinned.replace(".", "_"): pinned for pinned in _PINNED}
 
 
 async def _record(names: list[str]) -> None:
@@ -28,12 +30,18 @@ async def _record(names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         async with opened(Path(directory)) as slot:
             for name in names:
+                if name in _SCHEDULED:
+                    await _run_scheduled(slot.client, name)
+                    continue
                 ran = await slot.run(SCENARIOS[name])
                 await _keep(slot.client, name, ran.record.workflow_id, ran.record.run_id)
                 await ran.discard()
-            reconcile = await slot.client.start_workflow(Reconcile.run, id="recorded", task_queue="control")
-            await reconcile.result()
-            await _keep(slot.client, "operation_reconcile", reconcile.id, None)
+
+
+async def _run_scheduled(client: Client, name: str) -> None:
+    run = await client.start_workflow(_SCHEDULED[name], id=f"recorded {name}", task_queue=CONTROL)
+    await run.result()
+    await _keep(client, name, run.id, None)
 
 
 async def _keep(client: Client, name: str, workflow_id: str, run_id: str | None) -> None:
@@ -51,4 +59,4 @@ def _without_machine(value: Any) -> Any:
 
 if __name__ == "__main__":
     os.environ.update(environment())
-    asyncio.run(_record(sys.argv[1:] or list(SCENARIOS)))
+    asyncio.run(_record(sys.argv[1:] or [*SCENARIOS, *_SCHEDULED]))

@@ -13,13 +13,12 @@ from temporalio.workflow import NondeterminismError
 from activities.projects import ProjectActivities
 from model.projects import CreateProject
 from tests.replay.histories import recorded
-from worker.main import SANDBOX
+from worker.main import SANDBOX, SCHEDULED
 from workflows.operation import Operation
-from workflows.reconcile import Reconcile
 from workflows.registry import KINDS
 
 HISTORIES = recorded()
-WORKFLOWS = [*(kind.workflow for kind in KINDS), Reconcile]
+WORKFLOWS = [*(kind.workflow for kind in KINDS), *SCHEDULED]
 
 
 def _replayer(*workflows: type) -> Replayer:

@@ -174,7 +174,6 @@ def test_a_wrong_field_is_named(change, field):
         ({"configMap": [{"type": "Env"}]}, "configMap"),
         ({"secret": [{"type": "Env"}]}, "secret"),
         ({"internalVolumes": [{}]}, "internalVolumes"),
-        ({"scale": {"minReplicas": 1}}, "scale"),
         ({"networkType": 1}, "networkType 1"),
         ({"networkType": 3}, "networkType 3"),
     ],
@@ -185,7 +184,7 @@ def test_what_is_not_built_yet_is_refused_not_ignored(change, word):
 
 
 def test_fields_not_built_yet_pass_when_they_are_empty():
-    empty = {"volumes": "", "configMap": [], "secret": [], "internalVolumes": [], "scale": {}}
+    empty = {"volumes": "", "configMap": [], "secret": [], "internalVolumes": []}
     assert spec_of(NewApp.model_validate({**MANUAL, **empty})) == spec_of(NewApp.model_validate(MANUAL))
 
 

@@ -183,8 +183,9 @@ def _instances(cluster: dict[str, str]) -> dict[str, Any]:
             _rule("replace", ["__meta_kubernetes_namespace"], "namespace"),
             _rule("replace", [f"{LABEL}app"], "app"),
             _rule("replace", ["__meta_kubernetes_pod_name"], "instance"),
-            _rule("replace", [f"{LABEL}revision"], "revision"),
             _rule("replace", [f"{LABEL}track"], "track"),
+            # The track of a gray upgrade is named after the revision it brings.
+            _rule("replace", [f"{LABEL}track"], "revision", regex="r([0-9]+)"),
         ],
     }
 

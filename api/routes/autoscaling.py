@@ -1,0 +1,37 @@
+"""Autoscaling of an app: see it, turn it off (mission B). It is set by …/scale?type=auto, as the manual has it."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from api.access import Caller, allow
+from api.autoscaling import held
+from api.services import Using
+from model.autoscaler import autoscaling_reply
+
+router = APIRouter(prefix="/v2/applications", tags=["applications"])
+AppId = Annotated[str | None, Query(pattern=r"^[0-9a-f]{64}$", description="One life of the app; by default the live one")]
+_LATEST = 20
+
+
+@router.get("/{project}/{name}/autoscaling")
+async def get_autoscaling(
+    services: Using, caller: Annotated[Caller, allow("app:read")], project: str, name: str, app_id: AppId = None
+) -> dict[str, Any]:
+    """Read the policy, what was found at the last look and why nothing is done where it is suspended, and the last decisions."""
+    found = await services.records.projects.get(project)
+    app = await services.records.apps.get(found.id, name, app_id)
+    store = services.records.autoscaling
+    policy = (await store.in_force([app.id])).get(app.id)
+    return autoscaling_reply(app.id, policy, await store.changes(app.id, _LATEST), await store.decisions(app.id, _LATEST))
+
+
+@router.delete("/{project}/{name}/autoscaling")
+async def stop_autoscaling(
+    services: Using, caller: Annotated[Caller, allow("app:write")], project: str, name: str, app_id: AppId = None
+) -> dict[str, Any]:
+    """Turn autoscaling off: the instances stay as many as they are. Idempotent; an operation that it has started goes on."""
+    async with services.records.transaction() as tx:
+        app = await held(tx, project, name, app_id)
+        was_on = await tx.autoscaling.turn_off(app.id, caller.actor.name)
+    return {"Code": 0, "Message": "" if was_on else "Autoscaling was off already.", "AppID": app.id}
