@@ -17,6 +17,7 @@ from model.autoscaler import Look, Measured, OperationSeen, Watched, look, put_o
 from model.autoscaling import Scale
 from model.base import Body, Frozen
 from model.errors import Conflict, Invalid, MetricsUnavailable, NoMetricsStore, NotFound, PlatformUnavailable
+from model.layouts import scaled
 from model.manifests import APP_ID, MANAGED, app_label
 from model.operations import AUTOSCALER, Target, workflow_id
 from model.scaling import Memory
@@ -156,12 +157,15 @@ class AutoscalingActivities:
                 return None
             if await tx.apps.by_id(app.id) != app or app.phase is not AppPhase.LIVE:
                 raise Conflict(f"{app.name!r} was changed a moment ago.")
-            new = _operation(app, found)
+            before = await tx.apps.keep_layout(app.id, app.layout)
+            assert found.wanted is not None
+            after = await tx.apps.keep_layout(app.id, scaled(app.layout, found.wanted))
+            new = _operation(app, found, before, after)
             await tx.operations.accept(new)
             return new
 
 
-def _operation(app: App, found: Look) -> NewOperation:
+def _operation(app: App, found: Look, before: int, after: int) -> NewOperation:
     assert found.wanted is not None
     operation_id = new_id("op")
     ask = ScaleApp(
@@ -171,7 +175,8 @@ def _operation(app: App, found: Look) -> NewOperation:
         actor=AUTOSCALER,
         app_id=app.id,
         replicas=found.wanted,
-        before=app.replicas,
+        before=before,
+        after=after,
     )
     return NewOperation(
         kind=_KIND,

@@ -10,6 +10,7 @@ from clients.kubernetes import Cluster
 from clients.temporal import Operations
 from model.apps import App, AppPhase, AppSpec, CreateApp, DeleteApp, UpgradeApp
 from model.compose import Compose, Service, parse
+from model.layouts import at_revision, first, scaled
 from model.operations import Ask, Child, Status, Target, workflow_id
 from model.stacks import (
     STACK_ID,
@@ -137,14 +138,17 @@ class StackActivities:
         actor = part.ask.actor
         await tx.apps.add(app_id, project, name, spec, replicas=service.replicas, username=actor, actor=actor)
         await tx.stacks.put_app(stack.id, service.name, app_id)
-        ask = CreateApp(**_fields(part, name), app_id=app_id)
+        kept = await tx.apps.keep_layout(app_id, first(spec.type, 1, service.replicas))
+        ask = CreateApp(**_fields(part, name), app_id=app_id, before=kept, after=kept, resolve=(1,))
         return _operation("app.create", ask, project.id, app_id, part, {**_told(service), "stack": stack.name})
 
     async def _upgrade(self, tx: Records, part: Part, app: App, service: Service, spec: AppSpec) -> NewOperation:
         await tx.apps.hold(app.project_id, app.name)
         revision = await tx.apps.add_revision(app.id, spec, part.ask.actor, "the stack's document was deployed again")
-        await tx.apps.set_desired(app.id, replicas=service.replicas)
-        ask = UpgradeApp(**_fields(part, app.name), app_id=app.id, revision=revision.number, before=app.revision)
+        before = await tx.apps.keep_layout(app.id, app.layout)
+        after = await tx.apps.keep_layout(app.id, at_revision(scaled(app.layout, service.replicas), revision.number))
+        number = revision.number
+        ask = UpgradeApp(**_fields(part, app.name), app_id=app.id, before=before, after=after, resolve=(number,), revision=number)
         return _operation("app.upgrade", ask, app.project_id, app.id, part, _told(service))
 
 

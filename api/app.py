@@ -1,23 +1,12 @@
 """The FastAPI application: routes, errors, limits, OpenAPI."""
 
+import importlib
+import pkgutil
+
 from fastapi import FastAPI
 
-from api import errors, services
+from api import errors, routes, services
 from api.limits import BodyLimit
-from api.routes import (
-    applications,
-    autoscaling,
-    builds,
-    composes,
-    health,
-    instances,
-    logs,
-    operations,
-    people,
-    podstacks,
-    projects,
-    shells,
-)
 from model.errors import error_table
 from model.operations import Verb
 from workflows.registry import KINDS, Kind
@@ -26,13 +15,12 @@ _DESCRIPTION = "Every long-running call is an operation: 202, `OperationID`, and
 
 
 def build() -> FastAPI:
-    """The application; connections are opened by its lifespan."""
+    """The application, of all modules in api/routes; connections are opened by its lifespan."""
     app = FastAPI(title="Mooring", version="2", description=_described(), lifespan=services.opened, redirect_slashes=False)
     errors.install(app)
     app.add_middleware(BodyLimit)
-    apps = (applications, autoscaling, instances, logs, shells, composes, podstacks)
-    for module in (health, operations, projects, people, *apps, builds):
-        app.include_router(module.router)
+    for found in pkgutil.iter_modules(routes.__path__):
+        app.include_router(importlib.import_module(f"{routes.__name__}.{found.name}").router)
     return app
 
 

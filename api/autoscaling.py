@@ -4,10 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 
 from api.access import Caller
+from api.parameters import body_of
 from api.services import Services
 from model.apps import App, AppSpec
 from model.autoscaling import Scale, check_by_hand, check_requests
@@ -22,10 +21,7 @@ async def set_policy(services: Services, caller: Caller, place: Place, body: Any
     Raises Invalid naming the field, NoMetricsStore for metrics without a store, NotFound.
     """
     project, name, app_id = place
-    try:
-        scale = Scale.model_validate(body or {})
-    except ValidationError as error:
-        raise RequestValidationError([{**problem, "loc": ("body", *problem["loc"])} for problem in error.errors()]) from error
+    scale = body_of(Scale, body)
     found = await services.records.projects.get(project)
     app = await services.records.apps.get(found.id, name, app_id)
     await check_policy(services, scale, (await services.records.apps.revision(app.id, app.revision)).spec)

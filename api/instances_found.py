@@ -5,7 +5,7 @@ import re
 from api.services import Services
 from model.apps import App, Revision
 from model.errors import Conflict, NotFound
-from model.manifests import APP, APP_ID, app_label
+from model.pod_templates import APP, APP_ID, app_label
 from model.pods import Container, Object, containers
 
 _POD_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

@@ -1,11 +1,13 @@
 """Query parameters that routes have in common."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
-from pydantic import AfterValidator
+from fastapi.exceptions import RequestValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
+M = TypeVar("M", bound=BaseModel)
 _MOST_PAGES = 1_000_000  # far beyond any list, and a page's first row stays a number that PostgreSQL takes
 
 
@@ -24,3 +26,12 @@ _FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC
 Moment = Annotated[datetime, AfterValidator(moment)]
 Size = Annotated[int, Query(ge=1, le=200)]
 Page = Annotated[int, Query(ge=0, le=_MOST_PAGES)]
+AppId = Annotated[str | None, Query(pattern=r"^[0-9a-f]{64}$", description="One life of the app; by default the live one")]
+
+
+def body_of(model: type[M], body: Any) -> M:
+    """The body as `model`, where the query says which model it has; raises what a wrong body of any route raises."""
+    try:
+        return model.model_validate(body or {})
+    except ValidationError as error:
+        raise RequestValidationError([{**problem, "loc": ("body", *problem["loc"])} for problem in error.errors()]) from error

@@ -68,10 +68,9 @@ async def submit(
             deadline_seconds=prepared.deadline_seconds or kind.deadline_seconds,
             **prepared.fields,
         )
-        await tx.operations.accept(_new(workflow, prepared, ask, wid, request))
+        ask = ask.model_copy(update={"preempts": await tx.operations.accept(_new(workflow, prepared, ask, wid, request))})
         if key:
             await tx.operations.bind_key(caller.actor.name, route, key, operation_id)
-        ask = kind.ask.model_validate((await tx.operations.get(operation_id))["ask"]) if workflow.preempts else ask
     await start(services, kind.name, wid, ask)
     return Accepted(operation_id=operation_id, workflow_id=wid, target=prepared.target)
 

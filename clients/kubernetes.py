@@ -30,6 +30,7 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "Event": ("v1", "events", True),
     "Deployment": ("apps/v1", "deployments", True),
     "ReplicaSet": ("apps/v1", "replicasets", True),
+    "StatefulSet": ("apps/v1", "statefulsets", True),
     "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices", True),
     "PodMetrics": ("metrics.k8s.io/v1beta1", "pods", True),
 }
@@ -53,11 +54,14 @@ class Cluster:
     def __init__(self, api: kubernetes_client.ApiClient) -> None:
         self._api = api
 
-    async def apply(self, obj: Object) -> Object:
-        """Create or change an object by server-side apply with our field manager; idempotent."""
+    async def apply(self, obj: Object, *, force: bool = True) -> Object:
+        """Create or change an object by server-side apply with our field manager; idempotent.
+
+        Without `force` it raises Conflict where others have set a field otherwise (Kubernetes: Server-Side Apply, Conflicts).
+        """
         metadata = obj["metadata"]
         path = path_of(obj["kind"], metadata.get("namespace"), metadata["name"])
-        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        query = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
         return await self._request("PATCH", path, query, obj, content_type="application/apply-patch+yaml")
 
     async def get(self, kind: str, name: str, namespace: str | None = None) -> Object:
@@ -75,9 +79,13 @@ class Cluster:
         """Read a collection (`labelSelector=`, `fieldSelector=`, `limit=` …): the List with its items and resourceVersion."""
         return await self._request("GET", path_of(kind, namespace), query)
 
-    async def patch(self, kind: str, name: str, namespace: str | None, change: Object) -> Object:
-        """Merge-patch one object (RFC 7386); raises NotFound."""
-        return await self._request("PATCH", path_of(kind, namespace, name), {}, change, content_type="application/merge-patch+json")
+    async def patch(self, kind: str, name: str, namespace: str | None, change: Object, *, strategic: bool = False) -> Object:
+        """Merge-patch one object (RFC 7386); raises NotFound, and Conflict for another `metadata.uid`.
+
+        `strategic` merges lists by their keys, as containers by name (Kubernetes: strategic merge patch).
+        """
+        form = "strategic-merge-patch" if strategic else "merge-patch"
+        return await self._request("PATCH", path_of(kind, namespace, name), {}, change, content_type=f"application/{form}+json")
 
     async def delete(
         self,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from model import quantities
-from model.apps import DEFAULT_DEADLINE, DEPLOYMENT, MOST_INSTANCES, AppSpec, ContainerSpec, EnvVar, Port, Resources
+from model.apps import DEFAULT_DEADLINE, MOST_INSTANCES, AppSpec, ContainerSpec, EnvVar, Port, Resources
 from model.autoscaling import Scale
 from model.base import Input
 from model.errors import Invalid, NotImplementedYet, Problem, TooLarge
@@ -25,6 +25,7 @@ _KEPT_DIRECTORIES = ("/proc", "/sys", "/dev")
 _MOST_CORES, _MOST_BYTES = 10**6, 2**50
 _LONGEST_VALUE = 120_000  # bytes; Linux gives a program no argument or variable over 128 KiB (execve(2): MAX_ARG_STRLEN)
 _LARGEST_TEXT = 512 * 1024  # bytes; a cluster's store takes objects up to 1.5 MiB, and a Deployment lists its fields again
+_NO_SURGE = "is for Deployment apps: a TApp's instances have names, so none can be there twice"
 _MOST_PORTS = 100  # a cluster has 2768 NodePorts for all projects together
 
 
@@ -251,6 +252,30 @@ class Rollout(AppFields):
     reason: Annotated[str, Field(max_length=500)] = ""
 
 
+class InstanceUpdateBody(Input):
+    """Body of POST /v2/instances/…/update: the manual's `image`; `container` where the app has several."""
+
+    image: Annotated[str, Field(min_length=1, max_length=512)]
+    container: str | None = None
+    on_failure: Literal["keep", "rollback"] = "keep"
+    reason: Annotated[str, Field(max_length=500)] = ""
+    deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE
+
+
+class ManualScale(Input):
+    """Body of POST …/scale?type=manual: the image of new instances, or the instances that go."""
+
+    image: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+    container: str | None = None
+    instances: Annotated[list[str], Field(max_length=MOST_INSTANCES)] = []
+
+    @field_validator("instances")
+    @classmethod
+    def _instances_once(cls, value: list[str]) -> list[str]:
+        _once(value, "the instance {} is named twice")
+        return value
+
+
 class Rollback(Input):
     """Body of POST …/rollback: to `revision`, by default the one before."""
 
@@ -267,7 +292,6 @@ def refuse_unbuilt(body: AppFields) -> None:
         "configMap": body.config_map,
         "secret": body.secret,
         "internalVolumes": body.internal_volumes,
-        'type "TApp"': getattr(body, "type", DEPLOYMENT) != DEPLOYMENT,
         f"networkType {body.network_type}": body.network_type in (1, 3),
     }
     for field, given in later.items():
@@ -278,7 +302,9 @@ def refuse_unbuilt(body: AppFields) -> None:
 def spec_of(new: NewApp) -> AppSpec:
     """The spec a create body means. Raises NotImplementedYet and Invalid."""
     refuse_unbuilt(new)
-    base = AppSpec(containers=(ContainerSpec(name=new.name, image=new.image_ref),))
+    base = AppSpec(type=new.type, containers=(ContainerSpec(name=new.name, image=new.image_ref),))
+    if new.type == "TApp" and new.max_surge is not None:
+        raise _invalid("maxSurge", _NO_SURGE)
     return _with(base, new, new.name, None)
 
 
@@ -291,6 +317,8 @@ def changed(spec: AppSpec, rollout: Rollout) -> AppSpec:
         raise _invalid("container", f"must be one of {', '.join(names)}: the app has several containers")
     if chosen not in names:
         raise _invalid("container", f"must be one of {', '.join(names)}")
+    if spec.type == "TApp" and rollout.max_surge is not None:
+        raise _invalid("maxSurge", _NO_SURGE)
     return _with(spec, rollout, chosen, rollout.image)
 
 

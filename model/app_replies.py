@@ -1,16 +1,28 @@
 """An app as the API shows it: the manual's reply, field names and all, and new fields in camelCase (app接口, 返回)."""
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from model.apps import App, AppStatus, EnvVar, Revision, differences
 from model.autoscaling import Scale
+from model.layouts import Layout
+from model.manifests import workload_name
 
 
 def app_reply(
-    app: App, revision: Revision, status: AppStatus, summary: str, message: str = "", scale: Scale | None = None
+    app: App,
+    revisions: Mapping[int, Revision],
+    status: AppStatus,
+    summary: str,
+    message: str = "",
+    scale: Scale | None = None,
 ) -> dict[str, Any]:
-    """The reply of create and get. Containers' fields are those of the first; `message` says why it is not well."""
+    """The reply of create and get. Containers' fields are those of the first; `message` says why it is not well.
+
+    `revisions` are all that its instances have, by number.
+    """
+    revision = revisions[app.revision]
     spec = revision.spec
     container = spec.containers[0]
     requests = {"cpu_request": "cpuRequest", "mem_request": "memRequest", "disk_request": "diskRequest"}
@@ -44,6 +56,7 @@ def app_reply(
         "revision": revision.number,
         "digests": revision.digests,
         "containers": [c.name for c in spec.containers],
+        "versions": [_version(app, revisions[number]) for number in reversed(app.layout.revisions)],
         "message": message,
     }
 
@@ -54,11 +67,27 @@ def _variable(variable: EnvVar) -> dict[str, str]:
     return {"name": variable.name, "value": variable.value}
 
 
-def revision_reply(revision: Revision, before: Revision | None, in_force: int) -> dict[str, Any]:
-    """One line of the revisions list: who, when, why, the images, and what changed against the one before."""
+def _version(app: App, revision: Revision) -> dict[str, Any]:
+    """A version of the app and the instances that shall have it; a TApp's by name."""
+    line: dict[str, Any] = {
+        "revision": revision.number,
+        "current": revision.number == app.revision,
+        "images": {c.name: c.image for c in revision.spec.containers},
+        "count": app.layout.versions.get(revision.number, 0),
+    }
+    if app.type == "TApp":
+        those = [w for w in app.layout.workloads if w.revision == revision.number]
+        line["instances"] = [workload_name(app.name, w.track) for w in those]
+        line["killed"] = [workload_name(app.name, w.track) for w in those if not w.replicas]
+    return line
+
+
+def revision_reply(revision: Revision, before: Revision | None, layout: Layout) -> dict[str, Any]:
+    """One line of the revisions list: who, when, why, the images, how many have it, and what changed against the one before."""
     return {
         "revision": revision.number,
-        "current": revision.number == in_force,
+        "current": revision.number == layout.revision,
+        "instances": layout.versions.get(revision.number, 0),
         "images": {c.name: c.image for c in revision.spec.containers},
         "digests": revision.digests,
         "createdAt": revision.created_at.isoformat(),

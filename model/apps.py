@@ -12,6 +12,7 @@ from pydantic import Field
 
 from model.base import Frozen
 from model.images import ImageRef, parse
+from model.layouts import AppType, Layout
 from model.operations import Ask
 from model.scheduling import Affinity, Probe
 
@@ -124,7 +125,7 @@ class AppSpec(Frozen):
     else 2: without one a program that ends right after its start is ready until the kubelet, which looks once a second, sees it.
     """
 
-    type: Literal["Deployment"] = "Deployment"
+    type: AppType = "Deployment"
     containers: tuple[ContainerSpec, ...] = Field(min_length=1)
     volumes: tuple[SharedVolume, ...] = ()
     network_type: Literal[0, 2] = 0
@@ -146,20 +147,29 @@ class AppSpec(Frozen):
 
 
 class App(Frozen):
-    """One life of an app; `id` is the AppID, `replicas` the number of instances wanted, `revision` the spec in force."""
+    """One life of an app; `id` is the AppID, `layout` what is wanted of its instances now."""
 
     id: str
     project: str
     project_id: str
     name: str
-    type: str
+    type: AppType
     cluster: str
     phase: AppPhase
-    replicas: int
-    revision: int
+    layout: Layout
     username: str
     created_at: datetime
     created_by: str
+
+    @property
+    def replicas(self) -> int:
+        """The number of instances wanted."""
+        return self.layout.total
+
+    @property
+    def revision(self) -> int:
+        """The revision in force."""
+        return self.layout.revision
 
 
 class Revision(Frozen):
@@ -185,35 +195,65 @@ class AppAsk(Ask):
     app_id: str
 
 
-class AtRevision(AppAsk):
-    """What the operations have in common that bring an app to a revision of its spec."""
+class MoveApp(AppAsk):
+    """Input of every operation that takes an app from one layout to another: both by reference (records: layouts).
+
+    `resolve` names the revisions whose images are looked up first.
+    """
+
+    before: int
+    after: int
+    resolve: tuple[int, ...] = ()
+    on_failure: Literal["keep", "rollback"] = "keep"
+
+
+class CreateApp(MoveApp):
+    """Input of app.create: deploy for the first time."""
+
+
+class StartApp(MoveApp):
+    """Input of app.start: make a stopped app's objects again; the images of all its versions are looked up anew."""
+
+
+class UpgradeApp(MoveApp):
+    """Input of app.upgrade, which a rollback is too: every instance comes to `revision`."""
 
     revision: int
 
 
-class CreateApp(AtRevision):
-    """Input of app.create: deploy the revision for the first time."""
+class ScaleApp(MoveApp):
+    """Input of app.scale: go to `replicas` instances; `gone` names those that go, where they were chosen.
 
-    revision: int = 1
-
-
-class StartApp(AtRevision):
-    """Input of app.start: make a stopped app's objects again from the revision."""
-
-
-class UpgradeApp(AtRevision):
-    """Input of app.upgrade, which a rollback is too: go to `revision` from `before`."""
-
-    before: int
-    on_failure: Literal["keep", "rollback"] = "keep"
-
-
-class ScaleApp(AppAsk):
-    """Input of app.scale: go to `replicas` instances from `before`."""
+    `marks` says that they are pods of a Deployment, which have to be marked; a TApp's are known by their index.
+    """
 
     replicas: int
-    before: int
-    on_failure: Literal["keep", "rollback"] = "keep"
+    gone: tuple[str, ...] = ()
+    marks: bool = False
+
+
+class RestartApp(MoveApp):
+    """Input of app.restart: every running instance is started anew, as availability allows."""
+
+
+class InstanceAsk(MoveApp):
+    """Input of the operations on one TApp instance, whose target is the app."""
+
+    index: str
+
+
+class KillInstance(InstanceAsk):
+    """Input of instance.kill: stop this one; its index and what belongs to it are kept."""
+
+
+class StartInstance(InstanceAsk):
+    """Input of instance.start: the same index, name and version again."""
+
+
+class UpdateInstance(InstanceAsk):
+    """Input of instance.update: bring this one to `revision`, in place where only images differ."""
+
+    revision: int
 
 
 class KillApp(AppAsk):

@@ -52,14 +52,17 @@ class LogRef(Frozen):
 
 
 class Seen(Frozen):
-    """What was read: the app's `pods` with their events and log tails, its Deployment, the nodes and all pods `bound` to them."""
+    """What was read: the app's `pods` with their events and log tails, the nodes and all pods `bound` to them.
+
+    `refusal` is in the cluster's words why it does not take further pods, "" where it does.
+    """
 
     pods: Sequence[Object]
     events: Sequence[Object] = ()
     logs: Mapping[LogRef, str] = {}
     nodes: Sequence[Object] = ()
     bound: Sequence[Object] = ()
-    deployment: Object | None = None
+    refusal: str = ""
 
 
 class InstanceState(Frozen):
@@ -114,6 +117,12 @@ def cause_at_deadline(seen: Seen, wanted: int) -> MooringError:
     return DeadlineExceeded(f"{ready} of {wanted} instances were ready in time: {why}.")
 
 
+def refusal_of(deployments: Iterable[Object]) -> str:
+    """Why the cluster does not take further pods of a Deployment, in its words: its ReplicaFailure, "" where it has none."""
+    failures = (condition(item, "ReplicaFailure") for item in deployments)
+    return next((failure.get("message", "") for failure in failures if failure.get("status") == "True"), "")
+
+
 def instance_state(pod: Object, seen: Seen) -> InstanceState:
     """One instance's state; `seen` has its events and, for figures, nodes."""
     if leaves(pod):
@@ -152,12 +161,11 @@ def _troubles(seen: Seen) -> list[_Trouble]:
 
 
 def _refused(seen: Seen) -> list[_Trouble]:
-    """Pods the cluster does not even take: the Deployment's ReplicaFailure (Kubernetes: DeploymentCondition)."""
-    failure = condition(seen.deployment or {}, "ReplicaFailure")
-    if failure.get("status") != "True":
+    """Pods the cluster does not even take: by quota or by Pod Security."""
+    words = seen.refusal
+    if not words:
         return []
-    words = failure.get("message", "")
-    evidence = [Evidence(type="event", source="ReplicaFailure", text=words, at=failure.get("lastTransitionTime"))]
+    evidence = [Evidence(type="event", source="FailedCreate", text=words)]
     if _POD_SECURITY in words:
         hint = "Leave out what reaches for the host; the message names it."
         error: MooringError = Forbidden(f"The cluster refuses the instances: {words}.", hint=hint, evidence=evidence)

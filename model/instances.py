@@ -1,5 +1,6 @@
 """Instances and their containers as the API tells them (manual: instance接口, container接口; mission, API conventions)."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,15 @@ from model.apps import App, Revision
 from model.diagnosis import Seen, instance_state
 from model.events import event_count, event_time, events_of
 from model.pods import Container, Object, condition, containers
+
+
+def tapp_instance_id(app_id: str, index: str) -> str:
+    """The id of a TApp's instance, made from AppID and index: the same in all its lives, also while it is killed.
+
+    >>> tapp_instance_id("ab", "0")[:8]
+    '34222c19'
+    """
+    return hashlib.sha256(f"{app_id}/{index}".encode()).hexdigest()
 
 
 def image_shown(container: str, image: str, revisions: Sequence[Revision]) -> str:

@@ -53,6 +53,11 @@ class Layout(Frozen):
         return {revision: counted[revision] for revision in sorted(counted, reverse=True)}
 
     @property
+    def revisions(self) -> tuple[int, ...]:
+        """The revisions its instances have, and the one in force, the oldest first."""
+        return tuple(sorted({self.revision, *(w.revision for w in self.workloads)}))
+
+    @property
     def by_track(self) -> dict[str, Workload]:
         """The workloads by their track."""
         return {w.track: w for w in self.workloads}
@@ -160,10 +165,7 @@ def _grown(layout: Layout, more: int, revision: int) -> Layout:
 def _with(layout: Layout, workloads: Iterable[Workload]) -> Layout:
     """The layout with other workloads: of a Deployment app without empty ones, but for one that holds the version in force."""
     found = tuple(workloads)
-    if layout.type == "TApp":
-        found = tuple(sorted(found, key=lambda w: int(w.track)))
-    else:
-        found = _without_empty(found, layout.revision)
+    found = tuple(sorted(found, key=lambda w: int(w.track))) if layout.type == "TApp" else _without_empty(found, layout.revision)
     return layout.model_copy(update={"workloads": found})
 
 

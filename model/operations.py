@@ -23,7 +23,7 @@ class Status(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-AUTOSCALER = "autoscaler"  # the actor of the operations that autoscaling starts; no user can be called so
+AUTOSCALER = "autoscaler"  # the actor of the operations that autoscaling starts; it yields to people, and no user can be called so
 TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
 RETRYABLE = frozenset({Status.FAILED, Status.CANCELLED})
 

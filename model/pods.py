@@ -1,5 +1,6 @@
 """A raw pod read: its containers, how they live and die, what it asks for (Kubernetes: Pod v1, Pod Lifecycle)."""
 
+import json
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,8 @@ from model.quantities import amount
 
 Object = dict[str, Any]
 SHORT_LIFE_SECONDS = 60.0
+# On a pod whose images were changed in place: by container the id of the life that ran before (a JSON object).
+REPLACED = "mooring.io/replaced"
 
 
 class End(Frozen):
@@ -39,9 +42,13 @@ class Waiting(Frozen):
 
 
 class Container(Frozen):
-    """One container of a pod as it stands; `ended` counts its lives that are over, `end` is the last of them."""
+    """One container of a pod as it stands; `ended` counts its lives that are over, `end` is the last of them.
+
+    `id` is the newest life's in the container runtime, "" before the first.
+    """
 
     name: str
+    id: str
     image: str
     init: bool
     ready: bool
@@ -60,21 +67,34 @@ class Container(Frozen):
 
 
 def containers(pod: Object) -> list[Container]:
-    """The pod's containers, init containers first, each in the order of the spec; also those the kubelet has not met yet."""
+    """The pod's containers, init containers first, each in the order of the spec; also those the kubelet has not met yet.
+
+    A life that ended because its image was changed in place is no end of its own doing.
+    """
     found = []
+    replaced = replaced_lives(pod)
     for init, field in ((True, "initContainers"), (False, "containers")):
         statuses = {s["name"]: s for s in pod["status"].get("initContainerStatuses" if init else "containerStatuses", [])}
-        found += [_container(spec, statuses.get(spec["name"], {}), init) for spec in pod["spec"].get(field, [])]
+        for spec in pod["spec"].get(field, []):
+            found.append(_container(spec, statuses.get(spec["name"], {}), init, replaced.get(spec["name"])))
     return found
 
 
-def _container(spec: Object, status: Object, init: bool) -> Container:
+def replaced_lives(pod: Object) -> dict[str, str]:
+    """By container the id of the life that ran before its image was changed in place."""
+    lives: dict[str, str] = json.loads(pod["metadata"].get("annotations", {}).get(REPLACED, "{}"))
+    return lives
+
+
+def _container(spec: Object, status: Object, init: bool, replaced: str | None) -> Container:
     state, last = status.get("state", {}), status.get("lastState", {})
     over = state.get("terminated") or last.get("terminated")
+    by_us = bool(over and replaced and over.get("containerID") == replaced)
     restarts = status.get("restartCount", 0)
     running = state.get("running")
     return Container(
         name=spec["name"],
+        id=status.get("containerID", ""),
         image=spec["image"],
         init=init,
         ready=status.get("ready", False),
@@ -82,9 +102,9 @@ def _container(spec: Object, status: Object, init: bool) -> Container:
         restarts=restarts,
         running_since=running.get("startedAt") if running else None,
         waiting=_waiting(state),
-        end=_end(over) if over else None,
+        end=_end(over) if over and not by_us else None,
         # Restarts count the lives begun after the first; the newest is over too unless it runs.
-        ended=restarts + (1 if over and not running else 0),
+        ended=0 if by_us else restarts + (1 if over and not running else 0),
         probes={kind: spec[f"{kind}Probe"] for kind in ("startup", "liveness", "readiness") if f"{kind}Probe" in spec},
     )
 

@@ -1,11 +1,13 @@
-"""Where a Deployment's roll-out stands, and what status and summary an app has by it (Kubernetes: Deployment status)."""
+"""Where an app's workloads stand, and what status and summary it has by them (Kubernetes: Deployment, StatefulSet status)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from model.apps import App, AppPhase, AppStatus
 from model.base import Frozen
+from model.layouts import Layout, Workload
+from model.pod_templates import TEMPLATE
 from model.pods import Container, containers, is_over, leaves
 
 Object = dict[str, Any]
@@ -15,6 +17,10 @@ _BY_OPERATION = {
     "app.start": AppStatus.PENDING,
     "app.upgrade": AppStatus.UPDATING,
     "app.scale": AppStatus.UPDATING,
+    "app.restart": AppStatus.UPDATING,
+    "instance.kill": AppStatus.UPDATING,
+    "instance.start": AppStatus.UPDATING,
+    "instance.update": AppStatus.UPDATING,
     "app.kill": AppStatus.UPDATING,
     "app.delete": AppStatus.DELETING,
 }
@@ -59,7 +65,7 @@ class Rollout(Frozen):
 
 
 def rollout_of(deployment: Object) -> Rollout:
-    """Read a Deployment."""
+    """Read a Deployment; of a StatefulSet only wanted, ready and seen mean the same."""
     status = deployment.get("status", {})
     return Rollout(
         wanted=deployment["spec"]["replicas"],
@@ -69,6 +75,22 @@ def rollout_of(deployment: Object) -> Rollout:
         ready=status.get("readyReplicas", 0),
         seen=status.get("observedGeneration", 0) >= deployment["metadata"]["generation"],
     )
+
+
+def reached(target: Layout, known: Mapping[tuple[str, str], Workload], found: Mapping[str, Object]) -> Layout:
+    """Where a move to `target` got to: the workloads that are found, each at the version its template says.
+
+    `known` has the workloads by track and template digest, `found` the objects by track. What was not begun is as wanted.
+    """
+    by_track = target.by_track
+    for track, item in found.items():
+        digest = item["spec"]["template"]["metadata"]["labels"][TEMPLATE]
+        workload = known.get((track, digest)) or by_track.get(track)
+        if workload and not leaves(item):
+            by_track[track] = workload.model_copy(update={"replicas": item["spec"]["replicas"]})
+    kept = [w for w in by_track.values() if target.type == "TApp" or w.replicas or w.track in target.by_track]
+    order = sorted(kept, key=lambda w: int(w.track)) if target.type == "TApp" else kept
+    return target.model_copy(update={"workloads": tuple(order)})
 
 
 def has_settled(pods: Sequence[Object], now: datetime) -> bool:
@@ -88,21 +110,28 @@ def _steady(container: Container, now: datetime) -> bool:
 
 
 def app_status(
-    app: App, operation: str | None, operation_status: str | None, deployment: Object | None, *, dead: bool = False
+    app: App, operation: str | None, operation_status: str | None, workloads: Sequence[Object], *, dead: bool = False
 ) -> tuple[AppStatus, str]:
-    """An app's Status and InstanceSummary from its record, its newest operation (kind and status) and its Deployment.
+    """An app's Status and InstanceSummary from its record, its newest operation (kind and status) and its workloads.
 
-    A running operation says what the app goes through. Else what serves counts: all instances ready is RUNNING, however the
-    last operation ended; less is FAILED after a failed operation or where the instances are `dead`, in a state that does not
-    mend itself, and PENDING where the cluster is expected to mend it.
+    A running operation says what the app goes through. Else what serves counts: all instances that shall run ready is RUNNING,
+    however the last operation ended; less is FAILED after a failed operation or where the instances are `dead`, in a state that
+    does not mend itself, and PENDING where the cluster is expected to mend it.
     """
-    ready = rollout_of(deployment).ready if deployment else 0
-    summary = f"{min(ready, app.replicas)}/{app.replicas} running"
+    ready = ready_of(workloads)
+    killed = app.layout.total - app.layout.running
+    summary = f"{min(ready, app.replicas)}/{app.replicas} running" + (f", {killed} killed" if killed else "")
     ended = operation_status in (None, "SUCCEEDED", "FAILED", "CANCELLED")
     if not ended and operation in _BY_OPERATION:
         return _BY_OPERATION[operation], summary
-    if app.phase is not AppPhase.LIVE or (deployment is None and operation_status == "CANCELLED"):
+    if app.phase is not AppPhase.LIVE or (not workloads and operation_status == "CANCELLED"):
         return AppStatus.STOPPED, summary
-    if deployment is not None and ready >= app.replicas and rollout_of(deployment).seen:
+    there = bool(workloads) or app.type == "TApp"  # a TApp without instances has no objects
+    if there and ready >= app.layout.running and all(rollout_of(item).seen for item in workloads):
         return AppStatus.RUNNING, summary
     return (AppStatus.FAILED if dead or operation_status == "FAILED" else AppStatus.PENDING), summary
+
+
+def ready_of(workloads: Iterable[Object]) -> int:
+    """How many instances are ready."""
+    return sum(rollout_of(item).ready for item in workloads)

@@ -12,8 +12,8 @@ from model.apps import Port as AppPort
 from model.base import Frozen, Input
 from model.compose import Compose, Port, Service
 from model.errors import BY_REASON, Evidence, InternalError, MooringError, OperationError
-from model.manifests import APP
 from model.operations import Ask, Status
+from model.pod_templates import APP
 
 STACK_ID = "mooring.io/stack-id"
 # A link without any port said: the address then answers on the port that such images have always served.

@@ -6,6 +6,7 @@ import asyncpg
 
 from model.apps import DEFAULT_CLUSTER, App, AppPhase, AppSpec, Revision
 from model.errors import Conflict, NotFound
+from model.layouts import Layout, first
 from model.projects import Project
 from records.store import Row, Store
 
@@ -35,8 +36,11 @@ class AppStore(Store):
     ) -> None:
         """Insert a LIVE app with its first revision; in a transaction.
 
-        Idempotent by id, for a parent's step that is tried again. Raises Conflict when another live app has the name.
+        Idempotent by id, for a parent's step that is tried again. Raises Conflict when another live app has the name, or one
+        that its instances would have.
         """
+        await self.check_names(project.id, name, spec.type)
+        layout = first(spec.type, 1, replicas)
         added = await self._call(
             "insert_app",
             id=app_id,
@@ -45,7 +49,8 @@ class AppStore(Store):
             name=name,
             type=spec.type,
             cluster=DEFAULT_CLUSTER,
-            replicas=replicas,
+            replicas=layout.total,
+            layout=layout.model_dump(mode="json"),
             username=username,
             created_by=actor,
         )
@@ -119,9 +124,12 @@ class AppStore(Store):
         row = await self._call("deployed_before", app_id=app_id, number=number)
         return _revision(row) if row else None
 
-    async def in_force(self, ids: Sequence[str]) -> dict[str, Revision]:
-        """By AppID the revision in force."""
-        return {row["app_id"]: _revision(row) for row in await self._rows("revisions_in_force", ids=list(ids))}
+    async def in_use(self, ids: Sequence[str]) -> dict[str, dict[int, Revision]]:
+        """By AppID the revisions its instances have and the one in force, by number."""
+        found: dict[str, dict[int, Revision]] = {}
+        for row in await self._rows("revisions_of_layouts", ids=list(ids)):
+            found.setdefault(row["app_id"], {})[row["number"]] = _revision(row)
+        return found
 
     async def revisions(self, app_id: str, size: int, skip: int) -> tuple[int, list[Revision]]:
         """Revisions, newest first; with the total."""
@@ -151,9 +159,33 @@ class AppStore(Store):
                 "The app's name was taken by another live app meanwhile.", hint="Delete or kill that one, then retry."
             ) from error
 
-    async def set_desired(self, app_id: str, *, replicas: int | None = None, revision: int | None = None) -> None:
-        """Set the number of instances wanted, or the revision in force; idempotent."""
-        await self._call("set_desired", id=app_id, replicas=replicas, revision=revision)
+    async def check_names(self, project_id: str, name: str, type: str) -> None:
+        """Raise Conflict when a live app has, or would give one of its instances, a name of this app's or its instances'."""
+        found = await self._rows("names_in_the_way", project_id=project_id, name=name, type=type)
+        if found:
+            other = found[0]["name"]
+            raise Conflict(
+                f"name: {name!r} and the live app {other!r} stand in each other's way: instances of a TApp are named "
+                "<app>-<index>, further versions of a Deployment app <app>-r<revision>.",
+                hint="Choose another name.",
+            )
+
+    async def set_layout(self, app_id: str, layout: Layout) -> None:
+        """Set what is wanted now: which versions the instances have, and the revision in force; idempotent."""
+        whole = layout.model_dump(mode="json")
+        await self._call("set_layout", id=app_id, layout=whole, replicas=layout.total, revision=layout.revision)
+
+    async def keep_layout(self, app_id: str, layout: Layout) -> int:
+        """Keep a layout that an operation goes to or comes back to, for good; its id."""
+        kept: int = await self._call("keep_layout", app_id=app_id, layout=layout.model_dump(mode="json"))
+        return kept
+
+    async def layout(self, layout_id: int) -> Layout:
+        """A layout that was kept; raises NotFound."""
+        row = await self._call("get_layout", id=layout_id)
+        if row is None:
+            raise NotFound(f"There is no layout {layout_id}.")
+        return Layout.model_validate(row["layout"])
 
     async def delete_all_of(self, project_id: str) -> None:
         """Take all apps of a project that goes out of the lists; idempotent."""

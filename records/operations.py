@@ -11,7 +11,7 @@ import pydantic_core
 from model.base import Frozen
 from model.controls import Stop
 from model.errors import Conflict, ForwardOnly, IdempotencyMismatch, NotFound, StaleAttempt, Superseded
-from model.operations import TERMINAL, Ask, Outcome, Status, StepNote, StepStatus, Target
+from model.operations import AUTOSCALER, TERMINAL, Ask, Outcome, Status, StepNote, StepStatus, Target
 from records.store import Row, Store
 
 
@@ -34,10 +34,11 @@ class OperationStore(Store):
 
     sql = "operations"
 
-    async def accept(self, new: NewOperation) -> None:
-        """Insert ACCEPTED and take the target's lock; to be called in a transaction.
+    async def accept(self, new: NewOperation) -> str | None:
+        """Insert ACCEPTED and take the target's lock; to be called in a transaction; the operation it took the target from.
 
-        Raises Conflict naming the running operation. A pre-empting kind marks that one CANCELLING and takes its lock.
+        Raises Conflict naming the running operation. A pre-empting kind, and what people ask for while the autoscaler's runs,
+        marks that one CANCELLING and takes its lock.
         """
         ask = new.ask
         await self._call(
@@ -56,24 +57,27 @@ class OperationStore(Store):
             parent_id=new.parent_id,
             workflow_id=new.workflow_id,
         )
-        await self._lock(ask.operation_id, ask.project, new.target.kind, new.target.name, preempts=new.preempts)
+        return await self._lock(ask.operation_id, ask.project, new.target, ask.actor, preempts=new.preempts)
 
-    async def _lock(self, operation_id: str, project: str, kind: str, name: str, *, preempts: bool) -> None:
-        place = {"project": project, "target_kind": kind, "target_name": name}
+    async def _lock(self, operation_id: str, project: str, target: Target, actor: str, *, preempts: bool) -> str | None:
+        place = {"project": project, "target_kind": target.kind, "target_name": target.name}
         while await self._call("take_lock", operation_id=operation_id, **place) is None:
             holder = await self._call("lock_holder", **place)
             if holder is None or holder["finished_at"]:  # it settled between the two looks, or while this one waited for its row
                 continue
-            if not (preempts and holder["cancellable"]):
+            yields = holder["actor"] == AUTOSCALER != actor
+            if not ((preempts or yields) and holder["cancellable"]):
                 raise Conflict(
-                    f"{holder['kind']} {holder['id']} is {holder['status']} on {kind} {name!r}.",
+                    f"{holder['kind']} {holder['id']} is {holder['status']} on {target.kind} {target.name!r}.",
                     operation_id=holder["id"],
                 )
             if await self._call("move_lock", operation_id=operation_id, holder=holder["id"], **place) is None:
                 continue
             await self._call("request_cancel", id=holder["id"], preempted_by=operation_id, verb="cancel", actor=None)
             await self._call("mark_preempts", operation_id=operation_id, victim=holder["id"])
-            return
+            victim: str = holder["id"]
+            return victim
+        return None
 
     async def replayed(self, actor: str, route: str, key: str, body: bytes) -> str | None:
         """Claim an idempotency key in this transaction; the operation it stands for, when it was used before.
@@ -175,7 +179,8 @@ class OperationStore(Store):
                 hint="Wait for it to end.",
                 operation_id=operation_id,
             )
-        await self._lock(operation_id, found["project"], found["target_kind"], found["target_name"], preempts=False)
+        target = Target(kind=found["target_kind"], name=found["target_name"])
+        await self._lock(operation_id, found["project"], target, found["actor"], preempts=False)
         return await self.get(operation_id)
 
     async def _check_parent(self, child: Row) -> None:

@@ -21,6 +21,7 @@ CREATE TABLE apps (
     created_by text NOT NULL,
     deleted_at timestamp with time zone,
     id text NOT NULL,
+    layout jsonb NOT NULL,
     name text NOT NULL,
     phase text NOT NULL,
     project text NOT NULL,
@@ -114,6 +115,17 @@ CREATE TABLE idempotency_keys (
 );
 
 CREATE UNIQUE INDEX idempotency_keys_pkey ON public.idempotency_keys USING btree (actor, route, key);
+
+CREATE TABLE layouts (
+    app_id text NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    id bigint NOT NULL,
+    layout jsonb NOT NULL,
+    CONSTRAINT layouts_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id),
+    CONSTRAINT layouts_pkey PRIMARY KEY (id)
+);
+
+CREATE UNIQUE INDEX layouts_pkey ON public.layouts USING btree (id);
 
 CREATE TABLE members (
     project_id text NOT NULL,

@@ -5,10 +5,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from clients import kubernetes
 from clients.kubernetes import Cluster
 from tests.platform import Platform, environment, over_network
+
+# How long one example takes says something about the machine, nothing about the code.
+settings.register_profile("mooring", deadline=None)
+settings.load_profile("mooring")
 
 GROUPS = ("unit", "workflow", "replay", "integration", "e2e", "faults", "parts")
 _HERE = Path(__file__).parent

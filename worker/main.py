@@ -24,7 +24,7 @@ from temporalio.client import (
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.app_readiness import AppReadiness
+from activities.app_moves import AppMoves
 from activities.apps import AppActivities
 from activities.autoscaling import AutoscalingActivities
 from activities.builds import BuildActivities
@@ -67,8 +67,8 @@ def activities(
         ControlActivities(records),
         ProjectActivities(records, cluster),
         AppActivities(records, cluster, Images(images), watches),
+        AppMoves(records, cluster, Images(images), watches),
         AutoscalingActivities(records, cluster, operations, metrics.PodMetrics(cluster), store),
-        AppReadiness(records, cluster, watches),
         StackActivities(records, cluster, operations),
         BuildActivities(records, sources, engine, images, workspace),
     )

@@ -1,4 +1,4 @@
-"""An app's operations (mission A: how each ends, and B): create, start, upgrade, scale, kill, delete."""
+"""An app's operations (mission A: how each ends, and B): create, start, upgrade, scale, restart, kill, delete."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
@@ -8,15 +8,15 @@ from temporalio import workflow
 from workflows.operation import Operation
 
 with workflow.unsafe.imports_passed_through():
-    from activities.app_readiness import AppReadiness
+    from activities.app_moves import AppMoves, Moved
     from activities.apps import AppActivities
-    from model.apps import AppAsk, AtRevision, CreateApp, DeleteApp, KillApp, ScaleApp, StartApp, UpgradeApp
+    from model.apps import AppAsk, CreateApp, DeleteApp, KillApp, MoveApp, RestartApp, ScaleApp, StartApp, UpgradeApp
     from workflows.policies import WATCH
 
 AppStep = Callable[[Any, Any], Awaitable[None]]
 
 
-class _AppOperation(Operation):
+class AppOperation(Operation):
     """What app operations have in common."""
 
     on_failure: Literal["keep", "rollback"] = "keep"
@@ -26,19 +26,24 @@ class _AppOperation(Operation):
         return cancelled or self.on_failure == "rollback"
 
     async def bring(
-        self, ask: AtRevision, title: str, *, undo: AppStep | None = None, release: AppStep | None = None
+        self, ask: MoveApp, title: str, *, undo: AppStep | None = None, release: AppStep | None = None
     ) -> dict[str, Any]:
-        """Bring the app to the ask's revision and wait until it serves; what the record shows of it.
+        """Bring the app to the layout `after` and wait until it serves; what the record shows of it.
 
         Digests first: what runs is exact whatever happens to the tag. `release` takes back that the name is taken.
         """
-        digests = await self.step("Find the image", AppActivities.resolve_images, ask, undo=release)
-        await self.step(title, AppActivities.apply, ask, undo=undo)
-        return {"AppID": ask.app_id, "revision": ask.revision, "digests": digests, "instances": await self.ready(ask)}
+        shown: dict[str, Any] = {"AppID": ask.app_id}
+        if ask.resolve:
+            digests = await self.step("Find the image", AppActivities.resolve_images, ask, undo=release)
+            shown |= {"revision": max(ask.resolve), "digests": digests}
+        await self.step(title, AppMoves.apply, ask, undo=undo)
+        return {**shown, **result_of(await self.step("Wait until it serves", AppMoves.move, ask, policy=WATCH))}
 
-    async def ready(self, ask: AppAsk) -> int:
-        """The last step: how many instances serve."""
-        return (await self.step("Wait until it serves", AppReadiness.wait_ready, ask, policy=WATCH)).instances
+    async def change(self, ask: MoveApp, title: str) -> dict[str, Any]:
+        """A change of a running app: what runs on it already is taken over, and undone it comes back to the layout before."""
+        self.on_failure = ask.on_failure
+        await self.take_over(ask)
+        return await self.bring(ask, title, undo=AppMoves.move_back)
 
     async def remove(self, ask: AppAsk, last: AppStep) -> None:
         """Take a running operation over, remove the objects (every instance gets its termination grace), and write it down."""
@@ -48,8 +53,14 @@ class _AppOperation(Operation):
             await self.step("Close the books", last, ask)
 
 
+def result_of(moved: Moved) -> dict[str, Any]:
+    """What the record shows of a move; how instances were changed where that is known (TApp)."""
+    ways = {"inPlace": moved.in_place, "recreated": moved.recreated}
+    return {"instances": moved.instances, **(ways if moved.in_place or moved.recreated else {})}
+
+
 @workflow.defn(name="app.create")
-class AppCreate(_AppOperation):
+class AppCreate(AppOperation):
     """Deploy an app. FAILED keeps the objects for inspection; CANCELLED leaves nothing in the cluster, the app STOPPED."""
 
     @workflow.run
@@ -62,51 +73,67 @@ class AppCreate(_AppOperation):
 
 
 @workflow.defn(name="app.start")
-class AppStart(_AppOperation):
+class AppStart(AppOperation):
     """Make a stopped app's objects again, under its AppID. Forward only: FAILED keeps the objects, retry goes on."""
 
     forward_only = True
 
     @workflow.run
     async def run(self, ask: StartApp) -> None:
-        """As create; the tag is looked up again, for the image may have been removed meanwhile."""
+        """As create; the tags are looked up again, for the images may have been removed meanwhile."""
         async with self.recorded(ask, steps=3) as record:
             record.result = await self.bring(ask, "Create the objects")
 
 
 @workflow.defn(name="app.upgrade")
-class AppUpgrade(_AppOperation):
-    """Roll an app to another revision, which a rollback is too.
+class AppUpgrade(AppOperation):
+    """Bring every instance of an app to another revision, which a rollback is too.
 
-    FAILED stays where it got (with onFailure=rollback it goes back); CANCELLED leaves the revision before.
+    FAILED stays where it got (with onFailure=rollback it goes back); CANCELLED leaves the versions before, exactly.
     """
 
     @workflow.run
     async def run(self, ask: UpgradeApp) -> None:
-        """Kubernetes replaces the instances by maxSurge and maxUnavailable; the same spec and digest changes nothing."""
-        self.on_failure = ask.on_failure
+        """Instances are replaced as maxSurge and maxUnavailable allow; the same spec and digest changes nothing."""
         async with self.recorded(ask, steps=3) as record:
-            record.result = await self.bring(ask, f"Roll to revision {ask.revision}", undo=AppActivities.return_revision)
+            record.result = await self.change(ask, f"Roll to revision {ask.revision}")
 
 
 @workflow.defn(name="app.scale")
-class AppScale(_AppOperation):
-    """Change the number of instances.
+class AppScale(AppOperation):
+    """Change the number of instances, or take named ones away.
 
-    FAILED stays where it got (with onFailure=rollback it goes back); CANCELLED leaves the count before.
+    FAILED stays where it got (with onFailure=rollback it goes back); CANCELLED leaves the count and versions before.
     """
 
     @workflow.run
     async def run(self, ask: ScaleApp) -> None:
-        """The whole object is applied, with its count: an apply that leaves the count out would reset it."""
-        self.on_failure = ask.on_failure
+        """Named instances of a Deployment app are marked first, so that exactly those go."""
+        async with self.recorded(ask, steps=2 + bool(ask.resolve) + 2 * bool(ask.marks)) as record:
+            if ask.marks:
+                names = ", ".join(ask.gone)[:150]
+                await self.step(f"Choose {names}", AppActivities.choose_leavers, ask, undo=AppActivities.keep_leavers)
+            record.result = await self.change(ask, f"Set {ask.replicas} instances")
+            if ask.marks:
+                await self.step("Check who went", AppActivities.check_leavers, ask)
+
+
+@workflow.defn(name="app.restart")
+class AppRestart(AppOperation):
+    """Start every running instance anew, a few at a time, each at its own version.
+
+    FAILED stays where it got (with onFailure=rollback it goes back, starting those anew once more); CANCELLED goes back.
+    """
+
+    @workflow.run
+    async def run(self, ask: RestartApp) -> None:
+        """As many at once as maxSurge and maxUnavailable allow."""
         async with self.recorded(ask, steps=2) as record:
-            await self.step(f"Set {ask.replicas} instances", AppActivities.set_count, ask, undo=AppActivities.return_count)
-            record.result = {"AppID": ask.app_id, "instances": await self.ready(ask)}
+            record.result = await self.change(ask, "Restart the instances")
 
 
 @workflow.defn(name="app.kill")
-class AppKill(_AppOperation):
+class AppKill(AppOperation):
     """Remove an app's objects and free its name; the spec stays for a start. Forward only; takes a running operation over."""
 
     forward_only = True
@@ -119,7 +146,7 @@ class AppKill(_AppOperation):
 
 
 @workflow.defn(name="app.delete")
-class AppDelete(_AppOperation):
+class AppDelete(AppOperation):
     """Remove an app's objects and take it out of the lists. Forward only; takes a running operation over."""
 
     forward_only = True

@@ -5,8 +5,9 @@ from functools import cached_property
 from typing import get_type_hints
 
 from model.operations import Ask
-from workflows.apps import AppCreate, AppDelete, AppKill, AppScale, AppStart, AppUpgrade
+from workflows.apps import AppCreate, AppDelete, AppKill, AppRestart, AppScale, AppStart, AppUpgrade
 from workflows.builds import ImageBuild
+from workflows.instances import InstanceKill, InstanceStart, InstanceUpdate
 from workflows.operation import Operation
 from workflows.projects import ProjectCreate, ProjectDelete
 from workflows.stacks import StackDelete, StackDeploy
@@ -41,8 +42,12 @@ KINDS: tuple[Kind, ...] = (
     Kind(AppStart, target="app", permission="app:write"),
     Kind(AppUpgrade, target="app", permission="app:write"),
     Kind(AppScale, target="app", permission="app:write"),
+    Kind(AppRestart, target="app", permission="app:write"),
     Kind(AppKill, target="app", permission="app:write"),
     Kind(AppDelete, target="app", permission="app:write"),
+    Kind(InstanceKill, target="app", permission="app:write"),
+    Kind(InstanceStart, target="app", permission="app:write"),
+    Kind(InstanceUpdate, target="app", permission="app:write"),
     Kind(StackDeploy, target="stack", permission="stack:write", deadline_seconds=1800),
     Kind(StackDelete, target="stack", permission="stack:write", deadline_seconds=3600),
     Kind(ImageBuild, target="build", permission="build:write", queue="builds", deadline_seconds=1800),

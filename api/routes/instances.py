@@ -11,7 +11,8 @@ from api.services import Services, Using
 from clients.observation import with_events, with_logs, with_nodes
 from model.diagnosis import Seen
 from model.instances import access, address_of, container_reply, instance_detail, instance_reply, port_mappings
-from model.manifests import APP, selector
+from model.manifests import selector
+from model.pod_templates import APP
 from model.pods import Object, containers, is_over, is_ready, leaves
 
 router = APIRouter(tags=["instances"])

@@ -2,28 +2,26 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from api.access import Caller, allow
+from api.app_operations import act, check_live, creating, upgrading
 from api.apps_shown import shown
 from api.autoscaling import check_policy
+from api.parameters import AppId
 from api.placed import check_cluster, usable
 from api.services import Using
 from api.submission import Prepared, reply, submit
 from model.app_bodies import LONGEST_NAME
-from model.apps import AppPhase
+from model.apps import App
 from model.documents import digest
-from model.errors import Conflict
 from model.names import check_name
-from model.operations import Target
 from model.pod_documents import NewPodStack, PodStackChange, in_place_of, parse_pod
 from records import Records
-from records.ids import new_app_id
 from workflows.apps import AppCreate, AppUpgrade
 
 router = APIRouter(prefix="/v2/podstack", tags=["podstack"])
 Writer = Annotated[Caller, allow("app:write")]
-AppId = Annotated[str | None, Query(pattern=r"^[0-9a-f]{64}$", description="One life of the app; by default the live one")]
 
 
 @router.post("/{project}", status_code=202)
@@ -38,19 +36,16 @@ async def create_pod_stack(services: Using, caller: Writer, project: str, body: 
     await check_policy(services, body.scale, pod.spec, "scale.")
 
     async def prepare(tx: Records) -> Prepared:
-        found = await tx.projects.hold(project)
-        await tx.apps.hold(found.id, name)
-        app_id, actor = new_app_id(), caller.actor.name
-        replicas = 1 if pod.replicas is None else pod.replicas
-        await tx.apps.add(app_id, found, name, pod.spec, replicas=replicas, username=actor, actor=actor)
-        if body.scale:
-            await tx.autoscaling.set_policy(app_id, body.scale, actor)
-        return Prepared(
-            project=project,
-            project_id=found.id,
-            target=Target(kind="app", name=name, id=app_id),
-            fields={"app_id": app_id, "revision": 1},
+        return await creating(
+            tx,
+            project,
+            name,
+            pod.spec,
+            replicas=1 if pod.replicas is None else pod.replicas,
+            username=caller.actor.name,
+            actor=caller.actor.name,
             deadline_seconds=body.deadline_seconds,
+            scale=body.scale,
         )
 
     accepted = await submit(services, caller, AppCreate, _told(body), prepare)
@@ -73,23 +68,16 @@ async def update_pod_stack(
     pod = parse_pod(body.content, usable(services, caller))
     await check_policy(services, body.scale, pod.spec, "scale.")
 
-    async def prepare(tx: Records) -> Prepared:
-        found = await tx.projects.hold(project)
-        await tx.apps.hold(found.id, app_name)
-        app = await tx.apps.get(found.id, app_name, app_id)
-        if app.phase is not AppPhase.LIVE:
-            raise Conflict(f"{app_name!r} is stopped.", hint="Start it first.")
+    async def prepare(tx: Records, app: App) -> Prepared:
+        check_live(app)
         before = await tx.apps.revision(app.id, app.revision)
         made = await tx.apps.add_revision(app.id, in_place_of(before.spec, pod.spec), caller.actor.name, body.reason or "podstack")
-        await tx.apps.set_desired(app.id, replicas=pod.replicas)
         if body.scale:
             await tx.autoscaling.set_policy(app.id, body.scale, caller.actor.name)
-        fields = {"app_id": app.id, "revision": made.number, "before": app.revision, "on_failure": body.on_failure}
-        target = Target(kind="app", name=app_name, id=app.id)
-        return Prepared(project=project, project_id=found.id, target=target, fields=fields, deadline_seconds=body.deadline_seconds)
+        fields = {"on_failure": body.on_failure, "deadline_seconds": body.deadline_seconds, "replicas": pod.replicas}
+        return await upgrading(tx, app, made, **fields)
 
-    accepted = await submit(services, caller, AppUpgrade, _told(body), prepare)
-    return reply(response, accepted, AppID=accepted.target.id)
+    return await act(services, caller, AppUpgrade, (project, app_name, app_id), _told(body), prepare, response)
 
 
 def _told(body: NewPodStack | PodStackChange) -> dict[str, Any]:

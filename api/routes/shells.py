@@ -18,7 +18,7 @@ from clients.shells import Shell
 from model.access import Actor
 from model.app_bodies import words
 from model.errors import Invalid, MooringError, PlatformUnavailable, Problem
-from model.manifests import APP
+from model.pod_templates import APP
 from model.pods import Object
 from records.ids import new_id
 from records.shells import VOUCH_SECONDS

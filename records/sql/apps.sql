@@ -1,7 +1,7 @@
 -- name: insert_app^
 -- No row when a live app has the name, or when the id is there already (a parent's step that is tried again).
-INSERT INTO apps (id, project, project_id, name, type, cluster, phase, replicas, revision, username, created_by)
-VALUES (:id, :project, :project_id, :name, :type, :cluster, 'LIVE', :replicas, 1, :username, :created_by)
+INSERT INTO apps (id, project, project_id, name, type, cluster, phase, replicas, revision, layout, username, created_by)
+VALUES (:id, :project, :project_id, :name, :type, :cluster, 'LIVE', :replicas, 1, :layout, :username, :created_by)
 ON CONFLICT DO NOTHING RETURNING *;
 
 -- name: insert_revision^
@@ -55,9 +55,11 @@ SELECT * FROM app_revisions WHERE app_id = :app_id AND number = :number;
 -- name: deployed_before^
 SELECT * FROM app_revisions WHERE app_id = :app_id AND number < :number AND digests <> '{}' ORDER BY number DESC LIMIT 1;
 
--- name: revisions_in_force
-SELECT r.* FROM app_revisions r JOIN apps a ON a.id = r.app_id AND a.revision = r.number
-WHERE a.id = ANY (cast(:ids AS text[]));
+-- name: revisions_of_layouts
+-- Per app the revisions its instances have, and the one in force.
+SELECT r.* FROM app_revisions r JOIN apps a ON a.id = r.app_id
+WHERE a.id = ANY (cast(:ids AS text[])) AND (r.number = a.revision OR r.number IN (
+    SELECT cast(w ->> 'revision' AS integer) FROM jsonb_array_elements(a.layout -> 'workloads') w));
 
 -- name: list_revisions
 SELECT * FROM app_revisions WHERE app_id = :app_id ORDER BY number DESC LIMIT :size OFFSET :skip;
@@ -72,9 +74,23 @@ UPDATE app_revisions SET digests = :digests WHERE app_id = :app_id AND number = 
 UPDATE apps SET phase = :phase, deleted_at = CASE WHEN :phase = 'DELETED' THEN clock_timestamp() END
 WHERE id = :id AND (phase <> 'DELETED' OR :phase = 'DELETED') RETURNING id;
 
--- name: set_desired!
-UPDATE apps SET replicas = COALESCE(cast(:replicas AS integer), replicas), revision = COALESCE(cast(:revision AS integer), revision)
-WHERE id = :id;
+-- name: set_layout!
+UPDATE apps SET layout = :layout, replicas = :replicas, revision = :revision WHERE id = :id;
+
+-- name: keep_layout$
+INSERT INTO layouts (app_id, layout) VALUES (:app_id, :layout) RETURNING id;
+
+-- name: get_layout^
+SELECT layout FROM layouts WHERE id = :id;
+
+-- name: names_in_the_way
+-- Live apps whose objects would have the name of one of this app's: a TApp's instances are <name>-<index>, a Deployment app's
+-- further versions <name>-r<revision>.
+SELECT name FROM apps
+WHERE project_id = :project_id AND phase = 'LIVE' AND name <> :name AND (
+    (type = 'TApp' AND :name ~ ('^' || name || '-[0-9]+$')) OR (type = 'Deployment' AND :name ~ ('^' || name || '-r[0-9]+$'))
+    OR (:type = 'TApp' AND name ~ ('^' || :name || '-[0-9]+$')) OR (:type = 'Deployment' AND name ~ ('^' || :name || '-r[0-9]+$')))
+ORDER BY name LIMIT 1;
 
 -- name: delete_apps_of!
 UPDATE apps SET phase = 'DELETED', deleted_at = clock_timestamp() WHERE project_id = :project_id AND phase <> 'DELETED';

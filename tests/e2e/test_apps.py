@@ -91,7 +91,7 @@ async def waiting(apps: Apps, operation: str) -> None:
 
     async def waits() -> bool:
         record = await apps.platform.operation(operation)
-        return any(step.name == "app.wait_ready" for step in record.steps or [])
+        return any(step.name == "app.move" for step in record.steps or [])
 
     await eventually(waits, f"{operation} waits for its instances")
 

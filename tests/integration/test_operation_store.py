@@ -135,7 +135,7 @@ async def test_a_reopened_child_gets_the_deadline_its_parent_has_now(records: Re
 async def test_what_a_program_printed_is_kept_whatever_it_is(records: Records) -> None:
     """PostgreSQL keeps no NUL, neither in text nor in jsonb: a binary log line must not cost the record its cause."""
     operation = await accept(records, new(unique("web")))
-    await records.operations.step_started(note(operation), 1, "app.wait_ready", "run")
+    await records.operations.step_started(note(operation), 1, "app.move", "run")
     await records.operations.step_finished(note(operation), 1, StepStatus.FAILED, "CrashLoop: \0")
     error = CrashLoop("It ended.", evidence=[Evidence(type="log", source="web", text="\0\\u0000\\")]).as_error()
     outcome = Outcome(operation_id=operation, attempt=1, status=Status.FAILED, error=error)

@@ -11,10 +11,14 @@ from model.app_bodies import NewApp, Rollout, changed, spec_of, words
 from model.apps import App, AppPhase, Revision, differences
 from model.errors import Invalid, NotImplementedYet
 from model.images import parse
-from model.manifests import deployment, service
+from model.layouts import Workload, first
+from model.manifests import instance_service, service, workload_object
+from model.pod_templates import SHAPE, TEMPLATE, pod_template
 
 GOLDEN = Path(__file__).parent / "golden"
 DIGEST = "sha256:" + "1" * 64
+OTHER = "sha256:" + "2" * 64
+MAIN = Workload(track="", revision=1, replicas=2)
 REGISTRY = "localhost:5000"
 MANUAL = {
     "name": "demoapp",
@@ -60,8 +64,7 @@ def app(**more):
         type="Deployment",
         cluster="default",
         phase=AppPhase.LIVE,
-        replicas=2,
-        revision=1,
+        layout=first("Deployment", 1, 2),
         username="Jack",
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
         created_by="admin",
@@ -86,16 +89,35 @@ def revision(body):
 @pytest.mark.parametrize(("name", "body"), [("manual", MANUAL), ("more", {**MANUAL, **MORE})])
 def test_objects_are_as_the_golden_files(name, body):
     made = revision(body)
-    objects = [deployment(app(), made, REGISTRY, 2), service(app(), made.spec)]
+    objects = [workload_object(app(), made, REGISTRY, MAIN), service(app(), made.spec)]
     golden = GOLDEN / f"app_{name}.json"
     assert objects == json.loads(golden.read_text()), json.dumps(objects, indent=2)
 
 
 def test_the_same_spec_gives_the_same_template_and_another_image_another():
-    one, same = (deployment(app(), revision(MANUAL), REGISTRY, n)["spec"]["template"] for n in (2, 3))
-    other = deployment(app(), revision(MANUAL).model_copy(update={"digests": {"demoapp": "sha256:" + "2" * 64}}), REGISTRY, 2)
+    more = MAIN.model_copy(update={"replicas": 3})
+    one, same = (pod_template(app(), revision(MANUAL), REGISTRY, workload) for workload in (MAIN, more))
+    other = pod_template(app(), revision(MANUAL).model_copy(update={"digests": {"demoapp": OTHER}}), REGISTRY, MAIN)
     assert one == same
-    assert other["spec"]["template"]["metadata"]["labels"] != one["metadata"]["labels"]
+    assert other["metadata"]["labels"][TEMPLATE] != one["metadata"]["labels"][TEMPLATE]
+    assert other["metadata"]["labels"][SHAPE] == one["metadata"]["labels"][SHAPE]
+
+
+def test_what_is_more_than_another_image_changes_the_shape():
+    one = pod_template(app(), revision(MANUAL), REGISTRY, MAIN)
+    for other in (
+        pod_template(app(), revision({**MANUAL, "cmd": "sleep 1"}), REGISTRY, MAIN),
+        pod_template(app(), revision(MANUAL), REGISTRY, MAIN.model_copy(update={"restart": "rs-1"})),
+    ):
+        assert other["metadata"]["labels"][SHAPE] != one["metadata"]["labels"][SHAPE]
+
+
+def test_a_tapp_instance_is_as_the_golden_file():
+    tapp = app().model_copy(update={"type": "TApp"})
+    made = workload_object(tapp, revision({**MANUAL, "type": "TApp"}), REGISTRY, Workload(track="3", revision=1, replicas=1))
+    owner = {"metadata": {**made["metadata"], "uid": "uid-1"}}
+    objects = [made, instance_service(tapp, owner)]
+    assert objects == json.loads((GOLDEN / "tapp_instance.json").read_text()), json.dumps(objects, indent=2)
 
 
 def test_a_spec_survives_being_stored():
@@ -154,7 +176,6 @@ def test_a_wrong_field_is_named(change, field):
         ({"internalVolumes": [{}]}, "internalVolumes"),
         ({"networkType": 1}, "networkType 1"),
         ({"networkType": 3}, "networkType 3"),
-        ({"type": "TApp"}, "TApp"),
     ],
 )
 def test_what_is_not_built_yet_is_refused_not_ignored(change, word):

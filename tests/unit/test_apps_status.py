@@ -11,6 +11,7 @@ from model.access import Actor, Role
 from model.apps import App, AppPhase, AppStatus
 from model.errors import Forbidden
 from model.images import check_use, parse
+from model.layouts import first, with_running
 from model.rollouts import app_status, has_settled, rollout_of
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -20,7 +21,7 @@ COUNTS = st.integers(min_value=0, max_value=5)
 def app(phase: AppPhase = AppPhase.LIVE) -> App:
     written = {"id": "ab" * 32, "project": "shop", "project_id": "prj-1", "name": "web", "type": "Deployment", "cluster": "default"}
     made = {"username": "ann", "created_at": NOW, "created_by": "ann"}
-    return App.model_validate({**written, **made, "phase": phase, "replicas": 2, "revision": 1})
+    return App.model_validate({**written, **made, "phase": phase, "layout": first("Deployment", 1, 2)})
 
 
 def deployment(
@@ -76,11 +77,24 @@ def test_done_is_exactly_all_new_all_available_none_old(wanted: int, updated: in
 def test_a_status_tells_what_serves(
     phase: AppPhase, operation: tuple[str, str], found: dict[str, Any] | None, dead: bool, expected: AppStatus
 ) -> None:
-    assert app_status(app(phase), *operation, found, dead=dead)[0] is expected
+    assert app_status(app(phase), *operation, [found] if found else [], dead=dead)[0] is expected
 
 
 def test_the_summary_counts_no_surplus() -> None:
-    assert app_status(app(), None, None, deployment(2, 2, 3, 2, ready=3))[1] == "2/2 running"
+    assert app_status(app(), None, None, [deployment(2, 2, 3, 2, ready=3)])[1] == "2/2 running"
+
+
+def test_an_app_of_several_versions_runs_when_all_of_them_do() -> None:
+    whole = app().model_copy(update={"layout": first("Deployment", 1, 3)})
+    assert app_status(whole, None, None, [deployment(2, 2, 2, 2), deployment(1, 1, 1, 1)])[0] is AppStatus.RUNNING
+    assert app_status(whole, None, None, [deployment(2, 2, 2, 2), deployment(1, 1, 1, 0)])[0] is AppStatus.PENDING
+
+
+def test_a_killed_instance_is_not_missed() -> None:
+    layout = with_running(first("TApp", 1, 2), "0", False)
+    tapp = app().model_copy(update={"type": "TApp", "layout": layout})
+    status = app_status(tapp, "instance.kill", "SUCCEEDED", [deployment(0, 0, 0, 0), deployment(1, 1, 1, 1)])
+    assert status == (AppStatus.RUNNING, "1/2 running, 1 killed")
 
 
 @pytest.mark.parametrize(

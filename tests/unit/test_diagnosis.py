@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.diagnosis import LogRef, Seen, cause_at_deadline, dead_end, instance_state, wanted_logs, wants_nodes
+from model.diagnosis import LogRef, Seen, cause_at_deadline, dead_end, instance_state, refusal_of, wanted_logs, wants_nodes
 from model.errors import MooringError
 
 DATA = Path(__file__).parent / "data" / "pods"
@@ -19,8 +19,9 @@ CASES = sorted(path.stem for path in DATA.glob("*.json"))
 def recorded(name: str) -> Seen:
     """The case as it was seen."""
     case = json.loads((DATA / f"{name}.json").read_text())
+    refusal = refusal_of([case.pop("deployment")])
     logs = {LogRef(**entry["ref"]): entry["text"] for entry in case.pop("logs")}
-    return Seen(**case, logs=logs)
+    return Seen(**case, logs=logs, refusal=refusal)
 
 
 CERTAIN = {

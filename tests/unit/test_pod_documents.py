@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from model.apps import App, AppPhase, EnvVar, Mount, Port, Resources, Revision
 from model.documents import LARGEST_DOCUMENT, MOST_PROBLEMS
 from model.errors import Forbidden, Invalid, Problem, TooLarge
-from model.manifests import deployment
+from model.layouts import first
 from model.pod_documents import in_place_of, parse_pod
+from model.pod_templates import pod_template
 
 MANUAL = json.loads((Path(__file__).parents[1] / "data" / "podstack-create.json").read_text())["content"]
 A = "containers:\n- name: a\n  image: x\n"
@@ -43,15 +44,14 @@ def manifest(content: str) -> dict:
         type="Deployment",
         cluster="default",
         phase=AppPhase.LIVE,
-        replicas=3,
-        revision=1,
+        layout=first("Deployment", 1, 3),
         username="ann",
         created_at=now,
         created_by="ann",
     )
     digests = {c.name: "sha256:" + "1" * 64 for c in pod.spec.containers}
     revision = Revision(app_id=app.id, number=1, spec=pod.spec, digests=digests, created_at=now, created_by="ann", reason="")
-    return deployment(app, revision, "localhost:5000", 3)["spec"]["template"]["spec"]
+    return pod_template(app, revision, "localhost:5000", app.layout.workloads[0])["spec"]
 
 
 def test_the_manuals_document_means_what_the_manual_says():

@@ -7,32 +7,50 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowFailureError
 
-from activities.app_readiness import AppReadiness, Ready
+from activities.app_moves import AppMoves, Moved
 from activities.apps import AppActivities
 from activities.operations import OperationActivities
 from clients.temporal import Operations
-from model.apps import CreateApp, DeleteApp, KillApp, ScaleApp, StartApp, UpgradeApp
-from model.errors import ClusterUnreachable, CrashLoop, ImageNotFound
+from model.apps import (
+    CreateApp,
+    DeleteApp,
+    KillApp,
+    KillInstance,
+    RestartApp,
+    ScaleApp,
+    StartApp,
+    StartInstance,
+    UpdateInstance,
+    UpgradeApp,
+)
+from model.errors import ClusterUnreachable, Conflict, CrashLoop, ImageNotFound
 from model.operations import Ask, Status
 from records.ids import new_id
 from tests.workflow.conftest import Ended, Run, Seen, StandIn, raising, returning, stand_in, worker_with
-from workflows.apps import AppCreate, AppDelete, AppKill, AppScale, AppStart, AppUpgrade
+from workflows.apps import AppCreate, AppDelete, AppKill, AppRestart, AppScale, AppStart, AppUpgrade
+from workflows.instances import InstanceKill, InstanceStart, InstanceUpdate
 from workflows.operation import Operation
 from workflows.registry import QUEUES
 
 DIGESTS = {"web": "sha256:" + "1" * 64}
 FOUND = stand_in(AppActivities.resolve_images, returning(DIGESTS))
-SERVES = stand_in(AppReadiness.wait_ready, returning(Ready(instances=2)))
-CRASHES = stand_in(AppReadiness.wait_ready, raising(CrashLoop("It ended 3 times.")))
+SERVES = stand_in(AppMoves.move, returning(Moved(instances=2)))
+CRASHES = stand_in(AppMoves.move, raising(CrashLoop("It ended 3 times.")))
 
+MOVES = {"before": 1, "after": 2}
 OPERATIONS: dict[type[Operation], tuple[type[Ask], dict[str, Any]]] = {
-    AppCreate: (CreateApp, {}),
-    AppStart: (StartApp, {"revision": 1}),
-    AppUpgrade: (UpgradeApp, {"revision": 2, "before": 1}),
-    AppScale: (ScaleApp, {"replicas": 3, "before": 2}),
+    AppCreate: (CreateApp, {"before": 1, "after": 1, "resolve": (1,)}),
+    AppStart: (StartApp, {**MOVES, "resolve": (1,)}),
+    AppUpgrade: (UpgradeApp, {**MOVES, "resolve": (2,), "revision": 2}),
+    AppScale: (ScaleApp, {**MOVES, "replicas": 3}),
+    AppRestart: (RestartApp, MOVES),
+    InstanceKill: (KillInstance, {**MOVES, "index": "1"}),
+    InstanceStart: (StartInstance, {**MOVES, "index": "1"}),
+    InstanceUpdate: (UpdateInstance, {**MOVES, "resolve": (2,), "index": "1", "revision": 2}),
     AppKill: (KillApp, {}),
     AppDelete: (DeleteApp, {}),
 }
+CHANGES = [AppUpgrade, AppScale, AppRestart, InstanceKill, InstanceStart, InstanceUpdate]
 
 
 def ask(workflow: type[Operation], **fields: Any) -> Ask:
@@ -52,7 +70,7 @@ async def cancelled_while_waiting(run: Run, workflow: type[Operation], **fields:
         await waits.wait()
         await handle.cancel()
 
-    return await run(workflow, ask(workflow, **fields), FOUND, stand_in(AppReadiness.wait_ready, hold), meanwhile=cancel)
+    return await run(workflow, ask(workflow, **fields), FOUND, stand_in(AppMoves.move, hold), meanwhile=cancel)
 
 
 async def test_a_step_that_fails_as_it_is_told_to_stop_is_cancelled_all_the_same(run: Run) -> None:
@@ -70,7 +88,7 @@ async def test_a_step_that_fails_as_it_is_told_to_stop_is_cancelled_all_the_same
         await waits.wait()
         await handle.cancel()
 
-    failing = stand_in(AppReadiness.wait_ready, fail_when_stopped)
+    failing = stand_in(AppMoves.move, fail_when_stopped)
     ended = await run(AppCreate, ask(AppCreate), FOUND, failing, meanwhile=cancel)
     assert ended.outcome.status is Status.CANCELLED
     assert undone(ended) == ["app.take_down", "app.mark_stopped"]
@@ -99,10 +117,14 @@ def undone(ended: Ended) -> list[str]:
 @pytest.mark.parametrize(
     ("workflow", "steps"),
     [
-        (AppCreate, ["app.resolve_images", "app.apply", "app.wait_ready"]),
-        (AppStart, ["app.resolve_images", "app.apply", "app.wait_ready"]),
-        (AppUpgrade, ["app.resolve_images", "app.apply", "app.wait_ready"]),
-        (AppScale, ["app.set_count", "app.wait_ready"]),
+        (AppCreate, ["app.resolve_images", "app.apply", "app.move"]),
+        (AppStart, ["app.resolve_images", "app.apply", "app.move"]),
+        (AppUpgrade, ["app.resolve_images", "app.apply", "app.move"]),
+        (AppScale, ["app.apply", "app.move"]),
+        (AppRestart, ["app.apply", "app.move"]),
+        (InstanceKill, ["app.apply", "app.move"]),
+        (InstanceStart, ["app.apply", "app.move"]),
+        (InstanceUpdate, ["app.resolve_images", "app.apply", "app.move"]),
         (AppKill, ["app.remove_objects", "app.mark_stopped"]),
         (AppDelete, ["app.remove_objects", "app.forget"]),
     ],
@@ -118,7 +140,7 @@ async def test_the_result_names_what_runs(run: Run) -> None:
     assert ended.outcome.result == {"AppID": "ab" * 32, "revision": 2, "digests": DIGESTS, "instances": 2}
 
 
-@pytest.mark.parametrize("workflow", [AppCreate, AppStart, AppUpgrade, AppScale])
+@pytest.mark.parametrize("workflow", [AppCreate, AppStart, *CHANGES])
 async def test_a_failure_stays_where_it_got_with_its_cause(run: Run, workflow: type[Operation]) -> None:
     ended = await run(workflow, ask(workflow), FOUND, CRASHES)
     assert ended.outcome.status is Status.FAILED
@@ -134,21 +156,20 @@ async def test_a_missing_image_touches_nothing(run: Run) -> None:
     assert (done(ended), undone(ended)) == (["app.resolve_images"], [])
 
 
-@pytest.mark.parametrize(("workflow", "back"), [(AppUpgrade, "app.return_revision"), (AppScale, "app.return_count")])
-async def test_a_failure_goes_back_where_the_caller_asked_for_it(run: Run, workflow: type[Operation], back: str) -> None:
+@pytest.mark.parametrize("workflow", CHANGES)
+async def test_a_failure_goes_back_where_the_caller_asked_for_it(run: Run, workflow: type[Operation]) -> None:
     ended = await run(workflow, ask(workflow, on_failure="rollback"), FOUND, CRASHES)
     assert ended.outcome.status is Status.FAILED
     assert ended.outcome.error is not None
     assert ended.outcome.error.reason == "CrashLoop"
-    assert undone(ended) == [back]
+    assert undone(ended) == ["app.move_back"]
 
 
 @pytest.mark.parametrize(
     ("workflow", "back"),
     [
         (AppCreate, ["app.take_down", "app.mark_stopped"]),
-        (AppUpgrade, ["app.return_revision"]),
-        (AppScale, ["app.return_count"]),
+        *((change, ["app.move_back"]) for change in CHANGES),
     ],
 )
 async def test_a_cancellation_goes_back(run: Run, workflow: type[Operation], back: list[str]) -> None:
@@ -158,7 +179,7 @@ async def test_a_cancellation_goes_back(run: Run, workflow: type[Operation], bac
 
 
 async def test_what_cannot_be_taken_back_is_told(run: Run) -> None:
-    stuck = stand_in(AppActivities.return_revision, raising(CrashLoop("Going back is not done.")))
+    stuck = stand_in(AppMoves.move_back, raising(CrashLoop("Going back is not done.")))
     ended = await run(AppUpgrade, ask(AppUpgrade, on_failure="rollback"), FOUND, CRASHES, stuck)
     assert ended.outcome.status is Status.FAILED
     assert ended.outcome.error is not None
@@ -178,3 +199,21 @@ async def test_a_removal_waits_for_what_it_takes_over_and_goes_on_through_an_out
     ended = await run(workflow, ask(workflow, preempts="op-1"), settled, away)
     assert ended.outcome.status is Status.SUCCEEDED
     assert done(ended)[:3] == ["operation.take_over", "app.remove_objects", "app.remove_objects"]
+
+
+async def test_instances_that_are_named_are_chosen_before_and_checked_after(run: Run) -> None:
+    ended = await run(AppScale, ask(AppScale, gone=("web-1",), marks=True), SERVES)
+    assert done(ended) == ["app.choose_leavers", "app.apply", "app.move", "app.check_leavers"]
+
+
+async def test_a_named_one_that_stays_is_told_and_taken_back_where_asked_for(run: Run) -> None:
+    stayed = stand_in(AppActivities.check_leavers, raising(Conflict("web-1 stayed.")))
+    ended = await run(AppScale, ask(AppScale, gone=("web-1",), marks=True, on_failure="rollback"), SERVES, stayed)
+    assert ended.outcome.status is Status.FAILED
+    assert undone(ended) == ["app.move_back", "app.keep_leavers"]
+
+
+async def test_a_change_waits_for_the_autoscalers_operation_that_it_takes_over(run: Run) -> None:
+    settled = stand_in(OperationActivities.take_over, returning(None))
+    ended = await run(AppScale, ask(AppScale, preempts="op-1"), SERVES, settled)
+    assert done(ended)[0] == "operation.take_over"

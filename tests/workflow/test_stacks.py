@@ -6,7 +6,7 @@ from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
 
-from activities.app_readiness import AppReadiness, Ready
+from activities.app_moves import AppMoves, Moved
 from activities.apps import AppActivities
 from activities.stacks import StackActivities
 from model.apps import AppAsk, CreateApp, DeleteApp
@@ -46,7 +46,7 @@ class World:
             stand_in(StackActivities.plan_deploy, returning(Plan(after=self.after))),
             stand_in(StackActivities.accept_app, self._accept),
             stand_in(AppActivities.resolve_images, returning({})),
-            stand_in(AppReadiness.wait_ready, self._ready),
+            stand_in(AppMoves.move, self._ready),
         ]
 
     async def _accept(self, part: Part) -> Child | None:
@@ -55,11 +55,11 @@ class World:
         self.seen.append(f"start {part.service}")
         return child_of(part, CreateApp, "app.create")
 
-    async def _ready(self, ask: AppAsk) -> Ready:
+    async def _ready(self, ask: AppAsk) -> Moved:
         if ask.app_id in self.ends:
             await self.ends[ask.app_id]()
         self.seen.append(f"ready {ask.app_id}")
-        return Ready(instances=1)
+        return Moved(instances=1)
 
     def order(self, first: str, second: str) -> bool:
         return self.seen.index(first) < self.seen.index(second)

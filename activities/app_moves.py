@@ -1,0 +1,242 @@
+"""Moving an app's instances from one layout to another, within the limits of availability, until they serve.
+
+Hints come by the shared watches, what they mean is judged by a fresh read, and what cannot come right is told once it is certain.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from activities.courses import COURSES, Course, Sight
+from activities.deadline import Deadline
+from activities.pace import Pace
+from activities.progress import tell, unchanged
+from activities.workloads import Workloads
+from clients.images import Images
+from clients.kubernetes import Cluster, Object
+from clients.observation import with_events, with_logs, with_nodes
+from clients.watch import Changed, Watches
+from model.apps import App, MoveApp
+from model.base import Frozen
+from model.diagnosis import Seen, cause_at_deadline, dead_end
+from model.errors import DeadlineExceeded, MooringError
+from model.layouts import Layout
+from model.moves import Limits, limits_of
+from model.pod_templates import TEMPLATE
+from model.rollouts import has_settled, reached
+from model.standing import ways
+from records import Records
+
+_SAFETY_NET = 10.0
+
+
+class Moved(Frozen):
+    """What a move has come to: instances that serve in all, and of those it changed how many in place and how many anew."""
+
+    instances: int
+    in_place: int = 0
+    recreated: int = 0
+
+
+class Batch(Frozen):
+    """Input of one batch of a gray upgrade: move on to the layout `to`, which lies between the ask's `before` and `after`."""
+
+    ask: MoveApp
+    to: int
+
+
+class AppMoves:
+    """The steps that move instances, forward and back."""
+
+    def __init__(self, records: Records, cluster: Cluster, images: Images, watches: Watches) -> None:
+        self._records = records
+        self._cluster = cluster
+        self._watches = watches
+        self._workloads = Workloads(cluster, images)
+
+    @activity.defn(name="app.apply")
+    async def apply(self, ask: MoveApp) -> None:
+        """Begin to move to the layout `after`, which is wanted from then on: what may change at once is changed. Idempotent.
+
+        Raises Conflict when the cluster has an object of a name it needs that is not this app's.
+        """
+        app = await self._records.apps.by_id(ask.app_id)
+        target = await self._records.apps.layout(ask.after)
+        await self._records.apps.set_layout(app.id, target)
+        course = await self._course(app, ask, target)
+        await self._workloads.put_service(app, course.revisions[target.revision].spec)
+        await course.act(await course.look())
+        if not course.changed:
+            unchanged(f"revision {target.revision} is what runs")
+
+    @activity.defn(name="app.move")
+    async def move(self, ask: MoveApp) -> Moved:
+        """Move on to the layout `after` and wait until every instance that is concerned serves. Idempotent.
+
+        Raises, as soon as it is certain, else a little before the deadline, why it does not get there: ImageNotFound,
+        CommandNotFound, CrashLoop, OutOfMemory, ProbeFailing, Unschedulable, QuotaExceeded, DeadlineExceeded, Conflict.
+        """
+        return await self._move(ask, ask.after)
+
+    @activity.defn(name="app.move_batch")
+    async def move_batch(self, batch: Batch) -> Moved:
+        """Move on to the layout of one batch, as `app.move`; a batch that holds is unchanged. Idempotent."""
+        return await self._move(batch.ask, batch.to)
+
+    @activity.defn(name="app.move_back")
+    async def move_back(self, ask: MoveApp) -> None:
+        """Undo of a move: back to the layout `before`, exactly, as availability allows; waits until it stands. Idempotent.
+
+        What went before need not have been well either: instances that cannot get ready are not waited for. Where a kill or
+        delete takes the app over, only the record goes back: the instances go anyway.
+        """
+        app = await self._records.apps.by_id(ask.app_id)
+        target = await self._records.apps.layout(ask.before)
+        await self._records.apps.set_layout(app.id, target)
+        if await left_to_another(self._records, ask):
+            return
+        course = await self._course(app, ask, target)
+        if any(not revision.digests for revision in course.revisions.values()):
+            await self._remove_all(app)  # it was never deployed: there were no objects
+            return
+        await self._workloads.put_service(app, course.revisions[target.revision].spec)
+        await self._go(course, back=True)
+
+    async def _move(self, ask: MoveApp, to: int) -> Moved:
+        app = await self._records.apps.by_id(ask.app_id)
+        target = await self._records.apps.layout(to)
+        await self._records.apps.set_layout(app.id, target)
+        course = await self._course(app, ask, target)
+        try:
+            sight = await self._go(course, back=False)
+        except MooringError as error:
+            if not error.transient:
+                await self._keep_what_was_reached(app, ask, target)
+            raise
+        serving = course.serving(sight)
+        if app.type != "TApp" or ask.before == ask.after:
+            return Moved(instances=serving)
+        before = await self._records.apps.layout(ask.before)
+        in_place, recreated = ways(before, await self._templates(app, before), target, course.templates)
+        return Moved(instances=serving, in_place=in_place, recreated=recreated)
+
+    async def _templates(self, app: App, layout: Layout) -> Mapping[str, Object]:
+        """By track the pod template of each workload whose images were found."""
+        revisions = {number: await self._records.apps.revision(app.id, number) for number in layout.revisions}
+        those = [w for w in layout.workloads if revisions[w.revision].digests]
+        return {w.track: self._workloads.template(app, revisions[w.revision], w) for w in those}
+
+    async def _course(self, app: App, ask: MoveApp, target: Layout) -> Course:
+        before = await self._records.apps.layout(ask.before)
+        revisions = {number: await self._records.apps.revision(app.id, number) for number in target.revisions}
+        spec = revisions[target.revision].spec
+        surge = spec.max_surge if app.type == "Deployment" else 0
+        limits = limits_of(before.running, target.running, surge, spec.max_unavailable)
+        scope = _scope(before, await self._records.apps.layout(ask.after), target)
+        return COURSES[app.type](self._workloads, app, target, revisions, scope, limits)
+
+    async def _go(self, course: Course, *, back: bool) -> Sight:
+        """Look and act until it is done; `back` ends when every instance is of its version, whether it serves or not."""
+        app, deadline, last = course.app, Deadline(), ""
+        reads, looks = Pace(free=8, least=0.05), Pace(free=1, least=1.0)
+        async with (
+            self._watches.subscribed(course.kind, app.project, app.name) as rolled,
+            self._watches.subscribed("Pod", app.project, app.name) as moved,
+        ):
+            while True:
+                sight = await course.look()
+                reads.took()
+                await tell(sight.message)
+                if sight.placed and back:
+                    return sight
+                if sight.done and has_settled(await course.pods(sight), datetime.now(UTC)):
+                    return sight
+                if not deadline.left:
+                    raise await self._at_deadline(course, sight, back=back)
+                if await self._advance(course, sight) or sight.message != last:
+                    # It moves: it is looked at again soon, and nobody is blamed before it stands still for a moment.
+                    last = sight.message
+                    reads.restart()
+                    looks.restart()
+                if not looks.left:
+                    await self._check(course, sight, back=back)
+                    looks.took()
+                soon = [sight.again_in] if sight.again_in is not None else []
+                await _either(rolled, moved, min(_SAFETY_NET, deadline.left, looks.left, *soon))
+                await asyncio.sleep(min(reads.left, deadline.left))
+
+    async def _advance(self, course: Course, sight: Sight) -> bool:
+        """Act; whether anything was changed."""
+        known, course.changed = course.changed, False
+        await course.act(sight)
+        acted, course.changed = course.changed, course.changed or known
+        return acted
+
+    async def _check(self, course: Course, sight: Sight, *, back: bool) -> None:
+        """Raise the error that is certain already; going back, what cannot serve is no reason to stay: limits are dropped."""
+        seen = await self._look(course, sight)
+        error = dead_end(seen)
+        if error and back:
+            course.limits = Limits(least=0, most=course.limits.most)
+        elif error:
+            raise dead_end(await self._evidence(course.app, seen)) or error
+
+    async def _at_deadline(self, course: Course, sight: Sight, *, back: bool) -> MooringError:
+        if back:
+            return DeadlineExceeded(f"Going back is not done: {sight.message}.")
+        wanted = sum(w.replicas for w in course.target.workloads if w.track in course.scope)
+        return cause_at_deadline(await self._evidence(course.app, await self._look(course, sight)), wanted)
+
+    async def _look(self, course: Course, sight: Sight) -> Seen:
+        """The pods of the wanted versions, why others cannot even be made, and the nodes where one waits for a place."""
+        seen = Seen(pods=await course.pods(sight), refusal=await course.refusal(sight))
+        return await with_nodes(self._cluster, seen)
+
+    async def _evidence(self, app: App, seen: Seen) -> Seen:
+        """The same with the pods' events and the last lines of what failed."""
+        return await with_logs(self._cluster, app.project, await with_events(self._cluster, app.project, seen))
+
+    async def _keep_what_was_reached(self, app: App, ask: MoveApp, target: Layout) -> None:
+        """A move that failed stays where it got: that, and not what was wanted, is what the next operation starts from."""
+        known = {}
+        for layout in (await self._records.apps.layout(ask.before), target):
+            for track, template in (await self._templates(app, layout)).items():
+                known[track, template["metadata"]["labels"][TEMPLATE]] = layout.by_track[track]
+        await self._records.apps.set_layout(app.id, reached(target, known, await self._workloads.read(app)))
+
+    async def _remove_all(self, app: App) -> None:
+        for found in (await self._workloads.read(app)).values():
+            await self._workloads.drop(app, found)
+        await self._workloads.drop_service(app)
+
+
+async def left_to_another(records: Records, ask: MoveApp) -> bool:
+    """Whether another operation took the app over and sees to its instances itself."""
+    taken = (await records.operations.get(ask.operation_id))["preempted_by"]
+    if taken:
+        unchanged(f"left to {taken}, which takes the app over")
+    return bool(taken)
+
+
+def _scope(before: Layout, after: Layout, target: Layout) -> frozenset[str]:
+    """The tracks that have to serve at the end: of a TApp those that the operation changes, else all.
+
+    All too where it changes none: a creation, a start.
+    """
+    old, new = before.by_track, after.by_track
+    changed = {track for track in (*old, *new) if old.get(track) != new.get(track)}
+    if target.type == "Deployment" or not changed:
+        return frozenset(target.by_track)
+    return frozenset(changed & set(target.by_track))
+
+
+async def _either(one: Changed, other: Changed, seconds: float) -> None:
+    """Wait for a hint of either, at most `seconds`."""
+    waiting = [asyncio.create_task(changed.wait(seconds)) for changed in (one, other)]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()

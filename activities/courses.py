@@ -1,0 +1,255 @@
+"""The course of a move, one per type of app: look where the instances stand, act as far as the limits allow, tidy up.
+
+Each looks afresh and remembers nothing that matters: a worker that dies in between goes on from what the next one sees.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from activities.workloads import Workloads
+from model.apps import App, Revision
+from model.diagnosis import refusal_of
+from model.layouts import Layout, Workload
+from model.manifests import WORKLOAD_KINDS
+from model.moves import Instance, Limits, Track, next_counts, next_instances
+from model.pod_templates import TEMPLATE, Object
+from model.pods import leaves
+from model.rollouts import Rollout, rollout_of
+from model.standing import Standing, pods_by_track, standing_of
+
+_AT_ONCE = 20  # requests side by side where many instances are changed
+
+
+@dataclass
+class Sight:
+    """What a look found: `placed` when every instance is of its version, `done` when those that matter serve too.
+
+    `pods` are those of the wanted versions, None where they were not needed for the look. `again_in` is when something becomes
+    so by the mere passing of time.
+    """
+
+    done: bool
+    placed: bool
+    message: str
+    workloads: Mapping[str, Object]
+    pods: list[Object] | None = None
+    again_in: float | None = None
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    by_track: Mapping[str, Object] = field(default_factory=dict)
+
+
+class Course(ABC):
+    """The way of one app to `target`; `scope` names the tracks whose instances have to serve at its end."""
+
+    def __init__(
+        self,
+        workloads: Workloads,
+        app: App,
+        target: Layout,
+        revisions: Mapping[int, Revision],
+        scope: frozenset[str],
+        limits: Limits,
+    ) -> None:
+        self.workloads = workloads
+        self.app = app
+        self.target = target
+        self.revisions = revisions
+        self.scope = scope
+        self.limits = limits
+        self.changed = False
+        # Of a layout that was never deployed there is none: its images were not found.
+        deployed = [w for w in target.workloads if revisions[w.revision].digests]
+        self.templates = {w.track: workloads.template(app, revisions[w.revision], w) for w in deployed}
+
+    @property
+    def kind(self) -> str:
+        """The kind of the app's workloads."""
+        return WORKLOAD_KINDS[self.app.type]
+
+    @abstractmethod
+    async def look(self) -> Sight:
+        """Read where the instances stand."""
+
+    @abstractmethod
+    async def act(self, sight: Sight) -> None:
+        """Change what may be changed now; idempotent."""
+
+    @abstractmethod
+    async def refusal(self, sight: Sight) -> str:
+        """In the cluster's words why pods cannot even be made, "" where they can."""
+
+    @abstractmethod
+    def serving(self, sight: Sight) -> int:
+        """How many instances serve, of all versions."""
+
+    async def pods(self, sight: Sight) -> list[Object]:
+        """The pods of the wanted versions in `scope`, read where the look did not."""
+        if sight.pods is None:
+            wanted = {self.templates[track]["metadata"]["labels"][TEMPLATE] for track in self.scope if track in self.templates}
+            found = await self.workloads.pods(self.app)
+            sight.pods = [pod for pod in found if pod["metadata"]["labels"].get(TEMPLATE) in wanted]
+        return sight.pods
+
+    async def _put(self, workload: Workload, found: Object | None) -> None:
+        made = await self.workloads.put(self.app, self.revisions[workload.revision], workload, found)
+        # Its generation would count annotations too.
+        self.changed = self.changed or found is None or found["spec"] != made["spec"]
+
+
+class DeploymentCourse(Course):
+    """One Deployment a version: counts move between them; a new spec of the same Deployment is rolled by Kubernetes."""
+
+    _applied: frozenset[str] = frozenset()
+
+    async def look(self) -> Sight:
+        """One request."""
+        found = {track: item for track, item in (await self.workloads.read(self.app)).items() if not leaves(item)}
+        rollouts = {track: rollout_of(item) for track, item in found.items()}
+        placed = self._applied >= set(self.templates) and all(
+            (rollout := rollouts.get(w.track)) is not None and rollout.replaced and rollout.wanted == w.replicas
+            for w in self.target.workloads
+        )
+        placed = placed and all(not rollouts[track].total for track in rollouts if track not in self.templates)
+        done = placed and all(rollouts[w.track].done for w in self.target.workloads if w.track in self.scope)
+        return Sight(done=done, placed=placed, message=self._told(rollouts), workloads=found)
+
+    def _told(self, rollouts: Mapping[str, Rollout]) -> str:
+        if len(rollouts) == 1 and len(self.target.workloads) == 1 and self.target.workloads[0].track in rollouts:
+            return rollouts[self.target.workloads[0].track].message
+        words = []
+        for w in self.target.workloads:
+            now = rollouts.get(w.track)
+            words.append(f"{now.available if now else 0} of {w.replicas} instances of revision {w.revision} are ready")
+        others = sum(r.total for track, r in rollouts.items() if track not in self.templates)
+        return ", ".join(words) + (f", {others} others to go" if others else "")
+
+    async def act(self, sight: Sight) -> None:
+        """Apply each wanted Deployment once whole, then only where its count moves; others shrink, and go when they are empty."""
+        rollouts = {track: rollout_of(item) for track, item in sight.workloads.items()}
+        now = {t: Track(wanted=r.wanted, total=r.total, available=r.available, seen=r.seen) for t, r in rollouts.items()}
+        counts = next_counts(now, {w.track: w.replicas for w in self.target.workloads}, self.limits)
+        for w in self.target.workloads:
+            found = sight.workloads.get(w.track)
+            if w.track not in self._applied or found is None or found["spec"]["replicas"] != counts[w.track]:
+                await self._put(w.model_copy(update={"replicas": counts[w.track]}), found)
+                self._applied |= {w.track}
+        for track, found in sight.workloads.items():
+            if track in self.templates:
+                continue
+            if found["spec"]["replicas"] != counts[track]:
+                await self.workloads.shrink(self.app, found, counts[track])
+                self.changed = True
+            elif not counts[track] and not rollouts[track].total and rollouts[track].seen:
+                await self.workloads.drop(self.app, found)
+
+    def serving(self, sight: Sight) -> int:
+        """As the Deployments say."""
+        return sum(rollout_of(item).available for item in sight.workloads.values())
+
+    async def refusal(self, sight: Sight) -> str:
+        """A Deployment says it in a condition."""
+        return refusal_of(item for track, item in sight.workloads.items() if track in self.templates)
+
+
+class InstancesCourse(Course):
+    """One StatefulSet an instance: each is changed on its own, in place where only images differ."""
+
+    async def look(self) -> Sight:
+        """Two requests, however many instances."""
+        found, pods = await asyncio.gather(self.workloads.read(self.app), self.workloads.pods(self.app))
+        by_track, now = pods_by_track(pods), datetime.now(UTC)
+        standings = {
+            w.track: standing_of(
+                w,
+                self.templates[w.track],
+                self.revisions[w.revision].spec.settle_seconds,
+                found.get(w.track),
+                by_track.get(w.track),
+                now,
+            )
+            for w in self.target.workloads
+        }
+        gone = all(track in self.templates for track in (*found, *by_track))
+        placed = gone and all(s.right for s in standings.values())
+        waited = [s for s in standings.values() if s.track in self.scope and s.runs]
+        soon = [(s.serves_at - now).total_seconds() for s in waited if s.serves_at and s.serves_at > now]
+        return Sight(
+            done=placed and all(s.available for s in waited),
+            placed=placed,
+            message=_told(standings, len(set(found) - set(self.templates))),
+            workloads=found,
+            pods=[by_track[s.track] for s in waited if s.pod_right and s.track in by_track],
+            again_in=min(soon, default=None),
+            standings=standings,
+            by_track=by_track,
+        )
+
+    async def act(self, sight: Sight) -> None:
+        """Change the instances whose turn it is, some side by side."""
+        chosen = next_instances(self._instances(sight), self.limits)
+        wanted, turn = self.target.by_track, asyncio.Semaphore(_AT_ONCE)
+
+        async def change(track: str) -> None:
+            async with turn:
+                if track in wanted:
+                    await self._bring(wanted[track], sight)
+                else:
+                    await self.workloads.drop(self.app, sight.workloads[track])
+                    self.changed = True
+
+        await asyncio.gather(*(change(track) for track in chosen))
+
+    def serving(self, sight: Sight) -> int:
+        """As the pods say."""
+        return sum(s.available for s in sight.standings.values())
+
+    async def refusal(self, sight: Sight) -> str:
+        """A StatefulSet says it by an event; read only where a pod is missing."""
+        missing = [s.track for s in sight.standings.values() if s.runs and s.set_right and s.track not in sight.by_track]
+        return await self.workloads.refused(self.app, missing[0]) if missing else ""
+
+    def _instances(self, sight: Sight) -> list[Instance]:
+        seen = [
+            Instance(index=s.track, right=s.right, available=s.available and self._follows(s.track, sight))
+            for s in sight.standings.values()
+        ]
+        extra = [
+            Instance(index=track, right=leaves(item), available=track in sight.by_track and not leaves(item))
+            for track, item in sight.workloads.items()
+            if track not in self.templates
+        ]
+        return [*seen, *extra]
+
+    def _follows(self, track: str, sight: Sight) -> bool:
+        """Whether the pod is what its StatefulSet says: else it was told something that it has not taken up."""
+        found, pod = sight.workloads.get(track), sight.by_track.get(track)
+        if found is None or pod is None or not found["spec"]["replicas"]:
+            return False
+        told: str = found["spec"]["template"]["metadata"]["labels"][TEMPLATE]
+        return bool(pod["metadata"]["labels"].get(TEMPLATE) == told)
+
+    async def _bring(self, workload: Workload, sight: Sight) -> None:
+        """The template first, then the pod: one that dies in between comes back as wanted."""
+        track = workload.track
+        standing, found, pod = sight.standings[track], sight.workloads.get(track), sight.by_track.get(track)
+        if found and leaves(found):
+            return  # an earlier life of the index; it is made anew when that is gone
+        if not standing.set_right:
+            await self._put(workload, found)
+        if workload.replicas and pod and not standing.pod_right and not leaves(pod):
+            await self.workloads.replace(self.app, pod, self.templates[track])
+            self.changed = True
+
+
+def _told(standings: Mapping[str, Standing], to_go: int) -> str:
+    """How far, in words."""
+    running = [s for s in standings.values() if s.runs]
+    as_asked, ready = sum(s.right for s in standings.values()), sum(s.available and s.pod_right for s in running)
+    words = f"{as_asked} of {len(standings)} instances are as asked, {ready} of {len(running)} ready"
+    return words + (f", {to_go} to go" if to_go else "")
+
+
+COURSES: Mapping[str, type[Course]] = {"Deployment": DeploymentCourse, "TApp": InstancesCourse}

@@ -1,0 +1,115 @@
+"""Reading and writing an app's Kubernetes workloads: Deployments, or StatefulSets with their headless Services."""
+
+import json
+
+from clients.images import Images
+from clients.kubernetes import Cluster
+from model.apps import App, AppSpec, Revision
+from model.errors import Conflict
+from model.events import event_time
+from model.layouts import Workload
+from model.manifests import WORKLOAD_KINDS, instance_service, selector, service, workload_name, workload_object
+from model.pod_templates import APP_ID, SHAPE, TEMPLATE, Object, pod_template, track_of
+from model.pods import REPLACED, containers
+
+
+class Workloads:
+    """What the moves of one app do to its cluster."""
+
+    def __init__(self, cluster: Cluster, images: Images) -> None:
+        self._cluster = cluster
+        self._images = images
+
+    def template(self, app: App, revision: Revision, workload: Workload) -> Object:
+        """The template of a workload's pods at a revision whose images were found."""
+        return pod_template(app, revision, self._images.registry, workload)
+
+    async def read(self, app: App) -> dict[str, Object]:
+        """The app's workloads by track, those on their way out too; one request."""
+        found = await self._cluster.list(WORKLOAD_KINDS[app.type], app.project, labelSelector=selector(app.id))
+        return {track_of(item["metadata"]["labels"]): item for item in found["items"] if belongs(item, app)}
+
+    async def pods(self, app: App) -> list[Object]:
+        """The app's pods; one request."""
+        items: list[Object] = (await self._cluster.list("Pod", app.project, labelSelector=selector(app.id)))["items"]
+        return items
+
+    async def put(self, app: App, revision: Revision, workload: Workload, found: Object | None) -> Object:
+        """Apply a workload whole, with a headless Service where it is a new TApp instance; idempotent.
+
+        Raises Conflict when the cluster has an object of that name that is not this app's.
+        """
+        wanted = workload_object(app, revision, self._images.registry, workload)
+        if found:
+            return await self._cluster.apply(wanted)
+        try:
+            # What is not there yet is not forced: a stranger's object of that name says no by its fields.
+            made = await self._cluster.apply(wanted, force=False)
+            if app.type == "TApp":
+                await self._cluster.apply(instance_service(app, made), force=False)
+        except Conflict as error:
+            kind, name = WORKLOAD_KINDS[app.type], workload_name(app.name, workload.track)
+            raise Conflict(
+                f"The cluster has a {kind} or Service {name!r} in {app.project!r} that is not this app's.",
+                hint="Choose another name, or remove that object; then retry.",
+            ) from error
+        return made
+
+    async def shrink(self, app: App, found: Object, replicas: int) -> None:
+        """Set the number of instances of a Deployment that is on its way out; idempotent."""
+        await self._cluster.patch("Deployment", found["metadata"]["name"], app.project, {"spec": {"replicas": replicas}})
+
+    async def drop(self, app: App, found: Object) -> None:
+        """Delete a workload, which goes after its pods; a TApp instance's Service goes with it. Idempotent."""
+        metadata = found["metadata"]
+        if "deletionTimestamp" not in metadata:
+            await self._cluster.delete(WORKLOAD_KINDS[app.type], metadata["name"], app.project, uid=metadata["uid"])
+
+    async def put_service(self, app: App, spec: AppSpec) -> None:
+        """Apply the Service over the ports of the spec, or remove an earlier one's; idempotent."""
+        wanted = service(app, spec)
+        if wanted:
+            await self._cluster.apply(wanted)
+        else:
+            await self.drop_service(app)
+
+    async def drop_service(self, app: App) -> None:
+        """Remove the app's Service if there is one; idempotent."""
+        found = await self._cluster.find("Service", app.name, app.project)
+        if found and belongs(found, app):
+            await self._cluster.delete("Service", app.name, app.project, uid=found["metadata"]["uid"])
+
+    async def replace(self, app: App, pod: Object, template: Object) -> None:
+        """Bring a TApp instance's running pod to a template: by its images where no more differs, else the pod is deleted.
+
+        The pod notes which containers ran before: whether the new image runs is judged by the container's start, since an equal
+        image would not show. Idempotent by the pod's uid.
+        """
+        metadata, labels = pod["metadata"], template["metadata"]["labels"]
+        if metadata["labels"].get(SHAPE) != labels[SHAPE]:
+            await self._cluster.delete("Pod", metadata["name"], app.project, uid=metadata["uid"])
+            return
+        images = {c["name"]: c["image"] for c in template["spec"]["containers"]}
+        before = {c.name: c.id for c in containers(pod) if not c.init and c.image != images[c.name]}
+        change = {
+            "metadata": {
+                "uid": metadata["uid"],
+                "labels": {TEMPLATE: labels[TEMPLATE]},
+                "annotations": {REPLACED: json.dumps(before, sort_keys=True)},
+            },
+            "spec": {"containers": [{"name": name, "image": image} for name, image in images.items()]},
+        }
+        await self._cluster.patch("Pod", metadata["name"], app.project, change, strategic=True)
+
+    async def refused(self, app: App, track: str) -> str:
+        """The newest words of a TApp instance's StatefulSet about a pod it could not make, "" where there are none."""
+        name = workload_name(app.name, track)
+        chosen = f"involvedObject.kind=StatefulSet,involvedObject.name={name},reason=FailedCreate"
+        events = (await self._cluster.list("Event", app.project, fieldSelector=chosen))["items"]
+        return str(max(events, key=event_time).get("message", "")) if events else ""
+
+
+def belongs(found: Object, app: App) -> bool:
+    """Whether an object is of this life of the app."""
+    owner: str | None = found["metadata"].get("annotations", {}).get(APP_ID)
+    return owner == app.id

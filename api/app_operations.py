@@ -1,0 +1,147 @@
+"""What the routes that change an app share: submitting on its name, and what is checked before (mission A6, B)."""
+
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
+
+from fastapi import Response
+
+from api.access import Caller
+from api.services import Services
+from api.submission import Accepted, Prepared, reply, submit
+from model.apps import App, AppPhase, AppSpec, Revision
+from model.autoscaling import Scale
+from model.errors import Conflict, Invalid, Problem
+from model.images import check_use, parse
+from model.layouts import Layout, at_revision, first, scaled
+from model.operations import Target
+from records import Records
+from records.ids import new_app_id
+from workflows.operation import Operation
+
+Prepare = Callable[[Records, App], Awaitable[Prepared]]
+Place = tuple[str, str, str | None]  # project, app's name, AppID
+
+
+async def act(
+    services: Services,
+    caller: Caller,
+    workflow: type[Operation],
+    place: Place,
+    request: dict[str, Any],
+    prepare: Prepare,
+    response: Response,
+) -> dict[str, Any]:
+    """Submit an operation on an existing app; `prepare(tx, app)` runs with what is submitted on its name serialised."""
+    project, name, app_id = place
+
+    async def prepared(tx: Records) -> Prepared:
+        found = await tx.projects.hold(project)
+        await tx.apps.hold(found.id, name)
+        app = await tx.apps.get(found.id, name, app_id)
+        running = await tx.apps.running_on(project, name)
+        if running and running["target_id"] != app.id:
+            raise Conflict(
+                f"{running['kind']} {running['id']} is {running['status']} on another life of {name!r}.",
+                operation_id=running["id"],
+            )
+        return await prepare(tx, app)
+
+    query = {"app_id": app_id} if app_id else {}
+    accepted: Accepted = await submit(services, caller, workflow, {**query, **request}, prepared)
+    return reply(response, accepted, AppID=accepted.target.id)
+
+
+def prepared(app: App, deadline_seconds: int | None = None, **fields: Any) -> Prepared:
+    """What is submitted on the app, with the ask's own fields."""
+    return Prepared(
+        project=app.project,
+        project_id=app.project_id,
+        target=Target(kind="app", name=app.name, id=app.id),
+        fields={"app_id": app.id, **fields},
+        deadline_seconds=deadline_seconds,
+    )
+
+
+async def moving(
+    tx: Records, app: App, after: Layout, *, resolve: Collection[int] = (), deadline_seconds: int | None = None, **fields: Any
+) -> Prepared:
+    """What is submitted to take the app from its layout now to `after`: both are kept, and the ask names them."""
+    before_id = await tx.apps.keep_layout(app.id, app.layout)
+    after_id = await tx.apps.keep_layout(app.id, after)
+    return prepared(app, deadline_seconds, before=before_id, after=after_id, resolve=tuple(resolve), **fields)
+
+
+async def creating(
+    tx: Records,
+    project: str,
+    name: str,
+    spec: AppSpec,
+    *,
+    replicas: int,
+    username: str,
+    actor: str,
+    deadline_seconds: int,
+    scale: Scale | None,
+) -> Prepared:
+    """What is submitted to create an app, whose row and policy are written here; raises Conflict when the name is taken."""
+    found = await tx.projects.hold(project)
+    await tx.apps.hold(found.id, name)
+    app_id = new_app_id()
+    await tx.apps.add(app_id, found, name, spec, replicas=replicas, username=username, actor=actor)
+    if scale:
+        await tx.autoscaling.set_policy(app_id, scale, actor)
+    kept = await tx.apps.keep_layout(app_id, first(spec.type, 1, replicas))
+    return Prepared(
+        project=project,
+        project_id=found.id,
+        target=Target(kind="app", name=name, id=app_id),
+        fields={"app_id": app_id, "before": kept, "after": kept, "resolve": (1,)},
+        deadline_seconds=deadline_seconds,
+    )
+
+
+async def upgrading(
+    tx: Records, app: App, to: Revision, *, on_failure: str, deadline_seconds: int, replicas: int | None = None
+) -> Prepared:
+    """What is submitted to bring all instances to a revision, and their number to `replicas` where it is given."""
+    counted = app.layout if replicas is None else scaled(app.layout, replicas)
+    return await moving(
+        tx,
+        app,
+        at_revision(counted, to.number),
+        resolve=(to.number,),
+        deadline_seconds=deadline_seconds,
+        revision=to.number,
+        on_failure=on_failure,
+    )
+
+
+def check_live(app: App) -> None:
+    """Raise Conflict when the app is stopped."""
+    if app.phase is not AppPhase.LIVE:
+        raise Conflict(f"{app.name!r} is stopped.", hint="Start it first.")
+
+
+async def check_deployed(tx: Records, app: App) -> None:
+    """Raise Conflict when the app's image was never found, so that nothing of it runs."""
+    check_live(app)
+    if not (await tx.apps.revision(app.id, app.revision)).digests:
+        raise Conflict(
+            f"{app.name!r} has nothing that runs: its image was never found.",
+            hint="Roll it out with an image that exists, or retry its creation; then try again.",
+        )
+
+
+def check_images(services: Services, caller: Caller, spec: AppSpec, field: str) -> None:
+    """Raise Invalid naming `field` for a reference that cannot be read, Forbidden for one that is not the caller's to use."""
+    for container in spec.containers:
+        try:
+            ref = parse(container.image, services.settings.mooring_registry)
+        except ValueError as error:
+            raise invalid(field, f"{container.image!r}: {error}") from error
+        check_use(ref, container.image, caller.actor)
+
+
+def invalid(field: str, rule: str) -> Invalid:
+    """The error of one field."""
+    return Invalid(f"{field}: {rule}.", problems=[Problem(field=field, message=rule)])

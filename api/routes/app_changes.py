@@ -1,0 +1,186 @@
+"""Changes of a running app: rollout, rollback, scale, restart, and its revisions (manual, app接口; mission B)."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from api.access import Caller, allow
+from api.app_operations import Place, act, check_deployed, check_images, check_live, invalid, moving, upgrading
+from api.autoscaling import check_bounds, set_policy
+from api.parameters import AppId, Page, Size, body_of
+from api.services import Services, Using
+from api.submission import Prepared
+from model.app_bodies import ManualScale, Rollback, Rollout, changed
+from model.app_replies import revision_reply
+from model.apps import MOST_INSTANCES, App, Revision
+from model.errors import Conflict
+from model.layouts import fewer, restarted, scaled
+from model.manifests import selector
+from model.pod_templates import track_of
+from model.pods import leaves
+from records import Records
+from records.ids import new_id
+from workflows.apps import AppRestart, AppScale, AppUpgrade
+
+router = APIRouter(prefix="/v2/applications", tags=["applications"])
+Reader = Annotated[Caller, allow("app:read")]
+Writer = Annotated[Caller, allow("app:write")]
+OnFailure = Annotated[Literal["keep", "rollback"], Query(alias="onFailure")]
+
+
+@router.post("/{project}/{name}/rollout", status_code=202)
+async def rollout_app(
+    services: Using, caller: Writer, project: str, name: str, body: Rollout, response: Response, app_id: AppId = None
+) -> dict[str, Any]:
+    """Upgrade an app to another image, or change other fields with it; what the body does not name stays."""
+
+    async def prepare(tx: Records, app: App) -> Prepared:
+        check_live(app)
+        before = await tx.apps.revision(app.id, app.revision)
+        spec = changed(before.spec, body)
+        check_images(services, caller, spec, "image")
+        made = await tx.apps.add_revision(app.id, spec, caller.actor.name, body.reason or "rollout")
+        return await upgrading(tx, app, made, on_failure=body.on_failure, deadline_seconds=body.deadline_seconds)
+
+    request = body.model_dump(by_alias=True, exclude_unset=True)
+    return await act(services, caller, AppUpgrade, (project, name, app_id), request, prepare, response)
+
+
+@router.post("/{project}/{name}/rollback", status_code=202)
+async def rollback_app(
+    services: Using,
+    caller: Writer,
+    project: str,
+    name: str,
+    response: Response,
+    body: Rollback | None = None,
+    app_id: AppId = None,
+) -> dict[str, Any]:
+    """Go back to an earlier revision exactly, images by digest; by default to the newest before the one in force."""
+    asked = body or Rollback()
+
+    async def prepare(tx: Records, app: App) -> Prepared:
+        check_live(app)
+        wanted = await _earlier(tx, app, asked.revision)
+        check_images(services, caller, wanted.spec, "revision")
+        reason = asked.reason or f"rollback to revision {wanted.number}"
+        made = await tx.apps.add_revision(app.id, wanted.spec, caller.actor.name, reason, wanted.digests)
+        return await upgrading(tx, app, made, on_failure=asked.on_failure, deadline_seconds=asked.deadline_seconds)
+
+    request = asked.model_dump(by_alias=True, exclude_unset=True)
+    return await act(services, caller, AppUpgrade, (project, name, app_id), request, prepare, response)
+
+
+@router.post("/{project}/{name}/scale", status_code=202)
+async def scale_app(
+    services: Using,
+    caller: Writer,
+    project: str,
+    name: str,
+    response: Response,
+    type: Literal["manual", "auto"],
+    scale: Annotated[int | None, Query(ge=0, le=MOST_INSTANCES)] = None,
+    app_id: AppId = None,
+    body: dict[str, Any] | None = None,
+    on_failure: OnFailure = "keep",
+) -> dict[str, Any]:
+    """Set the number of instances: `type=manual&scale=N`; or, `type=auto` with the policy as the body, have it set by use.
+
+    With the body {"image": …} new instances get that image; with {"instances": [names]} and without `scale` exactly those go.
+    A TApp loses its highest indices first and gets its lowest free ones.
+    """
+    if type == "auto":
+        return await set_policy(services, caller, (project, name, app_id), body, response)
+    asked = body_of(ManualScale, body)
+    if (scale is None) == (not asked.instances):
+        raise invalid("scale", "give either the number of instances wanted, or the body's instances to take away")
+
+    async def prepare(tx: Records, app: App) -> Prepared:
+        await check_deployed(tx, app)
+        if asked.instances:
+            after = fewer(app.layout, await _leavers(services, app, asked.instances))
+            await check_bounds(tx, app, after.total)
+            named = {"gone": tuple(asked.instances), "marks": app.type == "Deployment"}
+            return await moving(tx, app, after, replicas=after.total, on_failure=on_failure, **named)
+        assert scale is not None
+        await check_bounds(tx, app, scale)
+        new = await _version_of_new_ones(services, caller, tx, app, scale, asked)
+        after = scaled(app.layout, scale, new)
+        return await moving(tx, app, after, resolve=(new,) if new else (), replicas=scale, on_failure=on_failure)
+
+    request = {**({} if scale is None else {"scale": scale}), **asked.model_dump(by_alias=True, exclude_unset=True)}
+    return await act(services, caller, AppScale, (project, name, app_id), request, prepare, response)
+
+
+@router.post("/{project}/{name}/restart", status_code=202)
+async def restart_app(
+    services: Using,
+    caller: Writer,
+    project: str,
+    name: str,
+    response: Response,
+    app_id: AppId = None,
+    on_failure: OnFailure = "keep",
+) -> dict[str, Any]:
+    """Start every running instance anew, a few at a time; each keeps its version."""
+
+    async def prepare(tx: Records, app: App) -> Prepared:
+        await check_deployed(tx, app)
+        return await moving(tx, app, restarted(app.layout, new_id("rs")), on_failure=on_failure)
+
+    return await act(services, caller, AppRestart, (project, name, app_id), {}, prepare, response)
+
+
+@router.get("/{project}/{name}/revisions")
+async def list_revisions(
+    services: Using, caller: Reader, project: str, name: str, app_id: AppId = None, size: Size = 10, page: Page = 0
+) -> dict[str, Any]:
+    """List the app's revisions, newest first: who, when, why, the images, how many instances have it, and what changed."""
+    place: Place = (project, name, app_id)
+    app = await services.records.apps.get((await services.records.projects.get(place[0])).id, place[1], place[2])
+    total, found = await services.records.apps.revisions(app.id, size + 1, page * size)
+    before: list[Revision | None] = [*found[1:], None]
+    lines = [revision_reply(r, b, app.layout) for r, b in zip(found, before, strict=True)][:size]
+    return {"total": total, "page": page, "size": size, "revisions": lines}
+
+
+async def _earlier(tx: Records, app: App, number: int | None) -> Revision:
+    """The revision to go back to: the one named, or the newest before the one in force; it must have been deployed."""
+    if number is not None:
+        wanted = await tx.apps.revision(app.id, number)
+        if not wanted.digests:
+            raise invalid("revision", f"revision {number} was never deployed: its images were not found")
+        return wanted
+    found = await tx.apps.deployed_before(app.id, app.revision)
+    if found is None:
+        raise Conflict(f"{app.name!r} has no revision before {app.revision} to go back to.", hint="See its revisions.")
+    return found
+
+
+async def _version_of_new_ones(
+    services: Services, caller: Caller, tx: Records, app: App, scale: int, asked: ManualScale
+) -> int | None:
+    """The number of a new revision with the image asked for, None where new instances get the one in force."""
+    if asked.image is None:
+        return None
+    if scale <= app.layout.total:
+        raise invalid("image", f"is for new instances, but {app.name!r} has {app.layout.total} and shall have {scale}")
+    before = await tx.apps.revision(app.id, app.revision)
+    spec = changed(before.spec, Rollout(image=asked.image, container=asked.container))
+    check_images(services, caller, spec, "image")
+    return (await tx.apps.add_revision(app.id, spec, caller.actor.name, "scale: new instances")).number
+
+
+async def _leavers(services: Services, app: App, names: list[str]) -> dict[str, int]:
+    """By track how many of the named instances go; raises Invalid naming one the app does not have."""
+    if app.type == "TApp":
+        track_by_name = {f"{app.name}-{w.track}": w.track for w in app.layout.workloads}
+    else:
+        pods = (await services.cluster.list("Pod", app.project, labelSelector=selector(app.id)))["items"]
+        track_by_name = {pod["metadata"]["name"]: track_of(pod["metadata"]["labels"]) for pod in pods if not leaves(pod)}
+    gone: dict[str, int] = {}
+    for place, name in enumerate(names):
+        if name not in track_by_name:
+            raise invalid(f"instances.{place}", f"{app.name!r} has no instance {name!r}; list its instances for their names")
+        gone[track_by_name[name]] = gone.get(track_by_name[name], 0) + 1
+    return gone

@@ -1,0 +1,147 @@
+"""Operations on one instance of a TApp, as the manual has them (instance接口: 终止实例, 启动实例, 升级实例)."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+
+from api.access import Caller, allow
+from api.app_operations import act, check_deployed, check_images, invalid, moving
+from api.parameters import AppId
+from api.services import Services, Using
+from api.submission import Prepared
+from model.app_bodies import InstanceUpdateBody, Rollout, changed
+from model.apps import App
+from model.errors import Conflict, NotFound
+from model.instances import tapp_instance_id
+from model.layouts import Workload, at_revision, with_running
+from model.manifests import workload_name
+from records import Records
+from workflows.instances import InstanceKill, InstanceStart, InstanceUpdate
+
+router = APIRouter(prefix="/v2/instances", tags=["instances"])
+Writer = Annotated[Caller, allow("app:write")]
+Index = Annotated[int, Path(alias="tAppInstanceID", ge=0, le=9999, description="The instance's index, from 0")]
+OfInstance = Annotated[str | None, Query(description="The instance's id; by default the one of that index")]
+OnFailure = Annotated[Literal["keep", "rollback"], Query(alias="onFailure")]
+
+
+@router.post("/{project}/{instance}/{tAppInstanceID}/kill", status_code=202)
+async def kill_instance(
+    services: Using,
+    caller: Writer,
+    project: str,
+    instance: str,
+    index: Index,
+    response: Response,
+    app_id: AppId = None,
+    instance_id: OfInstance = None,
+    on_failure: OnFailure = "keep",
+) -> dict[str, Any]:
+    """Stop one instance of a TApp; its index, version and what belongs to it are kept for a start."""
+
+    async def prepare(tx: Records, app: App) -> Prepared:
+        workload = await _instance(tx, app, instance, index, instance_id)
+        if not workload.replicas:
+            raise Conflict(f"The instance {instance!r} is killed already.", hint="Start it to have it again.")
+        after = with_running(app.layout, workload.track, False)
+        return await moving(tx, app, after, index=workload.track, on_failure=on_failure)
+
+    app = await _owner(services, project, instance, index)
+    return await act(services, caller, InstanceKill, (project, app, app_id), {"instance": instance}, prepare, response)
+
+
+@router.post("/{project}/{instance}/{tAppInstanceID}/start", status_code=202)
+async def start_instance(
+    services: Using,
+    caller: Writer,
+    project: str,
+    instance: str,
+    index: Index,
+    response: Response,
+    app_id: AppId = None,
+    instance_id: OfInstance = None,
+    on_failure: OnFailure = "keep",
+) -> dict[str, Any]:
+    """Start a killed instance of a TApp again: the same index, name and version."""
+
+    async def prepare(tx: Records, app: App) -> Prepared:
+        workload = await _instance(tx, app, instance, index, instance_id)
+        if workload.replicas:
+            raise Conflict(f"The instance {instance!r} is not killed.", hint="To start it anew, kill it first.")
+        after = with_running(app.layout, workload.track, True)
+        return await moving(tx, app, after, index=workload.track, on_failure=on_failure)
+
+    app = await _owner(services, project, instance, index)
+    return await act(services, caller, InstanceStart, (project, app, app_id), {"instance": instance}, prepare, response)
+
+
+@router.post("/{project}/{instance}/{tAppInstanceID}/update", status_code=202)
+async def update_instance(
+    services: Using,
+    caller: Writer,
+    project: str,
+    instance: str,
+    index: Index,
+    body: InstanceUpdateBody,
+    response: Response,
+    app_id: AppId = None,
+    instance_id: OfInstance = None,
+) -> dict[str, Any]:
+    """Bring one instance of a TApp to another image; the others keep theirs.
+
+    In place (same pod, same address) where only images differ, by a new pod otherwise; the operation's result says which.
+    """
+
+    async def prepare(tx: Records, app: App) -> Prepared:
+        workload = await _instance(tx, app, instance, index, instance_id)
+        before = await tx.apps.revision(app.id, workload.revision)
+        spec = changed(before.spec, Rollout(image=body.image, container=body.container))
+        check_images(services, caller, spec, "image")
+        made = await tx.apps.add_revision(app.id, spec, caller.actor.name, body.reason or f"update of {instance}")
+        after = at_revision(app.layout, made.number, [workload.track])
+        return await moving(
+            tx,
+            app,
+            after,
+            resolve=(made.number,),
+            deadline_seconds=body.deadline_seconds,
+            index=workload.track,
+            revision=made.number,
+            on_failure=body.on_failure,
+        )
+
+    app = await _owner(services, project, instance, index)
+    request = {"instance": instance, **body.model_dump(by_alias=True, exclude_unset=True)}
+    return await act(services, caller, InstanceUpdate, (project, app, app_id), request, prepare, response)
+
+
+async def _owner(services: Services, project: str, instance: str, index: int) -> str:
+    """The name of the app whose instance this is; raises NotFound, and Invalid where name and index do not agree."""
+    found = await services.records.projects.get(project)
+    for end in reversed([place for place, letter in enumerate(instance) if letter == "-"]):
+        app = await services.records.apps.find(found.id, instance[:end])
+        if app and app.type == "TApp" and instance[end + 1 :] != str(index):
+            raise invalid("tAppInstanceID", f"{index} is not the index of {instance!r}; instance {index} is {app.name}-{index}")
+        if app:
+            return app.name
+    raise NotFound(f"There is no instance {instance!r} in the project {project!r}.", hint="List the app's instances.")
+
+
+async def _instance(tx: Records, app: App, instance: str, index: int, instance_id: str | None) -> Workload:
+    """The TApp's instance of that index; raises Conflict for another type of app, NotFound for an index it does not have."""
+    if app.type != "TApp":
+        raise Conflict(
+            f"{app.name!r} is a Deployment app: its instances are alike and cannot be changed one by one.",
+            hint='Scale it, or roll it out; create an app of type "TApp" to have instances of their own.',
+        )
+    await check_deployed(tx, app)
+    workload = app.layout.by_track.get(str(index))
+    if workload is None:
+        there = ", ".join(w.track for w in app.layout.workloads[:20]) or "none"
+        raise NotFound(f"{app.name!r} has no instance {index}; it has: {there}.", hint="List the app's instances.")
+    if instance_id not in (None, tapp_instance_id(app.id, str(index))):
+        raise NotFound(
+            f"The instance {workload_name(app.name, workload.track)!r} does not have the id {instance_id}.",
+            hint="List the app's instances for their ids.",
+        )
+    return workload
