@@ -16,7 +16,7 @@ from model.layouts import Layout, Workload
 from model.manifests import WORKLOAD_KINDS
 from model.moves import Instance, Limits, Track, next_counts, next_instances
 from model.pod_templates import TEMPLATE, Object
-from model.pods import leaves
+from model.pods import is_ready, leaves
 from model.rollouts import Rollout, rollout_of
 from model.standing import Standing, pods_by_track, standing_of
 
@@ -217,7 +217,7 @@ class InstancesCourse(Course):
             for s in sight.standings.values()
         ]
         extra = [
-            Instance(index=track, right=leaves(item), available=track in sight.by_track and not leaves(item))
+            Instance(index=track, right=leaves(item), available=not leaves(item) and is_ready(sight.by_track.get(track, {})))
             for track, item in sight.workloads.items()
             if track not in self.templates
         ]

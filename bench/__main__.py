@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import platform as machine
 import sys
 from collections.abc import Awaitable, Callable
@@ -11,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import accepting, deploying, operation_cost, stacking
+from bench import accepting, deploying, operation_cost, stacking, upgrading
 from bench.pairs import Figure
 from bench.platform import environment, opened
 from clients import temporal
@@ -24,6 +25,7 @@ console = Console()
 
 async def _figures(chosen: set[str], pairs: int) -> list[Figure]:
     env = environment(ROOT)
+    os.environ.update(env)
     # P3's records are nobody's business: they go to a database of their own.
     own_database = env["DATABASE_URL"] + "_bench"
     await create_database(own_database)
@@ -35,6 +37,8 @@ async def _figures(chosen: set[str], pairs: int) -> list[Figure]:
             "P1": lambda: deploying.p1(platform, env, pairs, console.print),
             "P3": lambda: operation_cost.p3(client, records, pairs, console.print),
             "P6": lambda: accepting.p6(platform.http, client, env["DATABASE_URL"], pairs, console.print),
+            "P10": lambda: upgrading.p10(platform, env, pairs, console.print),
+            "P11": lambda: upgrading.p11(platform, env, pairs, console.print),
             "P12": lambda: stacking.p12(platform, pairs, console.print),
         }
         figures = [await run() for name, run in runs.items() if not chosen or name in chosen]
@@ -59,7 +63,7 @@ def main() -> None:
     """Measure, show, write; the exit status says only whether it could be measured."""
     arguments = argparse.ArgumentParser(prog="bench")
     arguments.add_argument("--pairs", type=int, default=7)
-    arguments.add_argument("targets", nargs="*", help="P1 P3 P6 P12; all when none is named")
+    arguments.add_argument("targets", nargs="*", help="P1 P3 P6 P10 P11 P12; all when none is named")
     given = arguments.parse_args()
     figures = asyncio.run(_figures(set(given.targets), given.pairs))
     _show(figures)

@@ -44,7 +44,7 @@ async def kubectl(env: dict[str, str], *arguments: str, stdin: str = "") -> str:
 async def p1(platform: Platform, env: dict[str, str], pairs: int, say: Callable[[str], None]) -> Figure:
     """Measure P1: two instances of a present image; each pair deploys a new app and removes it untimed."""
     figure = Figure("P1", "app.create until SUCCEEDED ÷ kubectl apply --server-side + rollout status", 1.15, slack=0.5)
-    objects = await _objects_of(platform, env)
+    objects = await objects_of(platform, env, body("p1-sample"))
 
     async def ours(pair: int) -> float:
         name = f"p1-{pair}"
@@ -69,16 +69,17 @@ async def p1(platform: Platform, env: dict[str, str], pairs: int, say: Callable[
     return await measure(figure, ours, reference, pairs, say)
 
 
-async def _objects_of(platform: Platform, env: dict[str, str]) -> str:
-    """The manifest of what app.create makes, as kubectl takes it: the very objects, without what the cluster added."""
-    await platform.run("POST", f"/v2/applications/{PROJECT}", body("p1-sample"))
-    found = json.loads(await kubectl(env, "-n", PROJECT, "get", "deployment,service", "-o", "json"))
-    items = [_bare(item) for item in found["items"] if item["metadata"]["name"] == "p1-sample"]
-    await platform.run("DELETE", f"/v2/applications/{PROJECT}/p1-sample")
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+async def objects_of(platform: Platform, env: dict[str, str], new: dict[str, Any]) -> str:
+    """The manifest of what app.create makes of a body, as kubectl takes it: the very objects, without what the cluster added."""
+    await platform.run("POST", f"/v2/applications/{PROJECT}", new)
+    chosen = ("deployment,statefulset,service", "-l", f"mooring.io/app={new['name']}", "-o", "json")
+    found = json.loads(await kubectl(env, "-n", PROJECT, "get", *chosen))
+    await platform.run("DELETE", f"/v2/applications/{PROJECT}/{new['name']}")
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": [_bare(item) for item in found["items"]]})
 
 
 def _bare(item: dict[str, Any]) -> dict[str, Any]:
-    spec = {key: value for key, value in item["spec"].items() if key not in ("clusterIP", "clusterIPs")}
+    given = () if item["spec"].get("clusterIP") == "None" else ("clusterIP", "clusterIPs")
+    spec = {key: value for key, value in item["spec"].items() if key not in given}
     metadata = {key: value for key, value in item["metadata"].items() if key in _KEPT}
     return {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": metadata, "spec": spec}

@@ -17,8 +17,8 @@ class Workload(Frozen):
     """One Kubernetes workload of an app.
 
     Of a Deployment app: the instances of one version; `track` is "" for the Deployment named as the app, else "r<revision>" of
-    the revision it was made with. Of a TApp: one instance; `track` is its index, `replicas` 1, or 0 where it is killed.
-    `restart` is the operation that restarted it last.
+    the revision it was made with ("r<revision>-2" where that name is taken). Of a TApp: one instance; `track` is its index,
+    `replicas` 1, or 0 where it is killed. `restart` is the operation that restarted it last.
     """
 
     track: str
@@ -129,7 +129,7 @@ def beside(layout: Layout, revision: int) -> Layout:
     'r2'
     """
     known = next((w for w in layout.workloads if w.revision == revision), None)
-    track = known.track if known else f"r{revision}"
+    track = known.track if known else _new_track(layout, revision)
     restart = known.restart if known else ""
     only = Workload(track=track, revision=revision, replicas=layout.total, restart=restart)
     return layout.model_copy(update={"revision": revision, "workloads": (only,)})
@@ -157,9 +157,22 @@ def _scaled_instances(layout: Layout, replicas: int, revision: int) -> Layout:
 def _grown(layout: Layout, more: int, revision: int) -> Layout:
     by_track = layout.by_track
     known = next((w for w in layout.workloads if w.revision == revision), None)
-    grows = known or Workload(track=f"r{revision}", revision=revision, replicas=0)
+    grows = known or Workload(track=_new_track(layout, revision), revision=revision, replicas=0)
     by_track[grows.track] = grows.model_copy(update={"replicas": grows.replicas + more})
     return _with(layout, by_track.values())
+
+
+def _new_track(layout: Layout, revision: int) -> str:
+    """The track of a Deployment of its own for `revision`.
+
+    The Deployment that was made with it may still be there and be rolled to another one by now: then the name is taken.
+
+    >>> rolled = Layout(type="Deployment", revision=3, workloads=(Workload(track="r2", revision=3, replicas=1),))
+    >>> _new_track(rolled, 2), _new_track(rolled, 4)
+    ('r2-2', 'r4')
+    """
+    names = (f"r{revision}{again}" for again in ("", *(f"-{number}" for number in range(2, len(layout.workloads) + 2))))
+    return next(name for name in names if name not in layout.by_track)
 
 
 def _with(layout: Layout, workloads: Iterable[Workload]) -> Layout:

@@ -1,7 +1,8 @@
-"""What the scenarios of apps are given: a project with the app `web`, one small instance of it."""
+"""What the scenarios of apps are given: a project with the app `web`, a Deployment of one small instance or a TApp of three."""
 
 from typing import Any
 
+from tests.images import publish
 from tests.platform import Platform
 
 WEB: dict[str, Any] = {
@@ -11,6 +12,7 @@ WEB: dict[str, Any] = {
     "terminationGracePeriodSeconds": 1,
     "portMappings": [{"protocol": "TCP", "containerPort": "8080"}],
 }
+TAPP = WEB | {"type": "TApp", "instanceNum": 3}
 
 _SERVICE = "  image: busybox\n  command: sh -c 'trap exit TERM; while :; do sleep 1; done'\n"
 STACK = {"stackInstanceName": "shop", "content": f"web:\n{_SERVICE}  links: [api]\napi:\n{_SERVICE}"}
@@ -26,6 +28,30 @@ async def running(platform: Platform) -> str:
     project = await platform.project("crash")
     await platform.done("POST", f"/v2/applications/{project}", WEB)
     return project
+
+
+async def tapp(platform: Platform) -> str:
+    """The project, once the three instances of a TApp `web` run in it."""
+    project = await platform.project("crash")
+    await platform.done("POST", f"/v2/applications/{project}", TAPP)
+    return project
+
+
+async def other_image() -> str:
+    """The image of another version, with another digest than the app's; the same in every run."""
+    await publish("other", "other")
+    return "busybox:other"
+
+
+def instance(project: str, index: int, verb: str) -> str:
+    """The path of what is done to one instance of the TApp."""
+    return f"/v2/instances/{project}/web-{index}/{index}/{verb}"
+
+
+async def versions(platform: Platform, project: str) -> Any:
+    """The end state as the API tells it, with the version of each instance."""
+    app = await platform.get(web(project))
+    return [app["Status"], app["InstanceNum"], app["InstanceSummary"], app["versions"]]
 
 
 async def shown(platform: Platform, project: str) -> Any:

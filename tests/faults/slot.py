@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,8 @@ class Slot:
 
     def __init__(self, platform: Platform, cluster: Cluster, client: Client, worker: Process, armed: Path) -> None:
         self.platform = platform
+        self.cluster = cluster
         self.client = client
-        self._cluster = cluster
         self._worker = worker
         self._armed = armed
 
@@ -40,29 +40,48 @@ class Slot:
         """Run the scenario to the end it names; with `step`, the worker is killed there and another one goes on."""
         project = await scenario.given(self.platform)
         if step is not None:
-            boundary = Boundary(kind=scenario.kind, project=project, step=step, side=side)
-            draft = self._armed.with_suffix(".new")
-            draft.write_text(boundary.model_dump_json())
-            draft.replace(self._armed)
+            self._arm(Boundary(kind=scenario.kind, project=project, step=step, side=side))
         operation = await scenario.when(self.platform, project)
         if step is not None:
-            assert await self._worker.died(_DIES_WITHIN) == -signal.SIGKILL, self._worker.tail()
+            await self._died()
             self._worker.start()
         record = await self.platform.wait(operation, scenario.ends, _ENDS_WITHIN)
         return Ran(self, scenario, project, record)
 
+    async def run_dying(self, boundaries: Sequence[Boundary], submit: Awaitable[str]) -> OperationRecord:
+        """Run one operation to SUCCEEDED whose worker is killed at each of the boundaries in turn, each time another one's."""
+        operation = None
+        for boundary in boundaries:
+            self._arm(boundary)
+            if operation is None:
+                operation = await submit
+            else:
+                self._worker.start()
+            await self._died()
+        self._worker.start()
+        assert operation is not None
+        return await self.platform.wait(operation, seconds=_ENDS_WITHIN)
+
+    def _arm(self, boundary: Boundary) -> None:
+        draft = self._armed.with_suffix(".new")
+        draft.write_text(boundary.model_dump_json())
+        draft.replace(self._armed)
+
+    async def _died(self) -> None:
+        assert await self._worker.died(_DIES_WITHIN) == -signal.SIGKILL, self._worker.tail()
+
     async def look(self, scenario: Scenario, project: str) -> dict[str, Any]:
         """What stands of the project now, portable: compared with what another run has left."""
-        seen = await place(self.platform, self._cluster, project)
+        seen = await place(self.platform, self.cluster, project)
         end: dict[str, Any] = json.loads(json.dumps(seen | {"then": await scenario.then(self.platform, project)}))
         return end
 
     async def discard(self, project: str) -> None:
         """Have the project removed, and the namespace too where it is a stranger's that the scenario put there."""
         await self.platform.discard(project)
-        namespace = await self._cluster.find("Namespace", project)
+        namespace = await self.cluster.find("Namespace", project)
         if namespace and "app.kubernetes.io/managed-by" not in namespace["metadata"].get("labels", {}):
-            await self._cluster.delete("Namespace", project)
+            await self.cluster.delete("Namespace", project)
 
 
 class Ran:

@@ -185,7 +185,7 @@ def _instances(cluster: dict[str, str]) -> dict[str, Any]:
             _rule("replace", ["__meta_kubernetes_pod_name"], "instance"),
             _rule("replace", [f"{LABEL}track"], "track"),
             # The track of a gray upgrade is named after the revision it brings.
-            _rule("replace", [f"{LABEL}track"], "revision", regex="r([0-9]+)"),
+            _rule("replace", [f"{LABEL}track"], "revision", regex="r([0-9]+)(?:-[0-9]+)?"),
         ],
     }
 
