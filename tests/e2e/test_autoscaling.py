@@ -131,3 +131,15 @@ async def test_what_cannot_work_is_refused_at_the_door(make: Any, platform: Plat
     await viewer.get(f"{app.path}/autoscaling")
     await viewer.ask("DELETE", f"{app.path}/autoscaling", expect=403)
     await viewer.ask("POST", f"{app.path}/scale", {"minReplicas": 1, "maxReplicas": 2}, expect=403, type="auto")
+
+
+async def test_a_general_service_is_scaled_too_and_its_killed_instance_is_left_alone(
+    make: Any, platform: Platform, project: str
+) -> None:
+    app = await make(type="TApp", instanceNum=2)
+    name = app.path.rpartition("/")[2]
+    await platform.done("POST", f"/v2/instances/{project}/{name}-1/1/kill")
+    await app.set(minReplicas=1, maxReplicas=4, schedules=[{**ALWAYS, "minReplicas": 2}])
+    await eventually(app.comes_to(3), "two run beside the killed one", 60)
+    listed = await platform.get(f"/v2/instances/{project}/{name}/lists")
+    assert [i["status"] for i in listed["instances"] if i["status"] != "KILLED"] == ["RUNNING", "RUNNING"]
