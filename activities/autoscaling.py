@@ -17,7 +17,7 @@ from model.autoscaler import Look, Measured, OperationSeen, Watched, look, put_o
 from model.autoscaling import Scale
 from model.base import Body, Frozen
 from model.errors import Conflict, Invalid, MetricsUnavailable, NoMetricsStore, NotFound, PlatformUnavailable
-from model.layouts import scaled
+from model.layouts import resized
 from model.manifests import APP_ID, MANAGED, app_label
 from model.operations import AUTOSCALER, Target, workflow_id
 from model.scaling import Memory
@@ -159,7 +159,7 @@ class AutoscalingActivities:
                 raise Conflict(f"{app.name!r} was changed a moment ago.")
             before = await tx.apps.keep_layout(app.id, app.layout)
             assert found.wanted is not None
-            after = await tx.apps.keep_layout(app.id, scaled(app.layout, found.wanted))
+            after = await tx.apps.keep_layout(app.id, resized(app.layout, found.wanted))
             new = _operation(app, found, before, after)
             await tx.operations.accept(new)
             return new
@@ -195,7 +195,7 @@ def _watched(row: Row, app: App) -> Watched:
         app_id=app.id,
         scale=Scale.model_validate(row["policy"]),
         memory=Memory.model_validate(row["memory"]) if row["memory"] else None,
-        running=app.replicas,
+        running=app.layout.running,
         holder=_seen(row, "holder"),
         newest=_seen(row, "newest"),
     )

@@ -10,6 +10,7 @@ from api.parameters import body_of
 from api.services import Services
 from model.apps import App, AppSpec
 from model.autoscaling import Scale, check_by_hand, check_requests
+from model.layouts import Layout
 from records import Records
 
 Place = tuple[str, str, str | None]
@@ -41,11 +42,11 @@ async def check_policy(services: Services, scale: Scale | None, spec: AppSpec, p
         await services.metrics.check(metric.query, f"{prefix}metrics.{number}.query")
 
 
-async def check_bounds(tx: Records, app: App, replicas: int) -> None:
-    """Raise Invalid where a number of instances set by hand is outside what the app's policy, if it has one, keeps now."""
+async def check_bounds(tx: Records, app: App, after: Layout) -> None:
+    """Raise Invalid where more or fewer instances are to run by hand than the app's policy, if it has one, keeps now."""
     policy = (await tx.autoscaling.in_force([app.id])).get(app.id)
     if policy:
-        check_by_hand(policy.scale, replicas, datetime.now(UTC))
+        check_by_hand(policy.scale, after.running, datetime.now(UTC))
 
 
 async def held(tx: Records, project: str, name: str, app_id: str | None) -> App:

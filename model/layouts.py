@@ -97,6 +97,20 @@ def scaled(layout: Layout, replicas: int, revision: int | None = None) -> Layout
     return _with(layout, by_track.values())
 
 
+def resized(layout: Layout, count: int) -> Layout:
+    """The layout with `count` instances that run; killed ones of a TApp are left as they are, and of the others the highest go.
+
+    >>> base = with_running(first("TApp", 1, 4), "3", False)
+    >>> [w.track for w in resized(base, 2).workloads], resized(base, 4).total
+    (['0', '1', '3'], 5)
+    """
+    more = count - layout.running
+    if layout.type == "Deployment" or more >= 0:
+        return scaled(layout, layout.total + more)
+    run = [w.track for w in layout.workloads if w.replicas]
+    return fewer(layout, dict.fromkeys(run[count:], 1))
+
+
 def fewer(layout: Layout, gone: Mapping[str, int]) -> Layout:
     """The layout without so many instances of each track (of a TApp: without the instances that are named)."""
     if layout.type == "TApp":

@@ -99,13 +99,13 @@ async def scale_app(
         await check_deployed(tx, app)
         if asked.instances:
             after = fewer(app.layout, await _leavers(services, app, asked.instances))
-            await check_bounds(tx, app, after.total)
+            await check_bounds(tx, app, after)
             named = {"gone": tuple(asked.instances), "marks": app.type == "Deployment"}
             return await moving(tx, app, after, replicas=after.total, on_failure=on_failure, **named)
         assert scale is not None
-        await check_bounds(tx, app, scale)
         new = await _version_of_new_ones(services, caller, tx, app, scale, asked)
         after = scaled(app.layout, scale, new)
+        await check_bounds(tx, app, after)
         return await moving(tx, app, after, resolve=(new,) if new else (), replicas=scale, on_failure=on_failure)
 
     request = {**({} if scale is None else {"scale": scale}), **asked.model_dump(by_alias=True, exclude_unset=True)}

@@ -12,6 +12,7 @@ from model.app_bodies import NewApp, spec_of
 from model.apps import App, AppPhase
 from model.autoscaling import Scale
 from model.errors import MetricsUnavailable, PlatformUnavailable
+from model.layouts import AppType, with_running
 from model.operations import AUTOSCALER, Ask, Outcome, Status, Target, workflow_id
 from model.projects import ProjectStatus
 from records import Records, connect
@@ -74,19 +75,34 @@ async def run_pass(own: Records, world: World, run: str | None = None) -> Passed
     return found
 
 
-@pytest.fixture
-async def app(own: Records) -> AsyncIterator[App]:
-    """A live app of two instances with POLICY in force; out of the autoscaler's sight afterwards."""
+async def _app(own: Records, type: AppType, count: int) -> App:
     name = unique("shop")
     await own.projects.add(name, "", "zoe")
     await own.projects.set_status(name, ProjectStatus.ACTIVE)
     project, app_id = await own.projects.get(name), new_app_id()
-    spec = spec_of(NewApp.model_validate({"name": "web", "imageRef": "busybox", "resources": {"cpu": "0.1"}}))
+    body = {"name": "web", "imageRef": "busybox", "type": type, "resources": {"cpu": "0.1"}}
     async with own.transaction() as tx:
-        await tx.apps.add(app_id, project, "web", spec, replicas=2, username="zoe", actor="zoe")
+        spec = spec_of(NewApp.model_validate(body))
+        await tx.apps.add(app_id, project, "web", spec, replicas=count, username="zoe", actor="zoe")
         await tx.autoscaling.set_policy(app_id, Scale.model_validate(POLICY), "zoe")
-    yield await own.apps.by_id(app_id)
-    await own.apps.set_phase(app_id, AppPhase.DELETED)
+    return await own.apps.by_id(app_id)
+
+
+@pytest.fixture
+async def app(own: Records) -> AsyncIterator[App]:
+    """A live app of two instances with POLICY in force; out of the autoscaler's sight afterwards."""
+    made = await _app(own, "Deployment", 2)
+    yield made
+    await own.apps.set_phase(made.id, AppPhase.DELETED)
+
+
+@pytest.fixture
+async def general(own: Records) -> AsyncIterator[App]:
+    """A general service of four instances, the last of them killed, with POLICY in force."""
+    made = await _app(own, "TApp", 4)
+    await own.apps.set_layout(made.id, with_running(made.layout, "3", False))
+    yield await own.apps.by_id(made.id)
+    await own.apps.set_phase(made.id, AppPhase.DELETED)
 
 
 async def by_a_person(own: Records, app: App, kind: str = "app.upgrade") -> str:
@@ -210,3 +226,30 @@ async def test_what_cannot_be_measured_is_told_and_changes_nothing(own: Records,
     told = await evaluation(own, app)
     assert [m["message"] for m in told["metrics"]] == ["There is no metrics-server.", "no series answers the query"]
     assert not world.started
+
+
+@pytest.mark.parametrize(("value", "tracks"), [(500.0, ["0", "1", "2", "3", "4", "5"]), (150.0, ["0", "1", "3"])])
+async def test_a_killed_instance_is_left_alone_and_does_not_count(
+    own: Records, general: App, value: float, tracks: list[str]
+) -> None:
+    await own.autoscaling.set_policy(general.id, Scale.model_validate({**POLICY, "stabilizationSeconds": 0}), "zoe")
+    await run_pass(own, World(value))
+    (accepted,) = await own.autoscaling.decisions(general.id, 10)
+    after = await own.apps.layout((await own.operations.get(accepted["id"]))["ask"]["after"])
+    assert [w.track for w in after.workloads] == tracks
+    assert after.by_track["3"].replicas == 0
+    assert after.running == accepted["request"]["scale"]
+
+
+async def test_what_a_person_asks_for_takes_over_an_operation_of_its_own(own: Records, app: App) -> None:
+    await run_pass(own, World())
+    (accepted,) = await own.autoscaling.decisions(app.id, 10)
+    theirs = await by_a_person(own, app)
+    assert (await own.operations.get(accepted["id"]))["status"] == Status.CANCELLING
+    await settle(own, accepted["id"], Status.CANCELLED)
+    await run_pass(own, World())
+    assert (await evaluation(own, app))["suspended"]["OperationID"] == theirs
+    await settle(own, theirs, Status.SUCCEEDED)
+    await run_pass(own, World())  # it left 5 and finds 2: what they asked for is the base
+    assert "which holds for" in (await evaluation(own, app))["message"]
+    assert len(await own.autoscaling.decisions(app.id, 10)) == 1

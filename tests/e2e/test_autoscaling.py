@@ -1,0 +1,145 @@
+"""Autoscaling through HTTP, on the real cluster with its metrics-server: real load, schedules, refusals (mission B)."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from model.operations import AUTOSCALER, Status
+from tests.platform import Platform, eventually, unique
+
+# Each instance burns all the cpu it gets for a while after its start, then sleeps.
+BURNS = ["sh", "-c", "end=$(($(date +%s) + 75)); while [ $(date +%s) -lt $end ]; do :; done; exec sleep 100000"]
+SMALL = {"imageRef": "busybox", "resources": {"cpu": "0.1", "mem": "16Mi"}, "terminationGracePeriodSeconds": 0}
+SLEEPS = {**SMALL, "cmd": "sleep 100000"}
+ALWAYS = {"cron": "* * * * *", "minutes": 5}
+
+
+class Scaled:
+    """One app and its autoscaling."""
+
+    def __init__(self, platform: Platform, project: str, name: str) -> None:
+        self.platform = platform
+        self.path = f"/v2/applications/{project}/{name}"
+
+    async def get(self) -> Any:
+        return await self.platform.get(f"{self.path}/autoscaling")
+
+    async def set(self, expect: int = 200, **policy: Any) -> Any:
+        return await self.platform.ask("POST", f"{self.path}/scale", policy, expect=expect, type="auto")
+
+    async def count(self) -> int:
+        return int((await self.platform.get(self.path))["InstanceNum"])
+
+    async def by_hand(self, count: int, expect: int = 202) -> Any:
+        return await self.platform.ask("POST", f"{self.path}/scale", expect=expect, type="manual", scale=count)
+
+    def comes_to(self, count: int) -> Callable[[], Awaitable[bool]]:
+        async def come() -> bool:
+            told = await self.get()
+            assert all(d["status"] != "FAILED" for d in told["decisions"]), told["decisions"]
+            return await self.count() == count and all(d["status"] == "SUCCEEDED" for d in told["decisions"])
+
+        return come
+
+    async def looked_at_again(self) -> Any:
+        """What is found at the first look that begins from now on."""
+        before = (await self.get())["evaluatedAt"]
+        found: Any = None
+
+        async def again() -> bool:
+            nonlocal found
+            found = await self.get()
+            return found["evaluatedAt"] is not None and found["evaluatedAt"] != before
+
+        await eventually(again, "autoscaling looks at the app again", 60)
+        return found
+
+
+@pytest.fixture
+def make(platform: Platform, project: str) -> Callable[..., Awaitable[Scaled]]:
+    async def made(**fields: Any) -> Scaled:
+        name = unique("app")
+        await platform.done("POST", f"/v2/applications/{project}", {**SLEEPS, **fields, "name": name})
+        return Scaled(platform, project, name)
+
+    return made
+
+
+async def test_load_adds_instances_and_its_end_takes_them_away_after_the_window(make: Any, platform: Platform) -> None:
+    policy = {"minReplicas": 1, "maxReplicas": 3, "targetCPUUtilization": 50, "stabilizationSeconds": 15}
+    app = await make(cmd=BURNS, scale=policy)
+    assert (await platform.get(app.path))["scale"] == policy
+    await eventually(app.comes_to(3), "the load brings it to 3 instances", 120)
+    await eventually(app.comes_to(1), "the end of the load brings it back to 1", 240)
+    *downs, up = (await app.get())["decisions"]
+    assert (up["before"], up["after"]) == (1, 2) or (up["before"], up["after"]) == (1, 3)
+    assert downs[0]["after"] == 1
+    record = await platform.operation(up["OperationID"])
+    assert (record.actor, record.kind, record.status) == (AUTOSCALER, "app.scale", Status.SUCCEEDED)
+    (cpu,) = record.request["autoscaling"]["metrics"]
+    assert (cpu["metric"], cpu["target"], cpu["ready"], cpu["missing"]) == ("cpu", 50, 1, 0)
+    assert cpu["current"] > 55
+    assert cpu["ratio"] > 1.1
+
+
+async def test_a_schedule_raises_the_minimum_and_a_count_set_by_hand_is_the_base(make: Any, platform: Platform) -> None:
+    app = await make()
+    await app.set(minReplicas=1, maxReplicas=4, schedules=[{**ALWAYS, "minReplicas": 2}])
+    await eventually(app.comes_to(2), "the schedule brings it to 2", 60)
+    assert "schedule * * * * *" in (await app.get())["decisions"][0]["message"]
+
+    refused = await app.by_hand(1, expect=422)
+    assert refused["problems"][0]["field"] == "scale"
+    assert "2 to 4" in refused["Message"]
+    await platform.wait((await app.by_hand(4))["OperationID"])
+    told = await app.looked_at_again()
+    assert (told["status"], told["evaluation"]["decision"]["by"], await app.count()) == ("ACTIVE", "stabilization", 4)
+
+    await platform.ask("DELETE", f"{app.path}/autoscaling")
+    await platform.wait((await app.by_hand(1))["OperationID"])
+    told = await app.get()
+    assert (told["enabled"], told["status"], (await platform.get(app.path))["scale"]) == (False, "OFF", None)
+    assert [change["scale"] is None for change in told["changes"]] == [True, False]
+
+
+async def test_what_cannot_work_is_refused_at_the_door(make: Any, platform: Platform, project: str) -> None:
+    app = await make(resources={"mem": "16Mi"})
+
+    async def refused(**policy: Any) -> tuple[str, str]:
+        reply = await app.set(expect=422, **policy)
+        return reply["problems"][0]["field"], reply["Message"]
+
+    field, message = await refused(minReplicas=1, maxReplicas=3, targetCPUUtilization=50)
+    assert (field, "has none" in message) == ("targetCPUUtilization", True)
+    assert (await refused(minReplicas=3, maxReplicas=1, targetCPUUtilization=50))[0] == "maxReplicas"
+    assert (await refused(minReplicas=1, maxReplicas=3, replicas=2))[0] == "replicas"
+    assert (await refused(minReplicas=1, maxReplicas=3, metrics=[{"query": "sum(", "target": 1}]))[0] == "metrics.0.query"
+    assert (await refused(minReplicas=1, maxReplicas=3, schedules=[{"cron": "x", "minReplicas": 1, "minutes": 1}]))[0] == (
+        "schedules.0.cron"
+    )
+    assert (await app.get())["enabled"] is False
+    body = {
+        **SMALL,
+        "resources": {},
+        "name": unique("app"),
+        "scale": {"minReplicas": 1, "maxReplicas": 2, "targetCPUUtilization": 9},
+    }
+    reply = await platform.ask("POST", f"/v2/applications/{project}", body, expect=422)
+    assert reply["problems"][0]["field"] == "scale.targetCPUUtilization"
+    viewer = await platform.user("viewer", project)
+    await viewer.get(f"{app.path}/autoscaling")
+    await viewer.ask("DELETE", f"{app.path}/autoscaling", expect=403)
+    await viewer.ask("POST", f"{app.path}/scale", {"minReplicas": 1, "maxReplicas": 2}, expect=403, type="auto")
+
+
+async def test_a_general_service_is_scaled_too_and_its_killed_instance_is_left_alone(
+    make: Any, platform: Platform, project: str
+) -> None:
+    app = await make(type="TApp", instanceNum=2)
+    name = app.path.rpartition("/")[2]
+    await platform.done("POST", f"/v2/instances/{project}/{name}-1/1/kill")
+    await app.set(minReplicas=1, maxReplicas=4, schedules=[{**ALWAYS, "minReplicas": 2}])
+    await eventually(app.comes_to(3), "two run beside the killed one", 60)
+    listed = await platform.get(f"/v2/instances/{project}/{name}/lists")
+    assert [i["status"] for i in listed["instances"] if i["status"] != "KILLED"] == ["RUNNING", "RUNNING"]
