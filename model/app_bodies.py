@@ -2,14 +2,16 @@
 
 import re
 import shlex
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from model import quantities
 from model.apps import DEFAULT_DEADLINE, MOST_INSTANCES, AppSpec, ContainerSpec, EnvVar, Port, Resources
 from model.autoscaling import Scale
 from model.base import Input
+from model.config_mounts import ConfigUse, conflicts
 from model.errors import Invalid, NotImplementedYet, Problem, TooLarge
 from model.names import check_name
 from model.scheduling import Affinity, Probe
@@ -168,6 +170,21 @@ class PortBody(Input):
     container_port: Annotated[int, Field(ge=1, le=65535)]
 
 
+class ConfigBody(Input):
+    """One item of `configMap` or `secret`: the entries `key` of the group `name`, as files in `mountPath` or as variables."""
+
+    type: Literal["Volume", "Env"]
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+    key: Annotated[list[Annotated[str, Field(min_length=1, max_length=253)]], Field(min_length=1, max_length=500)]
+    mount_path: Directory = None
+
+    @model_validator(mode="after")
+    def _path_with_files(self) -> Self:
+        if (self.type == "Volume") != (self.mount_path is not None):
+            raise ValueError('mountPath is required with type "Volume", and only there')
+        return self
+
+
 class AppFields(Input):
     """What create and rollout have in common; in a rollout a field that is not given stays as it is."""
 
@@ -175,6 +192,8 @@ class AppFields(Input):
     cmd: Annotated[str | list[str], AfterValidator(_command)] | None = None
     docker_env: list[EnvBody] | None = None
     port_mappings: Annotated[list[PortBody], Field(max_length=_MOST_PORTS)] | None = None
+    config_map: Annotated[list[ConfigBody], Field(max_length=100)] | None = None
+    secret: Annotated[list[ConfigBody], Field(max_length=100)] | None = None
     docker_log_dir: Directory = None
     docker_data_dir: Directory = None
     network_type: Annotated[int, Field(ge=0, le=3)] | None = None
@@ -192,8 +211,6 @@ class AppFields(Input):
     deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE
     # The manual's fields that later versions carry out; not empty they are answered with 501 (refuse_unbuilt).
     volumes: str | None = None
-    config_map: list[Any] | None = None
-    secret: list[Any] | None = None
     internal_volumes: list[Any] | None = None
 
     @field_validator("docker_env")
@@ -289,8 +306,6 @@ def refuse_unbuilt(body: AppFields) -> None:
     """Raise NotImplementedYet naming the field whose meaning this version does not carry out; empty ones pass."""
     later = {
         "volumes": body.volumes,
-        "configMap": body.config_map,
-        "secret": body.secret,
         "internalVolumes": body.internal_volumes,
         f"networkType {body.network_type}": body.network_type in (1, 3),
     }
@@ -322,6 +337,17 @@ def changed(spec: AppSpec, rollout: Rollout) -> AppSpec:
     return _with(spec, rollout, chosen, rollout.image)
 
 
+def without_values(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A create or rollout body as its record shows it: of variables, commands and probes only what they are called.
+
+    >>> without_values({"cmd": "login --password x", "dockerEnv": [{"name": "A", "value": "x"}]})
+    {'cmd': '…', 'dockerEnv': [{'name': 'A', 'value': '…'}]}
+    """
+    probes = {name: list(body[name]) for name in ("livenessProbe", "readinessProbe", "startupProbe") if body.get(name)}
+    env = {"dockerEnv": [{**e, "value": "…"} for e in body["dockerEnv"]]} if body.get("dockerEnv") else {}
+    return {**body, **probes, **env, **({"cmd": "…"} if body.get("cmd") else {})}
+
+
 def _with(spec: AppSpec, body: AppFields, chosen: str, image: str | None) -> AppSpec:
     plain = AppSpec(containers=spec.containers)
     given = body.model_fields_set
@@ -337,6 +363,11 @@ def _with(spec: AppSpec, body: AppFields, chosen: str, image: str | None) -> App
         raise TooLarge(
             f"The app's spec exceeds {_LARGEST_TEXT // 1024} KiB.", hint="Shorten dockerEnv or cmd; keep large texts in files."
         )
+    made = next(c for c in after.containers if c.name == chosen)
+    others = [("dockerLogDir", made.log_dir), ("dockerDataDir", made.data_dir), *(("a volume", m.path) for m in made.mounts)]
+    clashes = conflicts(made.config_map, made.secret, others)
+    if clashes:
+        raise Invalid("; ".join(f"{p.field}: {p.message}" for p in clashes) + ".", problems=clashes)
     if after.max_surge in (0, "0%") and after.max_unavailable in (0, "0%"):
         raise _invalid("maxSurge", "must not be 0 together with maxUnavailable: nothing could be replaced")
     return after
@@ -362,6 +393,8 @@ def _container_fields(body: AppFields) -> list[tuple[str, str, Any]]:
         ("cmd", "command", words(body.cmd)),
         ("cmd", "cmd", tuple(body.cmd) if isinstance(body.cmd, list) else body.cmd),
         ("docker_env", "env", tuple(EnvVar(**e.model_dump()) for e in body.docker_env or [])),
+        ("config_map", "config_map", tuple(_use(u) for u in body.config_map or [])),
+        ("secret", "secret", tuple(_use(u) for u in body.secret or [])),
         (
             "port_mappings",
             "ports",
@@ -373,6 +406,10 @@ def _container_fields(body: AppFields) -> list[tuple[str, str, Any]]:
         ("readiness_probe", "readiness_probe", body.readiness_probe),
         ("startup_probe", "startup_probe", body.startup_probe),
     ]
+
+
+def _use(body: ConfigBody) -> ConfigUse:
+    return ConfigUse(**{**body.model_dump(), "key": tuple(body.key)})
 
 
 def _instead(field: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from model.apps import App, AppStatus, EnvVar, Revision, differences
 from model.autoscaling import Scale
+from model.config_mounts import ConfigUse
 from model.layouts import Layout
 from model.manifests import workload_name
 
@@ -48,8 +49,8 @@ def app_reply(
         "NetworkType": spec.network_type,
         "Type": app.type,
         "scale": scale.shown() if scale else None,
-        "configMap": [],
-        "secret": [],
+        "configMap": [_use_reply(use) for use in container.config_map],
+        "secret": [_use_reply(use) for use in container.secret],
         "internalVolumes": [],
         "nodeLabels": spec.node_labels,
         "cluster": app.cluster,
@@ -65,6 +66,11 @@ def _variable(variable: EnvVar) -> dict[str, str]:
     if variable.field_path:
         return {"name": variable.name, "fieldPath": variable.field_path}
     return {"name": variable.name, "value": variable.value}
+
+
+def _use_reply(use: ConfigUse) -> dict[str, Any]:
+    path = {"mountPath": use.mount_path} if use.mount_path else {}
+    return {"type": use.type, "name": use.name, "key": list(use.key), **path}
 
 
 def _version(app: App, revision: Revision) -> dict[str, Any]:
