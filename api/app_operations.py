@@ -8,7 +8,7 @@ from fastapi import Response
 from api.access import Caller
 from api.services import Services
 from api.submission import Accepted, Prepared, reply, submit
-from model.app_bodies import without_values
+from model.app_replies import without_values
 from model.apps import App, AppPhase, AppSpec, Revision
 from model.autoscaling import Scale
 from model.errors import Conflict, Invalid, Problem
@@ -90,7 +90,10 @@ async def creating(
     deadline_seconds: int,
     scale: Scale | None,
 ) -> Prepared:
-    """What is submitted to create an app, whose row and policy are written here; raises Conflict for a taken name, Invalid for configuration."""
+    """What is submitted to create an app, whose row and policy are written here.
+
+    Raises Conflict when the name is taken, Invalid for configuration that is not there.
+    """
     found = await tx.projects.hold(project)
     await tx.apps.hold(found.id, name)
     await tx.configs.check(found.id, spec)

@@ -2,16 +2,17 @@
 
 import re
 import shlex
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from model import quantities
 from model.apps import DEFAULT_DEADLINE, MOST_INSTANCES, AppSpec, ContainerSpec, EnvVar, Port, Resources
 from model.autoscaling import Scale
 from model.base import Input
-from model.config_mounts import ConfigUse, conflicts
+from model.config_bodies import ConfigBody
+from model.config_mounts import conflicts
+from model.directories import Directory
 from model.errors import Invalid, NotImplementedYet, Problem, TooLarge
 from model.names import check_name
 from model.scheduling import Affinity, Probe
@@ -22,7 +23,6 @@ _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _PERCENT = re.compile(r"(100|[1-9]?[0-9])%")
 _SMALLEST_MEMORY = 4 * 2**20  # below that no container can be started (runc refuses it)
-_KEPT_DIRECTORIES = ("/proc", "/sys", "/dev")
 # Kubernetes and its scheduler reckon in 64 bits: beyond them an amount is taken for a small one.
 _MOST_CORES, _MOST_BYTES = 10**6, 2**50
 _LONGEST_VALUE = 120_000  # bytes; Linux gives a program no argument or variable over 128 KiB (execve(2): MAX_ARG_STRLEN)
@@ -52,16 +52,6 @@ def _disk(value: str) -> str:
     if not 0 < quantities.size(value) <= _MOST_BYTES:
         raise ValueError("must be more than 0 and at most 1024Ti")
     return value
-
-
-def _directory(value: str) -> str | None:
-    if value == "":
-        return None
-    if not value.startswith("/") or value == "/" or any(part in ("", ".", "..") for part in value[1:].rstrip("/").split("/")):
-        raise ValueError("must be an absolute path of a directory, without '..', like /var/log/app")
-    if ":" in value or "\0" in value or any(f"{value}/".startswith(f"{kept}/") for kept in _KEPT_DIRECTORIES):
-        raise ValueError("must not contain ':' nor lie in /proc, /sys or /dev")
-    return value.rstrip("/")
 
 
 def _fraction(value: int | str) -> int | str:
@@ -143,7 +133,6 @@ Priority = Annotated[str | None, AfterValidator(_priority)]
 Argument = Annotated[str, AfterValidator(_argument)]
 EnvName = Annotated[str, AfterValidator(_env_name)]
 Protocol = Annotated[Literal["tcp", "udp"], BeforeValidator(_protocol)]
-Directory = Annotated[str | None, AfterValidator(lambda value: value if value is None else _directory(value))]
 Fraction = Annotated[Annotated[int, Field(ge=0, le=MOST_INSTANCES)] | str, AfterValidator(_fraction)]
 
 
@@ -168,21 +157,6 @@ class PortBody(Input):
 
     protocol: Protocol = "tcp"
     container_port: Annotated[int, Field(ge=1, le=65535)]
-
-
-class ConfigBody(Input):
-    """One item of `configMap` or `secret`: the entries `key` of the group `name`, as files in `mountPath` or as variables."""
-
-    type: Literal["Volume", "Env"]
-    name: Annotated[str, Field(min_length=1, max_length=253)]
-    key: Annotated[list[Annotated[str, Field(min_length=1, max_length=253)]], Field(min_length=1, max_length=500)]
-    mount_path: Directory = None
-
-    @model_validator(mode="after")
-    def _path_with_files(self) -> Self:
-        if (self.type == "Volume") != (self.mount_path is not None):
-            raise ValueError('mountPath is required with type "Volume", and only there')
-        return self
 
 
 class AppFields(Input):
@@ -337,17 +311,6 @@ def changed(spec: AppSpec, rollout: Rollout) -> AppSpec:
     return _with(spec, rollout, chosen, rollout.image)
 
 
-def without_values(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A create or rollout body as its record shows it: of variables, commands and probes only what they are called.
-
-    >>> without_values({"cmd": "login --password x", "dockerEnv": [{"name": "A", "value": "x"}]})
-    {'cmd': '…', 'dockerEnv': [{'name': 'A', 'value': '…'}]}
-    """
-    probes = {name: list(body[name]) for name in ("livenessProbe", "readinessProbe", "startupProbe") if body.get(name)}
-    env = {"dockerEnv": [{**e, "value": "…"} for e in body["dockerEnv"]]} if body.get("dockerEnv") else {}
-    return {**body, **probes, **env, **({"cmd": "…"} if body.get("cmd") else {})}
-
-
 def _with(spec: AppSpec, body: AppFields, chosen: str, image: str | None) -> AppSpec:
     plain = AppSpec(containers=spec.containers)
     given = body.model_fields_set
@@ -393,8 +356,8 @@ def _container_fields(body: AppFields) -> list[tuple[str, str, Any]]:
         ("cmd", "command", words(body.cmd)),
         ("cmd", "cmd", tuple(body.cmd) if isinstance(body.cmd, list) else body.cmd),
         ("docker_env", "env", tuple(EnvVar(**e.model_dump()) for e in body.docker_env or [])),
-        ("config_map", "config_map", tuple(_use(u) for u in body.config_map or [])),
-        ("secret", "secret", tuple(_use(u) for u in body.secret or [])),
+        ("config_map", "config_map", tuple(u.use() for u in body.config_map or [])),
+        ("secret", "secret", tuple(u.use() for u in body.secret or [])),
         (
             "port_mappings",
             "ports",
@@ -406,10 +369,6 @@ def _container_fields(body: AppFields) -> list[tuple[str, str, Any]]:
         ("readiness_probe", "readiness_probe", body.readiness_probe),
         ("startup_probe", "startup_probe", body.startup_probe),
     ]
-
-
-def _use(body: ConfigBody) -> ConfigUse:
-    return ConfigUse(**{**body.model_dump(), "key": tuple(body.key)})
 
 
 def _instead(field: str) -> str:

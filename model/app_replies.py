@@ -88,6 +88,17 @@ def _version(app: App, revision: Revision) -> dict[str, Any]:
     return line
 
 
+def without_values(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A create or rollout body as its record shows it: of variables, commands and probes only what they are called.
+
+    >>> without_values({"cmd": "login --password x", "dockerEnv": [{"name": "A", "value": "x"}]})
+    {'cmd': '…', 'dockerEnv': [{'name': 'A', 'value': '…'}]}
+    """
+    probes = {name: list(body[name]) for name in ("livenessProbe", "readinessProbe", "startupProbe") if body.get(name)}
+    env = {"dockerEnv": [{**e, "value": "…"} for e in body["dockerEnv"]]} if body.get("dockerEnv") else {}
+    return {**body, **probes, **env, **({"cmd": "…"} if body.get("cmd") else {})}
+
+
 def revision_reply(revision: Revision, before: Revision | None, layout: Layout) -> dict[str, Any]:
     """One line of the revisions list: who, when, why, the images, how many have it, and what changed against the one before."""
     return {

@@ -12,7 +12,8 @@ from api.parameters import AppId, Page, Size
 from api.placed import check_cluster
 from api.services import Services, Using
 from api.submission import Prepared, reply, submit
-from model.app_bodies import NewApp, spec_of, without_values
+from model.app_bodies import NewApp, spec_of
+from model.app_replies import without_values
 from model.apps import App, AppPhase
 from model.errors import Conflict, Forbidden
 from records import Records

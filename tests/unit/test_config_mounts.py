@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from model import config_mounts
-from model.app_bodies import NewApp, spec_of, without_values
+from model.app_bodies import NewApp, spec_of
+from model.app_replies import without_values
 from model.apps import AppSpec
 from model.config_mounts import ConfigUse
 from model.config_objects import by_hand, config_object, strays
