@@ -103,7 +103,6 @@ class ConfigWatch:
         elif not group.in_cluster:
             await self._bring(group, {"change": "made good", "version": group.version})
         else:
-            log.warning("changed outside the platform", kind=group.kind, project=group.project, name=group.name, entries=told)
             await self._bring(group, {"change": "put back", "version": group.version, "changedByHand": told})
 
     async def _bring(self, group: Group, request: dict[str, Any]) -> None:
@@ -132,4 +131,5 @@ class ConfigWatch:
             async with self._records.transaction() as tx:
                 await tx.projects.hold(group.project)
                 await tx.operations.accept(new)
+            log.warning("configuration put back", kind=group.kind, project=group.project, name=group.name, **request)
             await self._operations.start(kind.name, wid, ask)

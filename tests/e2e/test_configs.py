@@ -22,7 +22,7 @@ KINDS = pytest.mark.parametrize("kind", EXAMPLES)
 async def group(platform: Platform, project: str, kind: str = "configmaps", **data: str) -> str:
     """A group of the test's own; its path."""
     name = unique("group")
-    await platform.ask("POST", f"/v2/{kind}/{project}", {"name": name, "data": data})
+    await platform.ask("POST", f"/v2/{kind}/{project}", {"name": name, "data": data}, wait=30)
     return f"/v2/{kind}/{project}/{name}"
 
 
@@ -179,7 +179,7 @@ async def test_large_and_binary_values_up_to_what_an_object_holds(platform: Plat
     largest = bytes(range(256)) * 4096
     path = await group(platform, project)
     body = {"data": base64.b64encode(largest).decode(), "encoding": "base64"}
-    made = await platform.ask("POST", f"{path}/blob", body)
+    made = await platform.ask("POST", f"{path}/blob", body, wait=30)
     assert made["entries"] == {"blob": {"size": 2**20, "text": False}}
     assert made["encoding"] == {"blob": "base64"}
     assert await platform.get(f"{path}/blob") == body

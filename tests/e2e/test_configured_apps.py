@@ -62,7 +62,7 @@ class Configured:
 
     async def put(self, kind: str, group: str, entry: str, data: str, expect: int = 200, **more: str) -> Any:
         path = f"/v2/{kind}/{self.project}/{group}/{entry}"
-        return await self.platform.ask("POST", path, {"data": data, **more}, expect=expect)
+        return await self.platform.ask("POST", path, {"data": data, **more}, expect=expect, wait=30)
 
 
 @pytest.fixture
