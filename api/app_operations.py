@@ -8,6 +8,7 @@ from fastapi import Response
 from api.access import Caller
 from api.services import Services
 from api.submission import Accepted, Prepared, reply, submit
+from model.app_replies import without_values
 from model.apps import App, AppPhase, AppSpec, Revision
 from model.autoscaling import Scale
 from model.errors import Conflict, Invalid, Problem
@@ -47,7 +48,8 @@ async def act(
         return await prepare(tx, app)
 
     query = {"app_id": app_id} if app_id else {}
-    accepted: Accepted = await submit(services, caller, workflow, {**query, **request}, prepared)
+    whole = {**query, **request}
+    accepted: Accepted = await submit(services, caller, workflow, whole, prepared, told=without_values(whole))
     return reply(response, accepted, AppID=accepted.target.id)
 
 
@@ -65,7 +67,12 @@ def prepared(app: App, deadline_seconds: int | None = None, **fields: Any) -> Pr
 async def moving(
     tx: Records, app: App, after: Layout, *, resolve: Collection[int] = (), deadline_seconds: int | None = None, **fields: Any
 ) -> Prepared:
-    """What is submitted to take the app from its layout now to `after`: both are kept, and the ask names them."""
+    """What is submitted to take the app from its layout now to `after`: both are kept, and the ask names them.
+
+    Raises Invalid for a configuration group or entry that a version in `resolve` uses and that is not there.
+    """
+    for number in resolve:
+        await tx.configs.check(app.project_id, (await tx.apps.revision(app.id, number)).spec)
     before_id = await tx.apps.keep_layout(app.id, app.layout)
     after_id = await tx.apps.keep_layout(app.id, after)
     return prepared(app, deadline_seconds, before=before_id, after=after_id, resolve=tuple(resolve), **fields)
@@ -83,9 +90,13 @@ async def creating(
     deadline_seconds: int,
     scale: Scale | None,
 ) -> Prepared:
-    """What is submitted to create an app, whose row and policy are written here; raises Conflict when the name is taken."""
+    """What is submitted to create an app, whose row and policy are written here.
+
+    Raises Conflict when the name is taken, Invalid for configuration that is not there.
+    """
     found = await tx.projects.hold(project)
     await tx.apps.hold(found.id, name)
+    await tx.configs.check(found.id, spec)
     app_id = new_app_id()
     await tx.apps.add(app_id, found, name, spec, replicas=replicas, username=username, actor=actor)
     if scale:

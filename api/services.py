@@ -18,6 +18,7 @@ from clients.settings import Settings
 from clients.shells import Shells
 from clients.watch import Watches
 from records import Records, connect
+from records.sealing import Seal
 from workflows.registry import QUEUES
 
 
@@ -43,7 +44,7 @@ class Services:
 async def opened(app: FastAPI) -> AsyncIterator[None]:
     """The application's lifespan: open everything, close it at the end."""
     settings = Settings()
-    records = await connect(settings.database_url)
+    records = await connect(settings.database_url, seal=Seal.of(settings.mooring_secret_key))
     client = await temporal.connect(settings.temporal_address, settings.temporal_namespace, lazy=True)
     cluster = await kubernetes.connect(settings.kubeconfig)
     streams = await kubernetes.connect(settings.kubeconfig)

@@ -44,12 +44,19 @@ Prepare = Callable[[Records], Awaitable[Prepared]]
 
 
 async def submit(
-    services: Services, caller: Caller, workflow: type[Operation], request: Mapping[str, Any], prepare: Prepare
+    services: Services,
+    caller: Caller,
+    workflow: type[Operation],
+    request: Mapping[str, Any],
+    prepare: Prepare,
+    *,
+    told: Mapping[str, Any] | None = None,
 ) -> Accepted:
     """Accept an operation of `workflow`'s kind: one transaction with the route's own writes, then the start.
 
-    `request` is the body for the record, without secrets. Raises what `prepare` raises, Conflict for a busy target, and
-    IdempotencyMismatch. When Temporal is away the operation is accepted all the same; the reconciler starts it.
+    `request` is the body that an Idempotency-Key stands for, `told` what the record shows of it where it may hold secrets.
+    Raises what `prepare` raises, Conflict for a busy target, and IdempotencyMismatch. When Temporal is away the operation is
+    accepted all the same; the reconciler starts it.
     """
     kind = BY_WORKFLOW[workflow]
     route, key = f"{caller.request.method} {caller.request.url.path}", idempotency_key(caller)
@@ -68,7 +75,8 @@ async def submit(
             deadline_seconds=prepared.deadline_seconds or kind.deadline_seconds,
             **prepared.fields,
         )
-        ask = ask.model_copy(update={"preempts": await tx.operations.accept(_new(workflow, prepared, ask, wid, request))})
+        new = _new(workflow, prepared, ask, wid, request if told is None else told)
+        ask = ask.model_copy(update={"preempts": await tx.operations.accept(new)})
         if key:
             await tx.operations.bind_key(caller.actor.name, route, key, operation_id)
     await start(services, kind.name, wid, ask)

@@ -18,6 +18,7 @@ Object = dict[str, Any]
 _LONGEST_LOG = 256 * 1024
 _NO_LOG = "unable to retrieve container logs for "  # what the kubelet sends in the place of a log that is gone
 _LONGEST_SILENCE = 90.0  # bookmarks come about every minute: after that the connection is dead
+_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 # kind → (API group and version, plural, whether it lives in a namespace)
@@ -26,6 +27,8 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "Node": ("v1", "nodes", False),
     "Pod": ("v1", "pods", True),
     "Service": ("v1", "services", True),
+    "ConfigMap": ("v1", "configmaps", True),
+    "Secret": ("v1", "secrets", True),
     "ServiceAccount": ("v1", "serviceaccounts", True),
     "Event": ("v1", "events", True),
     "Deployment": ("apps/v1", "deployments", True),
@@ -78,6 +81,10 @@ class Cluster:
     async def list(self, kind: str, namespace: str | None = None, **query: str) -> Object:
         """Read a collection (`labelSelector=`, `fieldSelector=`, `limit=` …): the List with its items and resourceVersion."""
         return await self._request("GET", path_of(kind, namespace), query)
+
+    async def list_metadata(self, kind: str, selector: str) -> Object:
+        """Read a collection in all namespaces, of each object its metadata only, however large the objects are."""
+        return await self._request("GET", path_of(kind), {"labelSelector": selector}, accept=_METADATA_LIST)
 
     async def patch(self, kind: str, name: str, namespace: str | None, change: Object, *, strategic: bool = False) -> Object:
         """Merge-patch one object (RFC 7386); raises NotFound, and Conflict for another `metadata.uid`.
@@ -179,12 +186,13 @@ class Cluster:
         body: Object | None = None,
         *,
         content_type: str = "application/json",
+        accept: str = "application/json, */*",
         timeout: float = 20,
     ) -> bytes:
         url = f"{path}?{urlencode(query)}" if query else path
         with _translated():
             limits = aiohttp.ClientTimeout(total=timeout)
-            reply = await self.open(method, url, body, content_type=content_type, timeout=limits)
+            reply = await self.open(method, url, body, content_type=content_type, accept=accept, timeout=limits)
             data: bytes = await reply.read()
         if reply.status >= 400:
             raise refusal(reply.status, data)

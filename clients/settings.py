@@ -25,5 +25,7 @@ class Settings(BaseSettings):
     mooring_state: str = ".local"
     # After so many seconds without a byte in either direction a web shell is closed.
     mooring_shell_idle_seconds: float = 900
+    # Fernet keys that configuration is kept sealed with, comma-separated, the newest first; none: there can be no configuration.
+    mooring_secret_key: str = ""
     # Networks (CIDR, comma) whose Git servers builds may read although they are loopback, link-local or reserved.
     mooring_source_allow: str = ""

@@ -10,6 +10,9 @@ from model import quantities
 from model.apps import DEFAULT_DEADLINE, MOST_INSTANCES, AppSpec, ContainerSpec, EnvVar, Port, Resources
 from model.autoscaling import Scale
 from model.base import Input
+from model.config_bodies import ConfigBody
+from model.config_mounts import conflicts
+from model.directories import Directory
 from model.errors import Invalid, NotImplementedYet, Problem, TooLarge
 from model.names import check_name
 from model.scheduling import Affinity, Probe
@@ -20,7 +23,6 @@ _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _PERCENT = re.compile(r"(100|[1-9]?[0-9])%")
 _SMALLEST_MEMORY = 4 * 2**20  # below that no container can be started (runc refuses it)
-_KEPT_DIRECTORIES = ("/proc", "/sys", "/dev")
 # Kubernetes and its scheduler reckon in 64 bits: beyond them an amount is taken for a small one.
 _MOST_CORES, _MOST_BYTES = 10**6, 2**50
 _LONGEST_VALUE = 120_000  # bytes; Linux gives a program no argument or variable over 128 KiB (execve(2): MAX_ARG_STRLEN)
@@ -50,16 +52,6 @@ def _disk(value: str) -> str:
     if not 0 < quantities.size(value) <= _MOST_BYTES:
         raise ValueError("must be more than 0 and at most 1024Ti")
     return value
-
-
-def _directory(value: str) -> str | None:
-    if value == "":
-        return None
-    if not value.startswith("/") or value == "/" or any(part in ("", ".", "..") for part in value[1:].rstrip("/").split("/")):
-        raise ValueError("must be an absolute path of a directory, without '..', like /var/log/app")
-    if ":" in value or "\0" in value or any(f"{value}/".startswith(f"{kept}/") for kept in _KEPT_DIRECTORIES):
-        raise ValueError("must not contain ':' nor lie in /proc, /sys or /dev")
-    return value.rstrip("/")
 
 
 def _fraction(value: int | str) -> int | str:
@@ -141,7 +133,6 @@ Priority = Annotated[str | None, AfterValidator(_priority)]
 Argument = Annotated[str, AfterValidator(_argument)]
 EnvName = Annotated[str, AfterValidator(_env_name)]
 Protocol = Annotated[Literal["tcp", "udp"], BeforeValidator(_protocol)]
-Directory = Annotated[str | None, AfterValidator(lambda value: value if value is None else _directory(value))]
 Fraction = Annotated[Annotated[int, Field(ge=0, le=MOST_INSTANCES)] | str, AfterValidator(_fraction)]
 
 
@@ -175,6 +166,8 @@ class AppFields(Input):
     cmd: Annotated[str | list[str], AfterValidator(_command)] | None = None
     docker_env: list[EnvBody] | None = None
     port_mappings: Annotated[list[PortBody], Field(max_length=_MOST_PORTS)] | None = None
+    config_map: Annotated[list[ConfigBody], Field(max_length=100)] | None = None
+    secret: Annotated[list[ConfigBody], Field(max_length=100)] | None = None
     docker_log_dir: Directory = None
     docker_data_dir: Directory = None
     network_type: Annotated[int, Field(ge=0, le=3)] | None = None
@@ -192,8 +185,6 @@ class AppFields(Input):
     deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE
     # The manual's fields that later versions carry out; not empty they are answered with 501 (refuse_unbuilt).
     volumes: str | None = None
-    config_map: list[Any] | None = None
-    secret: list[Any] | None = None
     internal_volumes: list[Any] | None = None
 
     @field_validator("docker_env")
@@ -289,8 +280,6 @@ def refuse_unbuilt(body: AppFields) -> None:
     """Raise NotImplementedYet naming the field whose meaning this version does not carry out; empty ones pass."""
     later = {
         "volumes": body.volumes,
-        "configMap": body.config_map,
-        "secret": body.secret,
         "internalVolumes": body.internal_volumes,
         f"networkType {body.network_type}": body.network_type in (1, 3),
     }
@@ -337,6 +326,11 @@ def _with(spec: AppSpec, body: AppFields, chosen: str, image: str | None) -> App
         raise TooLarge(
             f"The app's spec exceeds {_LARGEST_TEXT // 1024} KiB.", hint="Shorten dockerEnv or cmd; keep large texts in files."
         )
+    made = next(c for c in after.containers if c.name == chosen)
+    others = [("dockerLogDir", made.log_dir), ("dockerDataDir", made.data_dir), *(("a volume", m.path) for m in made.mounts)]
+    clashes = conflicts(made.config_map, made.secret, others)
+    if clashes:
+        raise Invalid("; ".join(f"{p.field}: {p.message}" for p in clashes) + ".", problems=clashes)
     if after.max_surge in (0, "0%") and after.max_unavailable in (0, "0%"):
         raise _invalid("maxSurge", "must not be 0 together with maxUnavailable: nothing could be replaced")
     return after
@@ -362,6 +356,8 @@ def _container_fields(body: AppFields) -> list[tuple[str, str, Any]]:
         ("cmd", "command", words(body.cmd)),
         ("cmd", "cmd", tuple(body.cmd) if isinstance(body.cmd, list) else body.cmd),
         ("docker_env", "env", tuple(EnvVar(**e.model_dump()) for e in body.docker_env or [])),
+        ("config_map", "config_map", tuple(u.use() for u in body.config_map or [])),
+        ("secret", "secret", tuple(u.use() for u in body.secret or [])),
         (
             "port_mappings",
             "ports",

@@ -6,6 +6,7 @@ from typing import Any
 
 from model.apps import App, AppStatus, EnvVar, Revision, differences
 from model.autoscaling import Scale
+from model.config_mounts import ConfigUse
 from model.layouts import Layout
 from model.manifests import workload_name
 
@@ -48,8 +49,8 @@ def app_reply(
         "NetworkType": spec.network_type,
         "Type": app.type,
         "scale": scale.shown() if scale else None,
-        "configMap": [],
-        "secret": [],
+        "configMap": [_use_reply(use) for use in container.config_map],
+        "secret": [_use_reply(use) for use in container.secret],
         "internalVolumes": [],
         "nodeLabels": spec.node_labels,
         "cluster": app.cluster,
@@ -67,6 +68,11 @@ def _variable(variable: EnvVar) -> dict[str, str]:
     return {"name": variable.name, "value": variable.value}
 
 
+def _use_reply(use: ConfigUse) -> dict[str, Any]:
+    path = {"mountPath": use.mount_path} if use.mount_path else {}
+    return {"type": use.type, "name": use.name, "key": list(use.key), **path}
+
+
 def _version(app: App, revision: Revision) -> dict[str, Any]:
     """A version of the app and the instances that shall have it; a TApp's by name."""
     line: dict[str, Any] = {
@@ -80,6 +86,17 @@ def _version(app: App, revision: Revision) -> dict[str, Any]:
         line["instances"] = [workload_name(app.name, w.track) for w in those]
         line["killed"] = [workload_name(app.name, w.track) for w in those if not w.replicas]
     return line
+
+
+def without_values(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A create or rollout body as its record shows it: of variables, commands and probes only what they are called.
+
+    >>> without_values({"cmd": "login --password x", "dockerEnv": [{"name": "A", "value": "x"}]})
+    {'cmd': '…', 'dockerEnv': [{'name': 'A', 'value': '…'}]}
+    """
+    probes = {name: list(body[name]) for name in ("livenessProbe", "readinessProbe", "startupProbe") if body.get(name)}
+    env = {"dockerEnv": [{**e, "value": "…"} for e in body["dockerEnv"]]} if body.get("dockerEnv") else {}
+    return {**body, **probes, **env, **({"cmd": "…"} if body.get("cmd") else {})}
 
 
 def revision_reply(revision: Revision, before: Revision | None, layout: Layout) -> dict[str, Any]:

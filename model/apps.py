@@ -4,6 +4,7 @@ A spec has `containers[]` from the start; the manual's create body is the case o
 instances: that is the app's own, so that going back to an older revision leaves the count alone.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
@@ -11,6 +12,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from model.base import Frozen
+from model.config_mounts import ConfigUse
+from model.configs import ConfigKind
 from model.images import ImageRef, parse
 from model.layouts import AppType, Layout
 from model.operations import Ask
@@ -101,6 +104,8 @@ class ContainerSpec(Frozen):
     expands: bool = False
     cmd: str | tuple[str, ...] | None = None
     env: tuple[EnvVar, ...] = ()
+    config_map: tuple[ConfigUse, ...] = ()
+    secret: tuple[ConfigUse, ...] = ()
     ports: tuple[Port, ...] = ()
     resources: Resources = Resources()
     log_dir: str | None = None
@@ -109,6 +114,13 @@ class ContainerSpec(Frozen):
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None
+
+    @property
+    def uses(self) -> Iterator[tuple[ConfigKind, int, ConfigUse]]:
+        """The configuration groups it uses: the kind, the place in the field of that kind, and how."""
+        for kind, uses in ((ConfigKind.CONFIGMAP, self.config_map), (ConfigKind.SECRET, self.secret)):
+            for index, use in enumerate(uses):
+                yield kind, index, use
 
 
 class HostAlias(Frozen):

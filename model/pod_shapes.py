@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
-from model.app_bodies import Argument, Cpu, Directory, Disk, EnvName, Labels, Memory, Priority, Protocol
+from model.app_bodies import Argument, Cpu, Disk, EnvName, Labels, Memory, Priority, Protocol
 from model.apps import MOST_INSTANCES
 from model.base import Input
+from model.directories import Directory
 from model.names import DNS_LABEL
 from model.scheduling import Affinity, Probe
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from model import config_mounts
 from model.apps import App, ContainerSpec, EnvVar, Resources, Revision, SharedVolume
 from model.layouts import Workload
 from model.scheduling import Probe
@@ -82,7 +83,8 @@ def _template(app: App, revision: Revision, registry: str) -> Object:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
     }
-    volumes = [_shared(v) for v in spec.volumes] + [volume for c in spec.containers for volume in _directories(c)]
+    configured = [volume for c in spec.containers for volume in config_mounts.volumes(c.name, c.config_map, c.secret)]
+    volumes = [*(_shared(v) for v in spec.volumes), *(volume for c in spec.containers for volume in _directories(c)), *configured]
     if volumes:
         pod["volumes"] = volumes
     if spec.node_labels:
@@ -93,7 +95,8 @@ def _template(app: App, revision: Revision, registry: str) -> Object:
         pod["priorityClassName"] = spec.priority_class_name
     if spec.host_aliases:
         pod["hostAliases"] = [{"ip": a.ip, "hostnames": list(a.hostnames)} for a in spec.host_aliases]
-    return {"metadata": {"labels": labels(app)}, "spec": pod}
+    marked = {config_mounts.CONFIGURED: "true"} if any(list(c.uses) for c in spec.containers) else {}
+    return {"metadata": {"labels": {**labels(app), **marked}}, "spec": pod}
 
 
 def _container(container: ContainerSpec, image: str) -> Object:
@@ -103,8 +106,10 @@ def _container(container: ContainerSpec, image: str) -> Object:
         made["command"] = [said(word) for word in container.command]
     if container.args:
         made["args"] = [said(word) for word in container.args]
-    if container.env:
-        made["env"] = [{"name": e.name, **_value(e, said)} for e in container.env]
+    given = [{"name": e.name, **_value(e, said)} for e in container.env]
+    env = [*given, *config_mounts.variables(container.config_map, container.secret, {e.name for e in container.env})]
+    if env:
+        made["env"] = env
     if container.ports:
         named = ({"name": p.name} if p.name else {} for p in container.ports)
         made["ports"] = [
@@ -117,6 +122,7 @@ def _container(container: ContainerSpec, image: str) -> Object:
         made["resources"] = {"requests": requests, **({"limits": limits} if limits else {})}
     mounts: list[Object] = [{"name": name, "mountPath": path} for name, path in _mounts(container).items()]
     mounts += [{"name": m.volume, "mountPath": m.path} | ({"readOnly": True} if m.read_only else {}) for m in container.mounts]
+    mounts += config_mounts.mounts(container.name, container.config_map, container.secret)
     if mounts:
         made["volumeMounts"] = mounts
     for field in ("liveness_probe", "readiness_probe", "startup_probe"):

@@ -11,10 +11,12 @@ import pydantic_core
 from records.apps import AppStore
 from records.autoscaling import AutoscalingStore
 from records.builds import BuildStore
+from records.configs import ConfigStore
 from records.controls import ControlStore
 from records.operations import OperationStore
 from records.people import PeopleStore
 from records.projects import ProjectStore
+from records.sealing import Seal
 from records.shells import ShellStore
 from records.stacks import StackStore
 from records.store import Executor, connected, translated
@@ -23,8 +25,9 @@ from records.store import Executor, connected, translated
 class Records:
     """All stores on one executor, a pool or one connection in a transaction."""
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, seal: Seal) -> None:
         self._executor = executor
+        self._seal = seal
 
     @functools.cached_property
     def apps(self) -> AppStore:
@@ -71,11 +74,16 @@ class Records:
         """Web shells: who had one, and how it ended."""
         return ShellStore(self._executor)
 
+    @functools.cached_property
+    def configs(self) -> ConfigStore:
+        """Configuration groups, their versions and sealed contents."""
+        return ConfigStore(self._executor, self._seal)
+
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator["Records"]:
         """All or nothing: the records yielded write in one transaction."""
         async with connected(self._executor) as connection, connection.transaction():
-            yield Records(connection)
+            yield Records(connection, self._seal)
 
     async def ping(self) -> None:
         """Return if the database answers, else raise PlatformUnavailable."""
@@ -100,13 +108,16 @@ async def _nothing_to_reset(_: asyncpg.Connection) -> None:
     """No session state is ever set on a pooled connection, so a return to the pool costs no round trip."""
 
 
-async def connect(url: str, *, size: int = 20) -> Records:
-    """Open a pool of up to `size` connections; it reconnects by itself after PostgreSQL was away."""
+async def connect(url: str, *, size: int = 20, seal: Seal | None = None) -> Records:
+    """Open a pool of up to `size` connections; it reconnects by itself after PostgreSQL was away.
+
+    Without a seal the contents of configuration groups can be neither written nor read.
+    """
     with translated():
         pool = await asyncpg.create_pool(
             url, min_size=1, max_size=size, init=_prepare, reset=_nothing_to_reset, command_timeout=10, timeout=5
         )
-    return Records(pool)
+    return Records(pool, seal or Seal())
 
 
 async def listen(url: str, channel: str, hear: Callable[[str], None], lost: asyncio.Event) -> asyncpg.Connection:

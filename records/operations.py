@@ -289,6 +289,11 @@ class OperationStore(Store):
             await self._call("request_cancel", id=row["id"], preempted_by=by, verb="cancel", actor=None)
         return rows
 
+    async def holder(self, project: str, kind: str, name: str) -> str | None:
+        """The id of the operation that holds the target, or None."""
+        found: str | None = await self._call("holder", project=project, target_kind=kind, target_name=name)
+        return found
+
     async def wait_settled(self, operation_id: str, seconds: float) -> bool:
         """Whether the operation settles within `seconds`; reads once a quarter second (used once per pre-emption)."""
         give_up = asyncio.get_running_loop().time() + seconds

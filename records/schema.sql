@@ -103,6 +103,65 @@ CREATE TABLE builds (
 CREATE UNIQUE INDEX builds_pkey ON public.builds USING btree (id);
 CREATE UNIQUE INDEX builds_project_id_name_key ON public.builds USING btree (project_id, name);
 
+CREATE TABLE config_groups (
+    applied integer NOT NULL DEFAULT 0,
+    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    created_by text NOT NULL,
+    deleted_at timestamp with time zone,
+    id text NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    project text NOT NULL,
+    project_id text NOT NULL,
+    seen text NOT NULL DEFAULT ''::text,
+    version integer NOT NULL DEFAULT 0,
+    CONSTRAINT config_groups_kind_check CHECK ((kind = ANY (ARRAY['configmap'::text, 'secret'::text]))),
+    CONSTRAINT config_groups_pkey PRIMARY KEY (id),
+    CONSTRAINT config_groups_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id)
+);
+
+CREATE UNIQUE INDEX config_groups_live_name ON public.config_groups USING btree (project_id, kind, name) WHERE (deleted_at IS NULL);
+CREATE UNIQUE INDEX config_groups_pkey ON public.config_groups USING btree (id);
+
+CREATE TABLE config_reads (
+    at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    entries text[] NOT NULL,
+    group_id text NOT NULL,
+    id bigint NOT NULL,
+    reader text NOT NULL,
+    version integer NOT NULL,
+    CONSTRAINT config_reads_group_id_fkey FOREIGN KEY (group_id) REFERENCES config_groups(id),
+    CONSTRAINT config_reads_pkey PRIMARY KEY (id)
+);
+
+CREATE INDEX config_reads_group ON public.config_reads USING btree (group_id, id DESC);
+CREATE UNIQUE INDEX config_reads_pkey ON public.config_reads USING btree (id);
+
+CREATE TABLE config_values (
+    group_id text NOT NULL,
+    id text NOT NULL,
+    sealed bytea NOT NULL,
+    CONSTRAINT config_values_group_id_fkey FOREIGN KEY (group_id) REFERENCES config_groups(id),
+    CONSTRAINT config_values_pkey PRIMARY KEY (id)
+);
+
+CREATE INDEX config_values_group ON public.config_values USING btree (group_id);
+CREATE UNIQUE INDEX config_values_pkey ON public.config_values USING btree (id);
+
+CREATE TABLE config_versions (
+    changes jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    created_by text NOT NULL,
+    entries jsonb NOT NULL,
+    group_id text NOT NULL,
+    number integer NOT NULL,
+    reason text NOT NULL DEFAULT ''::text,
+    CONSTRAINT config_versions_group_id_fkey FOREIGN KEY (group_id) REFERENCES config_groups(id),
+    CONSTRAINT config_versions_pkey PRIMARY KEY (group_id, number)
+);
+
+CREATE UNIQUE INDEX config_versions_pkey ON public.config_versions USING btree (group_id, number);
+
 CREATE TABLE idempotency_keys (
     actor text NOT NULL,
     body_hash bytea NOT NULL,

@@ -28,6 +28,7 @@ from activities.app_moves import AppMoves
 from activities.apps import AppActivities
 from activities.autoscaling import AutoscalingActivities
 from activities.builds import BuildActivities
+from activities.configs import ConfigActivities
 from activities.controls import ControlActivities
 from activities.operations import OperationActivities
 from activities.projects import ProjectActivities
@@ -38,6 +39,8 @@ from clients.kubernetes import Cluster
 from clients.settings import Settings
 from clients.watch import Watches
 from records import Records, connect
+from records.sealing import Seal
+from worker.config_watch import ConfigWatch
 from worker.interceptors import StepInterceptor
 from workflows.autoscaling import Autoscale
 from workflows.reconcile import Reconcile
@@ -70,6 +73,7 @@ def activities(
         AppMoves(records, cluster, Images(images), watches),
         AutoscalingActivities(records, cluster, operations, metrics.PodMetrics(cluster), store),
         StackActivities(records, cluster, operations),
+        ConfigActivities(records, cluster),
         BuildActivities(records, sources, engine, images, workspace),
     )
     return [
@@ -117,7 +121,7 @@ async def schedule(client: Client, scheduled: type, every: timedelta) -> None:
 async def main() -> None:
     """Run until SIGTERM or SIGINT; running steps get a moment to end and are taken up by the next worker."""
     settings = Settings()
-    records = await connect(settings.database_url)
+    records = await connect(settings.database_url, seal=Seal.of(settings.mooring_secret_key))
     client = await temporal.connect(settings.temporal_address, settings.temporal_namespace)
     await temporal.declare_search_attributes(client)
     cluster = await kubernetes.connect(settings.kubeconfig)
@@ -137,6 +141,8 @@ async def main() -> None:
     async with contextlib.AsyncExitStack() as running:
         for queue in queues:
             await running.enter_async_context(build(client, queue, records, methods))
+        watching = asyncio.create_task(ConfigWatch(records, cluster, operations).run())
+        running.callback(watching.cancel)
         log.info("worker runs", queues=queues)
         await stop.wait()
     await watches.close()

@@ -7,6 +7,7 @@ from typing import get_type_hints
 from model.operations import Ask
 from workflows.apps import AppCreate, AppDelete, AppKill, AppRestart, AppScale, AppStart, AppUpgrade
 from workflows.builds import ImageBuild
+from workflows.configs import ConfigApply
 from workflows.instances import InstanceKill, InstanceStart, InstanceUpdate
 from workflows.operation import Operation
 from workflows.projects import ProjectCreate, ProjectDelete
@@ -50,6 +51,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(InstanceUpdate, target="app", permission="app:write"),
     Kind(StackDeploy, target="stack", permission="stack:write", deadline_seconds=1800),
     Kind(StackDelete, target="stack", permission="stack:write", deadline_seconds=3600),
+    Kind(ConfigApply, target="config", permission="config:write"),
     Kind(ImageBuild, target="build", permission="build:write", queue="builds", deadline_seconds=1800),
 )
 

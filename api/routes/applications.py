@@ -13,6 +13,7 @@ from api.placed import check_cluster
 from api.services import Services, Using
 from api.submission import Prepared, reply, submit
 from model.app_bodies import NewApp, spec_of
+from model.app_replies import without_values
 from model.apps import App, AppPhase
 from model.errors import Conflict, Forbidden
 from records import Records
@@ -48,7 +49,8 @@ async def create_app(services: Using, caller: Writer, project: str, body: NewApp
             deadline_seconds=body.deadline_seconds,
         )
 
-    accepted = await submit(services, caller, AppCreate, body.model_dump(by_alias=True, exclude_unset=True), prepare)
+    request = body.model_dump(by_alias=True, exclude_unset=True)
+    accepted = await submit(services, caller, AppCreate, request, prepare, told=without_values(request))
     assert accepted.target.id is not None
     app = await services.records.apps.by_id(accepted.target.id)
     (made,) = await shown(services, project, [app])

@@ -1,6 +1,5 @@
 """Operations: list, read, wait, stream, cancel, retry, pause, resume, promote, rollback (mission A2–A5)."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ from api.notifications import woken
 from api.parameters import Moment
 from api.services import Services, Using
 from api.submission import Accepted, reply, start
+from api.waiting import ended
 from model.access import Actor
 from model.controls import Stop, check_has, now_possible, out_of_place
 from model.errors import Forbidden, NotFound, PlatformUnavailable, Superseded
@@ -69,14 +69,8 @@ async def get_operation(
     """Read one operation with its steps; with `wait`, answer when it has ended or after that many seconds."""
     row = await _visible(services, caller.actor, operation_id)
     if wait and row["status"] not in TERMINAL:
-        give_up = asyncio.get_running_loop().time() + wait
-        with services.notifications.subscribed(operation_id) as moved:
-            while True:
-                row = await services.records.operations.with_steps(operation_id)
-                left = give_up - asyncio.get_running_loop().time()
-                if row["status"] in TERMINAL or left <= 0:
-                    break
-                await woken(moved, left)
+        await ended(services, operation_id, wait)
+        row = await services.records.operations.with_steps(operation_id)
     return _shown(services, row)
 
 

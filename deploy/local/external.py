@@ -27,7 +27,15 @@ REPLACES: dict[str, tuple[str, ...]] = {
 }
 
 # These only refine the settings above or name our own address; they replace no part.
-REFINES = ("TEMPORAL_NAMESPACE", "TEMPORAL_UI_URL", "MOORING_URL", "MOORING_TOKEN", "MOORING_SOURCE_ALLOW", "KUBECTL")
+REFINES = (
+    "TEMPORAL_NAMESPACE",
+    "TEMPORAL_UI_URL",
+    "MOORING_URL",
+    "MOORING_TOKEN",
+    "MOORING_SECRET_KEY",
+    "MOORING_SOURCE_ALLOW",
+    "KUBECTL",
+)
 
 
 # The env file's own variable, by which its settings are known again.

@@ -18,6 +18,9 @@ FROM target_locks l JOIN operations o ON o.id = l.operation_id
 WHERE l.project = :project AND l.target_kind = :target_kind AND l.target_name = :target_name
 FOR UPDATE OF o;
 
+-- name: holder$
+SELECT operation_id FROM target_locks WHERE project = :project AND target_kind = :target_kind AND target_name = :target_name;
+
 -- name: move_lock^
 UPDATE target_locks SET operation_id = :operation_id
 WHERE project = :project AND target_kind = :target_kind AND target_name = :target_name AND operation_id = :holder

@@ -171,8 +171,6 @@ def test_a_wrong_field_is_named(change, field):
     ("change", "word"),
     [
         ({"volumes": "rbd1:/data"}, "volumes"),
-        ({"configMap": [{"type": "Env"}]}, "configMap"),
-        ({"secret": [{"type": "Env"}]}, "secret"),
         ({"internalVolumes": [{}]}, "internalVolumes"),
         ({"networkType": 1}, "networkType 1"),
         ({"networkType": 3}, "networkType 3"),
