@@ -142,6 +142,7 @@ def app(found: Record, instances: Sequence[Record], latest: Sequence[Record]) ->
         ("status", Text.assemble(drawing.state(found["Status"]), f"  {found['InstanceSummary']}")),
         ("why", clean(found["message"])),
         ("image", found["Image"]),
+        ("versions", _versions(found["versions"]) if len(found["versions"]) > 1 else None),
         ("command", clean(_command(found["Cmd"]))),
         ("ports", ports),
         ("resources", resources),
@@ -160,6 +161,15 @@ def app(found: Record, instances: Sequence[Record], latest: Sequence[Record]) ->
         parts.append(Text("It has no instances just now."))
     parts += [Text(), operations(latest, len(latest))]
     return Group(*parts)
+
+
+def _versions(found: Sequence[Record]) -> str:
+    """Which instances have which version, a line each."""
+    lines = []
+    for one in found:
+        who = f": {', '.join(one['instances'])}" if one.get("instances") else ""
+        lines.append(f"{one['revision']}  {', '.join(one['images'].values())}  {one['count']} instances{who}")
+    return "\n".join(lines)
 
 
 def autoscaling(name: str, found: Record) -> Group:

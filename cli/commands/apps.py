@@ -6,11 +6,14 @@ import typer
 
 from cli import report
 from cli.api import Api, path
+from cli.commands import changes
 from cli.commands.autoscaling import autoscale
 from cli.terminal import AsJson, Terminal, run
 
 app = typer.Typer(no_args_is_help=True, help="Apps: what runs in a project.")
 app.command("autoscale")(autoscale)
+for change in (changes.scale, changes.restart, changes.kill, changes.start):
+    app.command()(change)
 Project = Annotated[str, typer.Argument(help="The project's name.", show_default=False)]
 _LATEST = 5
 _INSTANCES = 50
