@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from model import quantities
-from model.apps import DEFAULT_DEADLINE, MOST_INSTANCES, AppSpec, ContainerSpec, EnvVar, Port, Resources
+from model.apps import DEFAULT_DEADLINE, DEFAULT_METRICS_PATH, MOST_INSTANCES, AppSpec, ContainerSpec, EnvVar, Port, Resources
 from model.autoscaling import Scale
 from model.base import Input
 from model.config_bodies import ConfigBody
@@ -21,6 +21,7 @@ LONGEST_NAME = 52  # a pod's name is cut at 63 characters: "<app>-<10>-<5>" then
 _ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_METRICS_PATH = r"^/([-._a-zA-Z0-9][-._/a-zA-Z0-9]*)?$"
 _PERCENT = re.compile(r"(100|[1-9]?[0-9])%")
 _SMALLEST_MEMORY = 4 * 2**20  # below that no container can be started (runc refuses it)
 # Kubernetes and its scheduler reckon in 64 bits: beyond them an amount is taken for a small one.
@@ -182,6 +183,8 @@ class AppFields(Input):
     min_ready_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
     max_surge: Fraction | None = None
     max_unavailable: Fraction | None = None
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    metrics_path: Annotated[str, Field(max_length=200, pattern=_METRICS_PATH)] | None = None
     deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE
     # The manual's fields that later versions carry out; not empty they are answered with 501 (refuse_unbuilt).
     volumes: str | None = None
@@ -331,6 +334,8 @@ def _with(spec: AppSpec, body: AppFields, chosen: str, image: str | None) -> App
     clashes = conflicts(made.config_map, made.secret, others)
     if clashes:
         raise Invalid("; ".join(f"{p.field}: {p.message}" for p in clashes) + ".", problems=clashes)
+    if after.metrics_port is None and after.metrics_path != DEFAULT_METRICS_PATH:
+        raise _invalid("metricsPath", "means nothing without metricsPort")
     if after.max_surge in (0, "0%") and after.max_unavailable in (0, "0%"):
         raise _invalid("maxSurge", "must not be 0 together with maxUnavailable: nothing could be replaced")
     return after
@@ -345,6 +350,8 @@ _POD_FIELDS = (
     "min_ready_seconds",
     "max_surge",
     "max_unavailable",
+    "metrics_port",
+    "metrics_path",
 )
 
 

@@ -53,6 +53,8 @@ def app_reply(
         "secret": [_use_reply(use) for use in container.secret],
         "internalVolumes": [],
         "nodeLabels": spec.node_labels,
+        "metricsPort": spec.metrics_port,
+        "metricsPath": spec.metrics_path,
         "cluster": app.cluster,
         "revision": revision.number,
         "digests": revision.digests,

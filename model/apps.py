@@ -23,6 +23,7 @@ DEPLOYMENT = "Deployment"
 DEFAULT_CLUSTER = "default"
 MOST_INSTANCES = 1000
 DEFAULT_DEADLINE = 300
+DEFAULT_METRICS_PATH = "/metrics"
 
 
 class AppStatus(StrEnum):
@@ -135,6 +136,7 @@ class AppSpec(Frozen):
 
     `min_ready_seconds` is how long an instance has to be ready until it counts; None means at once with a readiness probe,
     else 2: without one a program that ends right after its start is ready until the kubelet, which looks once a second, sees it.
+    With a `metrics_port` each instance's figures are read there, at `metrics_path`, by the metrics store.
     """
 
     type: AppType = "Deployment"
@@ -149,6 +151,8 @@ class AppSpec(Frozen):
     min_ready_seconds: int | None = None
     max_surge: int | str = "25%"
     max_unavailable: int | str = "25%"
+    metrics_port: int | None = None
+    metrics_path: str = DEFAULT_METRICS_PATH
 
     @property
     def settle_seconds(self) -> int:

@@ -23,6 +23,8 @@ TRACK = "mooring.io/track"
 TEMPLATE = "mooring.io/template"
 SHAPE = "mooring.io/shape"
 RESTARTED = "mooring.io/restarted"
+METRICS_PORT = "mooring.io/metrics-port"
+METRICS_PATH = "mooring.io/metrics-path"
 _MAIN = "main"  # the label's value for the track that has no name of its own
 
 
@@ -63,7 +65,7 @@ def pod_template(app: App, revision: Revision, registry: str, workload: Workload
     marks = template["metadata"]["labels"]
     marks[TRACK] = track_label(workload.track)
     if workload.restart:
-        template["metadata"]["annotations"] = {RESTARTED: workload.restart}
+        template["metadata"].setdefault("annotations", {})[RESTARTED] = workload.restart
     shape = template | {"spec": template["spec"] | {"containers": [c | {"image": ""} for c in template["spec"]["containers"]]}}
     marks |= {SHAPE: digest(shape), TEMPLATE: digest(template)}
     return template
@@ -96,7 +98,10 @@ def _template(app: App, revision: Revision, registry: str) -> Object:
     if spec.host_aliases:
         pod["hostAliases"] = [{"ip": a.ip, "hostnames": list(a.hostnames)} for a in spec.host_aliases]
     marked = {config_mounts.CONFIGURED: "true"} if any(list(c.uses) for c in spec.containers) else {}
-    return {"metadata": {"labels": {**labels(app), **marked}}, "spec": pod}
+    metadata: Object = {"labels": {**labels(app), **marked}}
+    if spec.metrics_port:
+        metadata["annotations"] = {METRICS_PORT: str(spec.metrics_port), METRICS_PATH: spec.metrics_path}
+    return {"metadata": metadata, "spec": pod}
 
 
 def _container(container: ContainerSpec, image: str) -> Object:

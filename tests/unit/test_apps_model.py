@@ -112,6 +112,15 @@ def test_what_is_more_than_another_image_changes_the_shape():
         assert other["metadata"]["labels"][SHAPE] != one["metadata"]["labels"][SHAPE]
 
 
+def test_instances_say_where_their_figures_are_read():
+    asked = pod_template(app(), revision({**MANUAL, "metricsPort": 9090, "metricsPath": "/admin/metrics"}), REGISTRY, MAIN)
+    assert asked["metadata"]["annotations"] == {"mooring.io/metrics-port": "9090", "mooring.io/metrics-path": "/admin/metrics"}
+    restarted = MAIN.model_copy(update={"restart": "rs-1"})
+    both = pod_template(app(), revision({**MANUAL, "metricsPort": 9090}), REGISTRY, restarted)["metadata"]["annotations"]
+    assert both == {"mooring.io/metrics-port": "9090", "mooring.io/metrics-path": "/metrics", "mooring.io/restarted": "rs-1"}
+    assert "annotations" not in pod_template(app(), revision(MANUAL), REGISTRY, MAIN)["metadata"]
+
+
 def test_a_tapp_instance_is_as_the_golden_file():
     tapp = app().model_copy(update={"type": "TApp"})
     made = workload_object(tapp, revision({**MANUAL, "type": "TApp"}), REGISTRY, Workload(track="3", revision=1, replicas=1))
@@ -159,6 +168,10 @@ def test_a_spec_survives_being_stored():
         ({"hostNetwork": True}, "hostNetwork"),
         ({"isAdmin": True}, "isAdmin"),
         ({"deadlineSeconds": 1}, "deadlineSeconds"),
+        ({"metricsPort": 0}, "metricsPort"),
+        ({"metricsPort": 9090, "metricsPath": "metrics"}, "metricsPath"),
+        ({"metricsPort": 9090, "metricsPath": "//10.0.0.1/metrics"}, "metricsPath"),
+        ({"metricsPort": 9090, "metricsPath": "/a@10.0.0.1"}, "metricsPath"),
     ],
 )
 def test_a_wrong_field_is_named(change, field):
@@ -184,6 +197,11 @@ def test_what_is_not_built_yet_is_refused_not_ignored(change, word):
 def test_fields_not_built_yet_pass_when_they_are_empty():
     empty = {"volumes": "", "configMap": [], "secret": [], "internalVolumes": []}
     assert spec_of(NewApp.model_validate({**MANUAL, **empty})) == spec_of(NewApp.model_validate(MANUAL))
+
+
+def test_a_path_without_a_port_to_read_is_refused():
+    with pytest.raises(Invalid, match="metricsPath: means nothing without metricsPort"):
+        spec_of(NewApp.model_validate({**MANUAL, "metricsPath": "/figures"}))
 
 
 def test_nothing_could_be_replaced_is_refused():
