@@ -18,10 +18,11 @@ from clients.images import Images
 from clients.kubernetes import Cluster, Object
 from clients.observation import with_events, with_logs, with_nodes
 from clients.watch import Changed, Watches
-from model.apps import App, MoveApp
+from model.apps import App, MoveApp, UpgradeApp
 from model.base import Frozen
 from model.diagnosis import Seen, cause_at_deadline, dead_end
 from model.errors import DeadlineExceeded, MooringError
+from model.gray import first_open
 from model.layouts import Layout
 from model.moves import Limits, limits_of
 from model.pod_templates import TEMPLATE
@@ -67,8 +68,9 @@ class AppMoves:
         await self._records.apps.set_layout(app.id, target)
         course = await self._course(app, ask, target)
         await self._workloads.put_service(app, course.revisions[target.revision].spec)
-        await course.act(await course.look())
-        if not course.changed:
+        sight = await course.look()
+        await course.act(sight)
+        if sight.placed and not course.changed:
             unchanged(f"revision {target.revision} is what runs")
 
     @activity.defn(name="app.move")
@@ -84,6 +86,16 @@ class AppMoves:
     async def move_batch(self, batch: Batch) -> Moved:
         """Move on to the layout of one batch, as `app.move`; a batch that holds is unchanged. Idempotent."""
         return await self._move(batch.ask, batch.to)
+
+    @activity.defn(name="app.find_batch")
+    async def find_batch(self, ask: UpgradeApp) -> int:
+        """How many of a gray upgrade's first batches an earlier attempt left behind it: they hold and are not moved again."""
+        assert ask.gray is not None
+        now = (await self._records.apps.by_id(ask.app_id)).layout
+        stages = [await self._records.apps.layout(stage.layout) for stage in ask.gray.stages]
+        found = first_open(now, stages, ask.revision)
+        await tell(f"{found} of {len(stages)} batches hold")
+        return found
 
     @activity.defn(name="app.move_back")
     async def move_back(self, ask: MoveApp) -> None:

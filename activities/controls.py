@@ -24,6 +24,5 @@ class ControlActivities:
         info = activity.info()
         asked = await self._records.controls.newest(hold.operation_id, hold.attempt, Verb.PAUSE)
         until = datetime.now(UTC) + LONGEST_PAUSE
-        asked_by = asked[1] if asked and not hold.planned else None
-        message = pause_message(hold, asked_by, until)
+        message = pause_message(hold, asked[1] if asked else None, until)
         return await self._records.controls.hold(hold, int(info.activity_id), info.workflow_run_id or "", message, until)

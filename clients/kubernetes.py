@@ -10,6 +10,7 @@ import aiohttp
 from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client.exceptions import ApiException
+from yarl import URL
 
 from model.errors import ClusterUnreachable, Conflict, Forbidden, Invalid, MooringError, NotFound
 
@@ -140,6 +141,31 @@ class Cluster:
                 async with reply:
                     raise refusal(reply.status, await reply.read())
         return _chunks(reply)
+
+    async def ask_pod(self, namespace: str, pod: str, port: int, path: str, seconds: float) -> tuple[int, str]:
+        """GET `path` of a pod through the API server's proxy, which reaches it from anywhere: status and up to 500 characters.
+
+        The path is sent as it is, and a redirect is an answer and not followed: a tenant chose both, and must not reach the
+        API with the platform's credentials. What does not answer in time is (0, why) (Kubernetes: API, pods/proxy).
+        """
+        url, headers = await self._proxied(f"{path_of('Pod', namespace, pod)}:{port}/proxy{path}")
+        rest = self._api.rest_client
+        if rest.pool_manager is None:
+            rest.pool_manager = rest._create_pool_manager()
+        limits = aiohttp.ClientTimeout(total=seconds)
+        try:
+            async with rest.pool_manager.get(url, headers=headers, timeout=limits, allow_redirects=False) as reply:
+                return reply.status, (await reply.content.read(2000)).decode(errors="replace")[:500]
+        except TimeoutError:
+            return 0, f"no answer within {seconds:g} s"
+        except aiohttp.ClientConnectorError as error:
+            raise ClusterUnreachable(f"The cluster's API does not answer ({type(error).__name__}).") from error
+        except aiohttp.ClientError as error:
+            return 0, f"no answer ({type(error).__name__})"
+
+    async def _proxied(self, path: str) -> tuple[URL, Mapping[str, str]]:
+        _, full, headers, _, _ = await self._api.param_serialize("GET", path, header_params={}, auth_settings=["BearerToken"])
+        return URL(full, encoded=True), headers
 
     async def head(self, kind: str, selector: str) -> str:
         """The collection's resourceVersion now, to watch from; costs one object, however many there are."""

@@ -1,4 +1,4 @@
-"""The bodies of the app routes: the manual's create body exactly, and more fields named as Kubernetes names them (app接口)."""
+"""The body that creates an app: the manual's exactly, and more fields named as Kubernetes names them (app接口)."""
 
 import re
 import shlex
@@ -28,7 +28,7 @@ _SMALLEST_MEMORY = 4 * 2**20  # below that no container can be started (runc ref
 _MOST_CORES, _MOST_BYTES = 10**6, 2**50
 _LONGEST_VALUE = 120_000  # bytes; Linux gives a program no argument or variable over 128 KiB (execve(2): MAX_ARG_STRLEN)
 _LARGEST_TEXT = 512 * 1024  # bytes; a cluster's store takes objects up to 1.5 MiB, and a Deployment lists its fields again
-_NO_SURGE = "is for Deployment apps: a TApp's instances have names, so none can be there twice"
+NO_SURGE = "is for Deployment apps: a TApp's instances have names, so none can be there twice"
 _MOST_PORTS = 100  # a cluster has 2768 NodePorts for all projects together
 
 
@@ -193,13 +193,13 @@ class AppFields(Input):
     @field_validator("docker_env")
     @classmethod
     def _names_once(cls, value: list[EnvBody] | None) -> list[EnvBody] | None:
-        _once([e.name for e in value or []], "the variable {} is given twice")
+        check_once([e.name for e in value or []], "the variable {} is given twice")
         return value
 
     @field_validator("port_mappings")
     @classmethod
     def _ports_once(cls, value: list[PortBody] | None) -> list[PortBody] | None:
-        _once([f"{p.protocol} {p.container_port}" for p in value or []], "the port {} is given twice")
+        check_once([f"{p.protocol} {p.container_port}" for p in value or []], "the port {} is given twice")
         return value
 
     @field_validator("restart_policy")
@@ -237,48 +237,6 @@ class NewApp(AppFields):
             raise ValueError(error.problems[0].message) from error
 
 
-class Rollout(AppFields):
-    """Body of POST …/rollout: the manual's `image`, and any other field that shall change with it."""
-
-    image: Annotated[str, Field(min_length=1, max_length=512)] | None = None
-    container: str | None = None
-    on_failure: Literal["keep", "rollback"] = "keep"
-    reason: Annotated[str, Field(max_length=500)] = ""
-
-
-class InstanceUpdateBody(Input):
-    """Body of POST /v2/instances/…/update: the manual's `image`; `container` where the app has several."""
-
-    image: Annotated[str, Field(min_length=1, max_length=512)]
-    container: str | None = None
-    on_failure: Literal["keep", "rollback"] = "keep"
-    reason: Annotated[str, Field(max_length=500)] = ""
-    deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE
-
-
-class ManualScale(Input):
-    """Body of POST …/scale?type=manual: the image of new instances, or the instances that go."""
-
-    image: Annotated[str, Field(min_length=1, max_length=512)] | None = None
-    container: str | None = None
-    instances: Annotated[list[str], Field(max_length=MOST_INSTANCES)] = []
-
-    @field_validator("instances")
-    @classmethod
-    def _instances_once(cls, value: list[str]) -> list[str]:
-        _once(value, "the instance {} is named twice")
-        return value
-
-
-class Rollback(Input):
-    """Body of POST …/rollback: to `revision`, by default the one before."""
-
-    revision: Annotated[int, Field(ge=1)] | None = None
-    on_failure: Literal["keep", "rollback"] = "keep"
-    reason: Annotated[str, Field(max_length=500)] = ""
-    deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE
-
-
 def refuse_unbuilt(body: AppFields) -> None:
     """Raise NotImplementedYet naming the field whose meaning this version does not carry out; empty ones pass."""
     later = {
@@ -296,25 +254,12 @@ def spec_of(new: NewApp) -> AppSpec:
     refuse_unbuilt(new)
     base = AppSpec(type=new.type, containers=(ContainerSpec(name=new.name, image=new.image_ref),))
     if new.type == "TApp" and new.max_surge is not None:
-        raise _invalid("maxSurge", _NO_SURGE)
-    return _with(base, new, new.name, None)
+        raise invalid_field("maxSurge", NO_SURGE)
+    return with_fields(base, new, new.name, None)
 
 
-def changed(spec: AppSpec, rollout: Rollout) -> AppSpec:
-    """The spec after a rollout: the fields that were given replace, the others stay. Raises NotImplementedYet and Invalid."""
-    refuse_unbuilt(rollout)
-    names = [c.name for c in spec.containers]
-    chosen = rollout.container or names[0]
-    if rollout.container is None and len(names) > 1:
-        raise _invalid("container", f"must be one of {', '.join(names)}: the app has several containers")
-    if chosen not in names:
-        raise _invalid("container", f"must be one of {', '.join(names)}")
-    if spec.type == "TApp" and rollout.max_surge is not None:
-        raise _invalid("maxSurge", _NO_SURGE)
-    return _with(spec, rollout, chosen, rollout.image)
-
-
-def _with(spec: AppSpec, body: AppFields, chosen: str, image: str | None) -> AppSpec:
+def with_fields(spec: AppSpec, body: AppFields, chosen: str, image: str | None) -> AppSpec:
+    """The spec with the fields that were given, those of containers on `chosen`. Raises Invalid and TooLarge."""
     plain = AppSpec(containers=spec.containers)
     given = body.model_fields_set
     new_container = {name: value for field, name, value in _container_fields(body) if field in given}
@@ -335,9 +280,9 @@ def _with(spec: AppSpec, body: AppFields, chosen: str, image: str | None) -> App
     if clashes:
         raise Invalid("; ".join(f"{p.field}: {p.message}" for p in clashes) + ".", problems=clashes)
     if after.metrics_port is None and after.metrics_path != DEFAULT_METRICS_PATH:
-        raise _invalid("metricsPath", "means nothing without metricsPort")
+        raise invalid_field("metricsPath", "means nothing without metricsPort")
     if after.max_surge in (0, "0%") and after.max_unavailable in (0, "0%"):
-        raise _invalid("maxSurge", "must not be 0 together with maxUnavailable: nothing could be replaced")
+        raise invalid_field("maxSurge", "must not be 0 together with maxUnavailable: nothing could be replaced")
     return after
 
 
@@ -382,7 +327,8 @@ def _instead(field: str) -> str:
     return "Use networkType 0 (overlay) or 2 (NAT)." if field.startswith("networkType") else f"Leave {field.split()[0]} out."
 
 
-def _once(values: list[str], rule: str) -> None:
+def check_once(values: list[str], rule: str) -> None:
+    """Raise ValueError with `rule` about the first value that comes twice."""
     seen: set[str] = set()
     for value in values:
         if value in seen:
@@ -390,5 +336,6 @@ def _once(values: list[str], rule: str) -> None:
         seen.add(value)
 
 
-def _invalid(field: str, rule: str) -> Invalid:
+def invalid_field(field: str, rule: str) -> Invalid:
+    """The error of one field."""
     return Invalid(f"{field}: {rule}.", problems=[Problem(field=field, message=rule)])

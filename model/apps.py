@@ -14,6 +14,7 @@ from pydantic import Field
 from model.base import Frozen
 from model.config_mounts import ConfigUse
 from model.configs import ConfigKind
+from model.gray import GrayPlan, OnFailure
 from model.images import ImageRef, parse
 from model.layouts import AppType, Layout
 from model.operations import Ask
@@ -220,7 +221,7 @@ class MoveApp(AppAsk):
     before: int
     after: int
     resolve: tuple[int, ...] = ()
-    on_failure: Literal["keep", "rollback"] = "keep"
+    on_failure: OnFailure = "keep"
 
 
 class CreateApp(MoveApp):
@@ -232,9 +233,14 @@ class StartApp(MoveApp):
 
 
 class UpgradeApp(MoveApp):
-    """Input of app.upgrade, which a rollback is too: every instance comes to `revision`."""
+    """Input of app.upgrade, which a rollback is too: every instance comes to `revision`.
+
+    In batches by `gray`; None is at once, as availability allows. `undoes` is the operation before which the layout was `after`.
+    """
 
     revision: int
+    gray: GrayPlan | None = None
+    undoes: str | None = None
 
 
 class ScaleApp(MoveApp):

@@ -41,7 +41,8 @@ class Controls(Frozen):
 class Hold(Frozen):
     """The point where a pause holds, as the workflow asks to have it recorded.
 
-    `version` is the newest of the Controls it knows; `verbs` are the kind's controls.
+    `version` is the newest of the Controls it knows; `because` is why the operation pauses by itself, "" where somebody asked
+    for it; `verbs` are the operation's controls.
     """
 
     operation_id: str
@@ -49,7 +50,7 @@ class Hold(Frozen):
     version: int
     title: str
     words: str
-    planned: bool
+    because: str = ""
     verbs: tuple[Verb, ...]
 
 
@@ -77,7 +78,7 @@ def stopped(reason: str) -> MooringError:
 
 def pause_message(hold: Hold, asked_by: str | None, until: datetime) -> str:
     """What a pause that holds tells: what it waits for, how to go on, and how long it waits."""
-    why = f"{asked_by} asked for this pause." if asked_by else "It was planned." if hold.planned else "A pause was asked for."
+    why = hold.because or f"{asked_by or 'Somebody'} asked for this pause."
     ways = [_MEANS[verb] for verb in Verb if verb in hold.verbs and verb in _MEANS]
     return f"{hold.words} {why} {'; '.join(ways)}. It holds until {until:%Y-%m-%d %H:%M} UTC at most."
 

@@ -6,12 +6,14 @@
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from model.base import Frozen, Input
 from model.gates import condition_of, seconds_of
+from model.layouts import Layout
 
 OnFailure = Literal["keep", "pause", "rollback"]
 PauseAfter = Literal["never", "first", "each"]
@@ -162,6 +164,11 @@ class GrayPlan(Frozen):
     ready_seconds: int = 0
     gates: tuple[Gate, ...] = ()
 
+    @property
+    def measures(self) -> bool:
+        """Whether anything is looked at after a batch."""
+        return bool(self.gates or self.ready_seconds)
+
     def pauses_after(self, number: int) -> bool:
         """Whether the plan pauses after the batch `number`, from 1; never after the last.
 
@@ -170,6 +177,25 @@ class GrayPlan(Frozen):
         (True, False)
         """
         return number < len(self.stages) and (self.pause == "each" or (self.pause == "first" and number == 1))
+
+
+def first_open(now: Layout, stages: Sequence[Layout], revision: int) -> int:
+    """How many of the first stages an app that has got to `now` is beyond: they hold, and are not gone back to.
+
+    One that it is exactly at is open still: its gates may not have passed.
+    """
+    here = _moved(now, revision)
+    return next((place for place, stage in enumerate(stages) if not _beyond(here, _moved(stage, revision))), len(stages) - 1)
+
+
+def _moved(layout: Layout, revision: int) -> dict[str, int]:
+    """By track how many instances are of the revision; a killed one of a TApp counts as one."""
+    one = layout.type == "TApp"
+    return {w.track: 1 if one else w.replicas for w in layout.workloads if w.revision == revision}
+
+
+def _beyond(here: Mapping[str, int], stage: Mapping[str, int]) -> bool:
+    return here != stage and all(here.get(track, 0) >= count for track, count in stage.items())
 
 
 def whole(duration: int | str) -> int:

@@ -30,6 +30,7 @@ from activities.autoscaling import AutoscalingActivities
 from activities.builds import BuildActivities
 from activities.configs import ConfigActivities
 from activities.controls import ControlActivities
+from activities.gates import GateActivities
 from activities.operations import OperationActivities
 from activities.projects import ProjectActivities
 from activities.stacks import StackActivities
@@ -72,6 +73,7 @@ def activities(
         AppActivities(records, cluster, Images(images), watches),
         AppMoves(records, cluster, Images(images), watches),
         AutoscalingActivities(records, cluster, operations, metrics.PodMetrics(cluster), store),
+        GateActivities(records, cluster, store),
         StackActivities(records, cluster, operations),
         ConfigActivities(records, cluster),
         BuildActivities(records, sources, engine, images, workspace),

@@ -1,7 +1,7 @@
-"""An app's operations (mission A: how each ends, and B): create, start, upgrade, scale, restart, kill, delete."""
+"""An app's operations but upgrades (mission A: how each ends, and B): create, start, scale, restart, kill, delete."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any
 
 from temporalio import workflow
 
@@ -10,7 +10,8 @@ from workflows.operation import Operation
 with workflow.unsafe.imports_passed_through():
     from activities.app_moves import AppMoves, Moved
     from activities.apps import AppActivities
-    from model.apps import AppAsk, CreateApp, DeleteApp, KillApp, MoveApp, RestartApp, ScaleApp, StartApp, UpgradeApp
+    from model.apps import AppAsk, CreateApp, DeleteApp, KillApp, MoveApp, RestartApp, ScaleApp, StartApp
+    from model.gray import OnFailure
     from workflows.policies import WATCH
 
 AppStep = Callable[[Any, Any], Awaitable[None]]
@@ -19,7 +20,7 @@ AppStep = Callable[[Any, Any], Awaitable[None]]
 class AppOperation(Operation):
     """What app operations have in common."""
 
-    on_failure: Literal["keep", "rollback"] = "keep"
+    on_failure: OnFailure = "keep"
 
     def _undoes(self, *, cancelled: bool) -> bool:
         """A failure stays where it got, unless the ask says to go back; a cancellation always goes back."""
@@ -83,20 +84,6 @@ class AppStart(AppOperation):
         """As create; the tags are looked up again, for the images may have been removed meanwhile."""
         async with self.recorded(ask, steps=3) as record:
             record.result = await self.bring(ask, "Create the objects")
-
-
-@workflow.defn(name="app.upgrade")
-class AppUpgrade(AppOperation):
-    """Bring every instance of an app to another revision, which a rollback is too.
-
-    FAILED stays where it got (with onFailure=rollback it goes back); CANCELLED leaves the versions before, exactly.
-    """
-
-    @workflow.run
-    async def run(self, ask: UpgradeApp) -> None:
-        """Instances are replaced as maxSurge and maxUnavailable allow; the same spec and digest changes nothing."""
-        async with self.recorded(ask, steps=3) as record:
-            record.result = await self.change(ask, f"Roll to revision {ask.revision}")
 
 
 @workflow.defn(name="app.scale")

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, ClassVar, TypeVar
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, SearchAttributeKey
+from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -15,17 +15,16 @@ from temporalio.exceptions import (
     WorkflowAlreadyStartedError,
     is_cancelled_exception,
 )
-from temporalio.exceptions import (
-    TimeoutError as StepTimeout,
-)
 from temporalio.workflow import ActivityCancellationType, ChildWorkflowCancellationType, ParentClosePolicy
+
+from workflows.ending import settle, shielded, why, with_trouble
 
 with workflow.unsafe.imports_passed_through():
     from activities.controls import ControlActivities
     from activities.operations import OperationActivities
     from clients.temporal import run_options
     from model.controls import LONGEST_PAUSE, Controls, Hold, stopped
-    from model.errors import Cancelled, DeadlineExceeded, Evidence, InternalError, MooringError, OperationError
+    from model.errors import Cancelled, DeadlineExceeded, MooringError, OperationError
     from model.operations import Ask, Child, Outcome, Status, StepNote, Verb
     from workflows.planning.order import Order
     from workflows.policies import QUICK, UNDO_WITHIN, WATCH, Policy
@@ -36,7 +35,6 @@ Step = Callable[[Any, A], Awaitable[R]]
 
 _STATUS = SearchAttributeKey.for_keyword("MooringStatus")
 _CHILD_TRIES = 3
-_SETTLE_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5))
 
 
 class Operation:
@@ -88,15 +86,16 @@ class Operation:
         left = self._left()
         return await self._heeding(self._run(title, method, arg, policy, left))
 
-    async def checkpoint(self, title: str, words: str, *, planned: bool = False) -> None:
-        """A point between parts of the work where a pause holds that was asked for or, `planned`, belongs to the plan.
+    async def checkpoint(self, title: str, words: str, *, because: str = "", always: bool = False) -> None:
+        """A point between parts of the work where a pause holds that was asked for or that the operation makes by itself.
 
-        Without one it passes at once. The record is PAUSED meanwhile, its message begins with `words`, and the deadline's clock
-        stands; resume and promote go on, a cancellation is heard. Raises DeadlineExceeded when nobody did for LONGEST_PAUSE.
+        `because` says why it does; promoted it does not, unless `always`. Without a pause it passes at once. The record is
+        PAUSED meanwhile, its message begins with `words`, and the deadline's clock stands; resume and promote go on, a
+        cancellation is heard. Raises DeadlineExceeded when nobody did for LONGEST_PAUSE.
         """
-        while self._asked.paused or (planned and not self._asked.promoted):
+        while self._asked.paused or (because and (always or not self._asked.promoted)):
             known, begun = self._asked.version, workflow.now()
-            held = await self._hold(title, words, planned=planned)
+            held = await self._hold(title, words, because)
             try:
                 await self._heeding(self._until_asked(title, known))
             finally:
@@ -106,12 +105,25 @@ class Operation:
                 return
 
     @property
+    def promoted(self) -> bool:
+        """Whether the pauses and gates that are left are to be skipped."""
+        return self._asked.promoted
+
+    def renew_deadline(self) -> None:
+        """The attempt has its whole budget of time again, from now on."""
+        self._stopped_clock = workflow.now() - workflow.info().start_time
+
+    async def finished(self, *tasks: "asyncio.Task[Any]") -> list[Any]:
+        """The results or errors of tasks that were begun beside the steps, when all have ended; a cancellation waits for them."""
+        return await shielded(asyncio.gather(*tasks, return_exceptions=True))
+
+    @property
     def _asked(self) -> Controls:
         """What is asked of this attempt, as far as it was told."""
         assert self._ask is not None
         return self._told if self._told.attempt == self._ask.attempt else Controls(attempt=self._ask.attempt)
 
-    async def _hold(self, title: str, words: str, *, planned: bool) -> bool:
+    async def _hold(self, title: str, words: str, because: str) -> bool:
         """Have the pause recorded; False when the record knows of something newer, which is then about to be told."""
         assert self._ask is not None
         hold = Hold(
@@ -120,8 +132,8 @@ class Operation:
             version=self._asked.version,
             title=title[:200],
             words=words,
-            planned=planned,
-            verbs=tuple(verb for verb in Verb if verb in self.controls),
+            because=because,
+            verbs=tuple(verb for verb in Verb if verb in self.controls_of(self._ask.model_dump())),
         )
         workflow.upsert_search_attributes([_STATUS.value_set(Status.PAUSED)])
         return await self._heeding(self._run(None, ControlActivities.hold, hold, QUICK, self._left()))
@@ -137,7 +149,7 @@ class Operation:
     async def _heeding(self, running: Awaitable[R]) -> R:
         """Wait for it; a cancellation is heard also where the work ended well all the same, unless it only goes forward now."""
         if self._forward:
-            return await _shielded(running)
+            return await shielded(running)
         result = await running
         if workflow.cancellation_reason() is not None:
             # The activity ended well just as it was told to stop; the SDK then returns its result, and nobody would hear again.
@@ -151,14 +163,14 @@ class Operation:
         would settle it; a cancellation then goes to the child, which ends as its own kind says. Raises ChildFailed with the
         child's own error.
         """
-        begun = await _shielded(self._begin_child(title, accept, arg, runs))
+        begun = await shielded(self._begin_child(title, accept, arg, runs))
         if begun is None:
             return
         child, handle = begun
         if workflow.cancellation_reason() is not None and not self._forward:
             handle.cancel()
         try:
-            await (_shielded(handle) if self._forward else handle)
+            await (shielded(handle) if self._forward else handle)
         except ChildWorkflowError as error:
             told = Cancelled("It was cancelled.").as_error() if is_cancelled_exception(error) else why(error)
             raise ChildFailed(child, told) from error
@@ -202,7 +214,7 @@ class Operation:
                 if not running:
                     return failed
                 ended = workflow.wait(list(running.values()), return_when=asyncio.FIRST_COMPLETED)
-                await (_shielded(ended) if self._forward else ended)
+                await (shielded(ended) if self._forward else ended)
                 for part in [part for part, task in running.items() if task.done()]:
                     if error := running.pop(part).exception():
                         assert isinstance(error, Exception)
@@ -212,10 +224,10 @@ class Operation:
         except asyncio.CancelledError:
             for task in running.values():
                 task.cancel()
-            await _shielded(asyncio.gather(*running.values(), return_exceptions=True))
+            await shielded(asyncio.gather(*running.values(), return_exceptions=True))
             raise
         except Exception:  # a pause that could not be held, or lasted too long
-            await _shielded(asyncio.gather(*running.values(), return_exceptions=True))
+            await shielded(asyncio.gather(*running.values(), return_exceptions=True))
             raise
 
     async def take_over(self, ask: Ask) -> None:
@@ -223,6 +235,15 @@ class Operation:
         if ask.preempts:
             self._total += 1 if self._total else 0
             await self.step("Stop the running operation", OperationActivities.take_over, ask, policy=WATCH)
+
+    @classmethod
+    def controls_of(cls, ask: Mapping[str, Any]) -> frozenset[Verb]:
+        """The controls of the one operation with that ask; by default all of its kind's."""
+        return cls.controls
+
+    def on_end(self, title: str, undo: Step[A, None], arg: A) -> None:
+        """Register an undo that belongs to several steps, before the first of them."""
+        self._undos.append((title, undo, arg))
 
     def point_of_no_return(self) -> None:
         """From here on the operation only goes forward: nothing is undone, cancel is refused."""
@@ -275,10 +296,10 @@ class Operation:
             told = stopped(workflow.cancellation_reason() or "").as_error() if cancelled else why(error)
             trouble = await self._unwind(cancelled=cancelled)
             if trouble:
-                status, told = Status.FAILED, _with_trouble(told, trouble)
+                status, told = Status.FAILED, with_trouble(told, trouble)
         workflow.upsert_search_attributes([_STATUS.value_set(status)])
         outcome = Outcome(operation_id=self._ask.operation_id, attempt=self._ask.attempt, status=status, error=told, result=result)
-        await _settle(outcome)
+        await settle(outcome)
 
     async def _unwind(self, *, cancelled: bool) -> list[OperationError]:
         """Run the undos in reverse; what fails is told, and the others still run."""
@@ -320,58 +341,6 @@ class _Recorded:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         # Anything but an Exception or a cancellation is the SDK evicting the workflow: it must pass untouched.
         if error is None or isinstance(error, Exception | asyncio.CancelledError):
-            await _shielded(self._operation._end(self.result if error is None else None, error))
+            await shielded(self._operation._end(self.result if error is None else None, error))
         if isinstance(error, MooringError):
             raise ApplicationError(error.message, error.as_error(), type=error.reason, non_retryable=True) from error
-
-
-async def _settle(outcome: Outcome) -> None:
-    """Write the end: a local activity costs no round trip; if the database is away for longer, an ordinary one waits for it."""
-    try:
-        await workflow.execute_local_activity_method(
-            OperationActivities.settle,
-            outcome,
-            schedule_to_close_timeout=timedelta(seconds=5),
-            start_to_close_timeout=timedelta(seconds=3),
-            retry_policy=_SETTLE_RETRY,
-        )
-    except ActivityError:
-        await workflow.execute_activity_method(
-            OperationActivities.settle,
-            outcome,
-            summary="Settle the record",
-            start_to_close_timeout=timedelta(seconds=30),
-            retry_policy=_SETTLE_RETRY,
-        )
-
-
-async def _shielded(work: Awaitable[R]) -> R:
-    """Finish `work` even when the workflow is cancelled meanwhile; the cancellation is not heard."""
-    task = asyncio.ensure_future(work)
-    while True:
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.done():
-                raise
-
-
-def why(error: BaseException) -> OperationError:
-    """The typed error that a failure inside a workflow stands for, evidence and all."""
-    if isinstance(error, ActivityError | ChildWorkflowError) and error.cause is not None:
-        return why(error.cause)
-    if isinstance(error, ApplicationError) and error.details:
-        return OperationError.model_validate(error.details[0])
-    if isinstance(error, StepTimeout):
-        last = why(error.cause) if error.cause is not None else None
-        told = DeadlineExceeded("It did not get done in time." + (f" Last: {last.message}" if last else "")).as_error()
-        return told.model_copy(update={"evidence": last.evidence}) if last else told
-    if isinstance(error, MooringError):
-        return error.as_error()
-    return InternalError(f"The platform's own code failed: {type(error).__name__}.").as_error()
-
-
-def _with_trouble(told: OperationError, trouble: list[OperationError]) -> OperationError:
-    seen = [Evidence(type="step", source="undo", text=f"{t.reason}: {t.message}") for t in trouble]
-    message = f"{told.message} Taking back what was done failed too: {trouble[0].message}"
-    return told.model_copy(update={"message": message, "evidence": [*told.evidence, *seen]})

@@ -5,13 +5,14 @@ from functools import cached_property
 from typing import get_type_hints
 
 from model.operations import Ask
-from workflows.apps import AppCreate, AppDelete, AppKill, AppRestart, AppScale, AppStart, AppUpgrade
+from workflows.apps import AppCreate, AppDelete, AppKill, AppRestart, AppScale, AppStart
 from workflows.builds import ImageBuild
 from workflows.configs import ConfigApply
 from workflows.instances import InstanceKill, InstanceStart, InstanceUpdate
 from workflows.operation import Operation
 from workflows.projects import ProjectCreate, ProjectDelete
 from workflows.stacks import StackDelete, StackDeploy
+from workflows.upgrades import AppUpgrade
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from temporalio import workflow
 
-from workflows.apps import AppCreate, AppDelete, AppUpgrade
-from workflows.operation import ChildFailed, Operation, why
+from workflows.apps import AppCreate, AppDelete
+from workflows.ending import why
+from workflows.operation import ChildFailed, Operation
+from workflows.upgrades import AppUpgrade
 
 with workflow.unsafe.imports_passed_through():
     from activities.stacks import StackActivities

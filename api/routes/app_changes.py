@@ -7,12 +7,13 @@ from fastapi import APIRouter, Query, Response
 from api.access import Caller, allow
 from api.app_operations import Place, act, check_deployed, check_images, check_live, invalid, moving, upgrading
 from api.autoscaling import check_bounds, set_policy
+from api.gray_upgrades import check_gates, upgrading_gray
 from api.parameters import AppId, Page, Size, body_of
 from api.services import Services, Using
 from api.submission import Prepared
-from model.app_bodies import ManualScale, Rollback, Rollout, changed
 from model.app_replies import revision_reply
 from model.apps import MOST_INSTANCES, App, Revision
+from model.change_bodies import ManualScale, Rollback, Rollout, changed
 from model.errors import Conflict
 from model.layouts import fewer, restarted, scaled
 from model.manifests import selector
@@ -20,7 +21,8 @@ from model.pod_templates import track_of
 from model.pods import leaves
 from records import Records
 from records.ids import new_id
-from workflows.apps import AppRestart, AppScale, AppUpgrade
+from workflows.apps import AppRestart, AppScale
+from workflows.upgrades import AppUpgrade
 
 router = APIRouter(prefix="/v2/applications", tags=["applications"])
 Reader = Annotated[Caller, allow("app:read")]
@@ -32,7 +34,12 @@ OnFailure = Annotated[Literal["keep", "rollback"], Query(alias="onFailure")]
 async def rollout_app(
     services: Using, caller: Writer, project: str, name: str, body: Rollout, response: Response, app_id: AppId = None
 ) -> dict[str, Any]:
-    """Upgrade an app to another image, or change other fields with it; what the body does not name stays."""
+    """Upgrade an app to another image, or change other fields with it; what the body does not name stays.
+
+    With `batches` it is gray: numbers and percentages are cumulative, a list names instances of a TApp; after each batch its
+    gates have to pass, then it may pause. POST /v2/operations/{id}/pause, resume, promote and rollback control it.
+    """
+    await check_gates(services, body)
 
     async def prepare(tx: Records, app: App) -> Prepared:
         check_live(app)
@@ -40,6 +47,8 @@ async def rollout_app(
         spec = changed(before.spec, body)
         check_images(services, caller, spec, "image")
         made = await tx.apps.add_revision(app.id, spec, caller.actor.name, body.reason or "rollout")
+        if body.gray:
+            return await upgrading_gray(tx, app, made, body)
         return await upgrading(tx, app, made, on_failure=body.on_failure, deadline_seconds=body.deadline_seconds)
 
     request = body.model_dump(by_alias=True, exclude_unset=True)
@@ -56,11 +65,16 @@ async def rollback_app(
     body: Rollback | None = None,
     app_id: AppId = None,
 ) -> dict[str, Any]:
-    """Go back to an earlier revision exactly, images by digest; by default to the newest before the one in force."""
+    """Go back to an earlier revision exactly, images by digest; by default to the newest before the one in force.
+
+    With `operation` back to exactly which instances had which version before that operation on the app.
+    """
     asked = body or Rollback()
 
     async def prepare(tx: Records, app: App) -> Prepared:
         check_live(app)
+        if asked.operation is not None:
+            return await _back_before(services, caller, tx, app, asked)
         wanted = await _earlier(tx, app, asked.revision)
         check_images(services, caller, wanted.spec, "revision")
         reason = asked.reason or f"rollback to revision {wanted.number}"
@@ -142,6 +156,30 @@ async def list_revisions(
     before: list[Revision | None] = [*found[1:], None]
     lines = [revision_reply(r, b, app.layout) for r, b in zip(found, before, strict=True)][:size]
     return {"total": total, "page": page, "size": size, "revisions": lines}
+
+
+async def _back_before(services: Services, caller: Caller, tx: Records, app: App, asked: Rollback) -> Prepared:
+    """What is submitted to return to the layout that an operation on the app started from; raises Invalid where it has none."""
+    known = await tx.operations.find(asked.operation or "")
+    if known is None or known["target_id"] != app.id:
+        raise invalid("operation", f"{app.name!r} has no operation {asked.operation!r}; see its operations")
+    if "before" not in known["ask"] or known["kind"] == "app.create":
+        raise invalid("operation", f"nothing of {app.name!r} ran before {known['kind']} {known['id']}")
+    after = await tx.apps.layout(known["ask"]["before"])
+    for number in after.revisions:
+        revision = await tx.apps.revision(app.id, number)
+        check_images(services, caller, revision.spec, "operation")
+        if not revision.digests:
+            raise invalid("operation", f"before {known['id']} nothing ran: the images of revision {number} were not found")
+    return await moving(
+        tx,
+        app,
+        after,
+        deadline_seconds=asked.deadline_seconds,
+        revision=after.revision,
+        on_failure=asked.on_failure,
+        undoes=known["id"],
+    )
 
 
 async def _earlier(tx: Records, app: App, number: int | None) -> Revision:

@@ -174,7 +174,7 @@ async def _controllable(services: Services, caller: Caller, operation_id: str, v
     """The row, if the actor may control it and its kind has that control; raises NotFound, Forbidden or Conflict."""
     row = await _controlled(services, caller.actor, operation_id)
     workflow = BY_NAME[row["kind"]].workflow
-    check_has(row["kind"], workflow.controls, verb, cancellable=not workflow.forward_only)
+    check_has(row["kind"], workflow.controls_of(row["ask"]), verb, cancellable=not workflow.forward_only)
     if row["status"] in TERMINAL:
         raise out_of_place(row["kind"], operation_id, verb, Status(row["status"]))
     return row
@@ -246,7 +246,7 @@ def _shown(services: Services, row: Row) -> dict[str, Any]:
     record = OperationRecord(
         **{name: row[name] for name in _COPIED},
         available=now_possible(
-            BY_NAME[row["kind"]].workflow.controls,
+            BY_NAME[row["kind"]].workflow.controls_of(row["ask"]),
             Status(row["status"]),
             cancellable=row["cancellable"],
             pause_asked=row["pause_asked"],

@@ -18,7 +18,8 @@ from model.documents import digest
 from model.names import check_name
 from model.pod_documents import NewPodStack, PodStackChange, in_place_of, parse_pod
 from records import Records
-from workflows.apps import AppCreate, AppUpgrade
+from workflows.apps import AppCreate
+from workflows.upgrades import AppUpgrade
 
 router = APIRouter(prefix="/v2/podstack", tags=["podstack"])
 Writer = Annotated[Caller, allow("app:write")]

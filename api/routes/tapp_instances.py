@@ -9,8 +9,8 @@ from api.app_operations import act, check_deployed, check_images, invalid, movin
 from api.parameters import AppId
 from api.services import Services, Using
 from api.submission import Prepared
-from model.app_bodies import InstanceUpdateBody, Rollout, changed
 from model.apps import App
+from model.change_bodies import InstanceUpdateBody, Rollout, changed
 from model.errors import Conflict, NotFound
 from model.instances import tapp_instance_id
 from model.layouts import Workload, at_revision, with_running

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from model.app_bodies import NewApp, Rollout, changed, spec_of, words
+from model.app_bodies import NewApp, spec_of, words
 from model.apps import App, AppPhase, Revision, differences
+from model.change_bodies import Rollout, changed
 from model.errors import Invalid, NotImplementedYet
 from model.images import parse
 from model.layouts import Workload, first

@@ -49,7 +49,7 @@ def test_what_only_goes_forward_has_no_rollback() -> None:
 
 
 def test_a_pause_tells_who_asked_and_every_way_on() -> None:
-    hold = Hold(operation_id="op-1", attempt=1, version=1, title="Pause", words="So far.", planned=False, verbs=tuple(Verb))
+    hold = Hold(operation_id="op-1", attempt=1, version=1, title="Pause", words="So far.", verbs=tuple(Verb))
     told = pause_message(hold, "ann", datetime(2030, 1, 2, 3, 4, tzinfo=UTC))
     assert told.startswith("So far. ann asked for this pause. resume goes on;")
     assert told.endswith("It holds until 2030-01-02 03:04 UTC at most.")

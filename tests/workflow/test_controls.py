@@ -77,10 +77,10 @@ async def test_a_pause_lets_what_runs_finish_and_starts_nothing_further_until_it
     async def resume(handle: Handle, world: World, pauses: Pauses) -> None:
         assert world.seen == ["start store", "ready store"]
         (hold,) = pauses.holds
-        assert (hold.title, hold.version, hold.planned, hold.verbs) == (
+        assert (hold.title, hold.version, hold.because, hold.verbs) == (
             "Pause before api",
             1,
-            False,
+            "",
             (Verb.PAUSE, Verb.RESUME),
         )
         await tell(handle, asked(2))

@@ -1,0 +1,192 @@
+"""The gates of a batch: its new instances stay ready, answer over HTTP, and a metric holds (mission B: gray upgrade)."""
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from temporalio import activity
+
+from activities.deadline import Deadline
+from activities.progress import tell
+from clients.kubernetes import Cluster, Object
+from clients.metrics import Metrics
+from model.apps import App, AppAsk
+from model.base import Frozen
+from model.errors import DeadlineExceeded, Evidence, GateFailed, MetricsUnavailable
+from model.gates import Sample, Verdict, condition_of, judged
+from model.gray import Gate, HttpGate, MetricGate, whole
+from model.manifests import selector
+from model.pod_templates import track_of
+from model.pods import is_ready, leaves
+from records import Records
+
+_AT_ONCE = 20  # probes side by side
+_EVERY = 1.0  # seconds between two tries of a probe, and two looks at readiness
+_SHOWN = 20  # samples in the evidence
+
+
+class GateCheck(Frozen):
+    """Input of the gates of one batch, which has come to the layout `at`; the new instances are those of `revision`."""
+
+    ask: AppAsk
+    at: int
+    revision: int
+    ready_seconds: int
+    gates: tuple[Gate, ...]
+
+
+class GateActivities:
+    """What has to hold after a batch before the next may begin."""
+
+    def __init__(self, records: Records, cluster: Cluster, metrics: Metrics) -> None:
+        self._records = records
+        self._cluster = cluster
+        self._metrics = metrics
+
+    @activity.defn(name="app.check_gates")
+    async def check_gates(self, check: GateCheck) -> None:
+        """Wait until all gates have passed, side by side; a worker that takes it up anew begins to measure anew.
+
+        Raises GateFailed with the values and times that were seen as evidence, as soon as one gate has failed, DeadlineExceeded
+        where one is still open at the deadline, Invalid where a query has no one number.
+        """
+        app = await self._records.apps.by_id(check.ask.app_id)
+        layout = await self._records.apps.layout(check.at)
+        tracks = frozenset(w.track for w in layout.workloads if w.revision == check.revision and w.replicas)
+        words, deadline = _Words(), Deadline()
+        if check.ready_seconds:
+            await self._stay_ready(app, tracks, check.ready_seconds, words, deadline)
+        await _all(self._check(gate, app, tracks, words, deadline) for gate in check.gates)
+        await words.tell_all()
+
+    async def _check(self, gate: Gate, app: App, tracks: frozenset[str], words: "_Words", deadline: Deadline) -> None:
+        if gate.http:
+            await self._probe_all(gate.title, gate.http, app, await self._new_pods(app, tracks), words, deadline)
+        if gate.metric:
+            await self._measure(gate.title, gate.metric, app, words, deadline)
+
+    async def _stay_ready(self, app: App, tracks: frozenset[str], seconds: int, words: "_Words", deadline: Deadline) -> None:
+        """All new instances are ready for so long without a break."""
+        clock = asyncio.get_running_loop().time
+        since = clock()
+        while True:
+            pods = await self._new_pods(app, tracks)
+            unready = [pod["metadata"]["name"] for pod in pods if not is_ready(pod)]
+            if unready:
+                since = clock()
+                await words.say("ready", f"{unready[0]} is not ready any more")
+            elif clock() - since >= seconds:
+                await words.say("ready", f"ready for {seconds} s")
+                return
+            else:
+                await words.say("ready", f"{len(pods)} instances are ready; they have to be for {seconds} s")
+            if not deadline.left:
+                raise DeadlineExceeded(f"The new instances of {app.name} did not stay ready for {seconds} s until the deadline.")
+            await asyncio.sleep(min(_EVERY, deadline.left))
+
+    async def _probe_all(
+        self, title: str, gate: HttpGate, app: App, pods: Sequence[Object], words: "_Words", deadline: Deadline
+    ) -> None:
+        places = asyncio.Semaphore(_AT_ONCE)
+        passed = 0
+
+        async def probe(name: str) -> None:
+            nonlocal passed
+            async with places:
+                await self._probe(title, gate, app, name, words, deadline)
+            passed += 1
+            await words.say(title, f"{passed} of {len(pods)} instances answer")
+
+        await _all(probe(pod["metadata"]["name"]) for pod in pods)
+
+    async def _probe(self, title: str, gate: HttpGate, app: App, pod: str, words: "_Words", deadline: Deadline) -> None:
+        """One instance answers well so many times in a row, or badly so many times."""
+        well, badly = 0, list[Evidence]()
+        while True:
+            status, text = await self._cluster.ask_pod(app.project, pod, gate.port, gate.path, gate.timeout_seconds)
+            if gate.accepts(status):
+                well, badly = well + 1, []
+            else:
+                told = f"{status} {text}".strip() if status else text
+                well, badly = 0, [*badly, Evidence(type="probe", source=f"{title} of {pod}", text=told, at=_now())]
+                await words.say(title, f"{pod}: {told.splitlines()[0][:200]}")
+            if well >= gate.successes:
+                return
+            if len(badly) >= gate.failures:
+                wanted = gate.expect_status or "200 to 399"
+                raise GateFailed(
+                    f"The gate {title} failed: {pod} of {app.name} did not answer {wanted}, {len(badly)} times in a row: "
+                    f"{badly[-1].text[:200]}.",
+                    evidence=badly[-_SHOWN:],
+                )
+            if not deadline.left:
+                raise DeadlineExceeded(f"The gate {title} is still open at the deadline.", evidence=badly[-_SHOWN:])
+            await asyncio.sleep(min(_EVERY, deadline.left))
+
+    async def _measure(self, title: str, gate: MetricGate, app: App, words: "_Words", deadline: Deadline) -> None:
+        """The metric holds for `duration`, or is bad for `failDuration`; a store that does not answer is no sample."""
+        condition, clock = condition_of(gate.condition), asyncio.get_running_loop().time
+        begun, samples, seen = clock(), list[Sample](), list[str]()
+        while True:
+            try:
+                value = await self._metrics.query(gate.query, app.project)
+            except MetricsUnavailable as error:
+                await words.say(title, error.message)
+            else:
+                samples.append(Sample(at=clock() - begun, value=value))
+                told = "no data" if value is None else f"{value:g}"
+                seen.append(f"{_now()} {told}")
+                good = "" if condition.holds(value) else f", not {gate.condition}"
+                await words.say(title, f"{gate.query} is {told}{good}")
+            verdict = judged(samples, condition, whole(gate.duration), whole(gate.fail_duration))
+            if verdict is Verdict.PASSED:
+                return
+            evidence = [Evidence(type="metric", source=gate.query, text="\n".join(seen[-_SHOWN:]), at=_now())]
+            if verdict is Verdict.FAILED:
+                newest = seen[-1].partition(" ")[2]
+                raise GateFailed(
+                    f"The gate {title} failed: {gate.query} has not been {gate.condition} for {whole(gate.fail_duration)} s, "
+                    f"last {newest}.",
+                    evidence=evidence,
+                )
+            if not deadline.left:
+                raise DeadlineExceeded(f"The gate {title} is still open at the deadline.", evidence=evidence)
+            await asyncio.sleep(min(whole(gate.interval), deadline.left))
+
+    async def _new_pods(self, app: App, tracks: frozenset[str]) -> list[Object]:
+        found = (await self._cluster.list("Pod", app.project, labelSelector=selector(app.id)))["items"]
+        return [pod for pod in found if track_of(pod["metadata"]["labels"]) in tracks and not leaves(pod)]
+
+
+class _Words:
+    """What each gate says last, told together as the step's message, once a second: there may be many instances."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, str] = {}
+        self._clock = asyncio.get_running_loop().time
+        self._next = 0.0
+
+    async def say(self, gate: str, words: str) -> None:
+        self._said[gate] = words
+        if self._clock() >= self._next:
+            self._next = self._clock() + 1.0
+            await self.tell_all()
+
+    async def tell_all(self) -> None:
+        await tell("; ".join(self._said.values())[:2000])
+
+
+async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do all side by side; the first that fails ends the others."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
