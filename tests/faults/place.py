@@ -8,8 +8,8 @@ from clients.kubernetes import KINDS, Cluster, Object
 from model.operations import OperationRecord
 from tests.platform import Platform
 
-# Kept by Kubernetes itself beside the objects they tell about.
-_NOT_COUNTED = {"Event", "EndpointSlice"}
+# Kept by Kubernetes itself, or by metrics-server, beside the objects they tell about.
+_NOT_COUNTED = {"Event", "EndpointSlice", "PodMetrics"}
 # A stack's Service for a link is named by the stack's own id.
 _LINK = re.compile("link-[0-9a-f]{20}")
 
