@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import accepting, deploying, operation_cost, stacking, upgrading
+from bench import accepting, counted, deploying, operation_cost, scale, stacking, upgrading
 from bench.pairs import Figure
 from bench.platform import environment, opened
 from clients import temporal
@@ -41,9 +41,29 @@ async def _figures(chosen: set[str], pairs: int) -> list[Figure]:
             "P11": lambda: upgrading.p11(platform, env, pairs, console.print),
             "P12": lambda: stacking.p12(platform, pairs, console.print),
         }
+        if await scale.simulated_nodes(env):
+            runs["P14"] = lambda: scale.p14(platform, env, pairs, console.print)
+        elif not chosen or chosen & {"P14", "P15"}:
+            console.print("P14 and P15 are left out: they need simulated nodes (make up SIMULATED_NODES=3).")
         figures = [await run() for name, run in runs.items() if not chosen or name in chosen]
     await records.close()
     return figures
+
+
+async def _costs(chosen: set[str], sizes: list[int]) -> list[counted.Cost]:
+    env = environment(ROOT)
+    if (chosen and "P15" not in chosen) or not await scale.simulated_nodes(env):
+        return []
+    return await counted.p15(env, sizes, console.print)
+
+
+def _show_costs(costs: list[counted.Cost]) -> None:
+    table = Table("P15", "instances", "operation", "requests", "of them", "events", "runs")
+    for cost in costs:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(cost["byKind"].items(), key=lambda item: -item[1]))
+        numbers = (str(cost[name]) for name in ("events", "runs"))
+        table.add_row(cost["type"], str(cost["instances"]), cost["operation"], str(cost["requests"]), kinds, *numbers)
+    console.print(table)
 
 
 def _show(figures: list[Figure]) -> None:
@@ -51,7 +71,7 @@ def _show(figures: list[Figure]) -> None:
     for figure in figures:
         told = figure.as_json()
         goal = f"≤ {figure.goal}" + (f" or ≤ +{figure.slack} s" if figure.slack else "")
-        medians = (f"{told['oursMedianSeconds'] * 1000:.0f} ms", f"{told['referenceMedianSeconds'] * 1000:.0f} ms")
+        medians = (_median(told["oursMedian"], figure), _median(told["referenceMedian"], figure))
         table.add_row(figure.target, figure.what, f"{figure.ratio:.2f}", goal, *medians, "yes" if figure.met else "no")
     console.print(table)
     for figure in figures:
@@ -59,17 +79,26 @@ def _show(figures: list[Figure]) -> None:
             console.print(f"\n{figure.target}: where the last one's time went", *figure.profile, sep="\n  ")
 
 
+def _median(value: float, figure: Figure) -> str:
+    return f"{value * 1000:.0f} ms" if figure.unit == "s" else f"{value:.2f}"
+
+
 def main() -> None:
     """Measure, show, write; the exit status says only whether it could be measured."""
     arguments = argparse.ArgumentParser(prog="bench")
     arguments.add_argument("--pairs", type=int, default=7)
-    arguments.add_argument("targets", nargs="*", help="P1 P3 P6 P10 P11 P12; all when none is named")
+    arguments.add_argument("targets", nargs="*", help="P1 P3 P6 P10 P11 P12 P14 P15; all when none is named")
+    arguments.add_argument("--sizes", type=int, nargs="+", default=list(counted.SIZES), help="numbers of instances of P15")
     given = arguments.parse_args()
     figures = asyncio.run(_figures(set(given.targets), given.pairs))
+    costs = asyncio.run(_costs(set(given.targets), given.sizes))
     _show(figures)
+    if costs:
+        _show_costs(costs)
     written = ROOT / ".local" / "bench.json"
+    written.parent.mkdir(exist_ok=True)
     about = {"machine": machine.platform(), "python": sys.version.split()[0], "pairs": given.pairs}
-    written.write_text(json.dumps({**about, "figures": [figure.as_json() for figure in figures]}, indent=2))
+    written.write_text(json.dumps({**about, "figures": [figure.as_json() for figure in figures], "costs": costs}, indent=2))
     console.print(f"\nWritten to {written.relative_to(ROOT)}.")
 
 

@@ -56,17 +56,20 @@ async def p1(platform: Platform, env: dict[str, str], pairs: int, say: Callable[
         return taken
 
     async def reference(pair: int) -> float:
-        name = f"ref-{pair}"
-        manifest = objects.replace("p1-sample", name)
-        begun = asyncio.get_running_loop().time()
-        await kubectl(env, "apply", "--server-side", "-f", "-", stdin=manifest)
-        await kubectl(env, "-n", PROJECT, "rollout", "status", f"deployment/{name}", "--timeout=120s")
-        taken = asyncio.get_running_loop().time() - begun
-        await kubectl(env, "delete", "--wait", "-f", "-", stdin=manifest)
-        await kubectl(env, "-n", PROJECT, "wait", "--for=delete", "pod", "-l", f"mooring.io/app={name}", "--timeout=60s")
-        return taken
+        return await by_kubectl(env, f"ref-{pair}", objects.replace("p1-sample", f"ref-{pair}"))
 
     return await measure(figure, ours, reference, pairs, say)
+
+
+async def by_kubectl(env: dict[str, str], name: str, manifest: str) -> float:
+    """Seconds until kubectl has applied the objects and seen the Deployment rolled out; they are removed again untimed."""
+    begun = asyncio.get_running_loop().time()
+    await kubectl(env, "apply", "--server-side", "-f", "-", stdin=manifest)
+    await kubectl(env, "-n", PROJECT, "rollout", "status", f"deployment/{name}", "--timeout=1800s")
+    taken = asyncio.get_running_loop().time() - begun
+    await kubectl(env, "delete", "--wait", "-f", "-", stdin=manifest)
+    await kubectl(env, "-n", PROJECT, "wait", "--for=delete", "pod", "-l", f"mooring.io/app={name}", "--timeout=600s")
+    return taken
 
 
 async def objects_of(platform: Platform, env: dict[str, str], new: dict[str, Any]) -> str:

@@ -14,12 +14,14 @@ class Figure:
     """One row of the table: seconds of ours and of the reference, pair by pair, and the goal their ratio is held to.
 
     `slack` is the difference in seconds that is good enough whatever the ratio (targets P1), None where there is none.
+    With the unit "" both are ratios themselves.
     """
 
     target: str
     what: str
     goal: float
     slack: float | None = None
+    unit: str = "s"
     ours: list[float] = field(default_factory=list)
     reference: list[float] = field(default_factory=list)
     profile: list[str] = field(default_factory=list)
@@ -44,8 +46,9 @@ class Figure:
             "goal": self.goal,
             "slackSeconds": self.slack,
             "met": self.met,
-            "oursMedianSeconds": round(statistics.median(self.ours), 4),
-            "referenceMedianSeconds": round(statistics.median(self.reference), 4),
+            "unit": self.unit,
+            "oursMedian": round(statistics.median(self.ours), 4),
+            "referenceMedian": round(statistics.median(self.reference), 4),
             "ours": [round(s, 4) for s in self.ours],
             "reference": [round(s, 4) for s in self.reference],
             "profile": self.profile,

@@ -1,6 +1,7 @@
 """The running platform as the figures need it: HTTP with long polls, and a project of its own that is removed at the end."""
 
 import contextlib
+import os
 import shlex
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -14,16 +15,18 @@ IMAGE = "public/busybox:latest"
 
 
 def environment(root: Path) -> dict[str, str]:
-    """What `make up` wrote into .local/env."""
-    lines = [shlex.split(line, comments=True) for line in (root / ".local" / "env").read_text().splitlines()]
-    return dict(words[1].split("=", 1) for words in lines if words)
+    """What `make up` wrote into .local/env; what the process's own environment says wins."""
+    written = root / ".local" / "env"
+    lines = [shlex.split(line, comments=True) for line in written.read_text().splitlines()] if written.exists() else []
+    return dict(words[1].split("=", 1) for words in lines if words) | os.environ
 
 
 class Platform:
     """Submit and wait; an operation that does not succeed ends the run with its record's words."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: httpx.AsyncClient, project: str) -> None:
         self.http = http
+        self._project = project
 
     async def submit(self, method: str, path: str, body: Any = None) -> str:
         """The id of the accepted operation."""
@@ -43,8 +46,8 @@ class Platform:
         return record
 
     async def removed(self) -> None:
-        """Remove the project `bench` of an earlier run; an end that is under way already is waited for."""
-        reply = await self.http.request("DELETE", f"/v2/projects/{PROJECT}", params={"cascade": "true"})
+        """Remove the project of an earlier run; an end that is under way already is waited for."""
+        reply = await self.http.request("DELETE", f"/v2/projects/{self._project}", params={"cascade": "true"})
         await self.ended(str(reply.json()["OperationID"]))
 
     async def run(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
@@ -53,16 +56,21 @@ class Platform:
 
 
 @contextlib.asynccontextmanager
-async def opened(env: dict[str, str]) -> AsyncIterator[Platform]:
-    """The platform with an empty project `bench`; one left by an interrupted run is removed first."""
+async def opened(env: dict[str, str], project: str = PROJECT, *, own_worker: bool = False) -> AsyncIterator[Platform]:
+    """The platform with an empty project; one left by an interrupted run is removed first.
+
+    The removal at the end is waited for where the worker ends with it; else its end is nobody's figure.
+    """
     headers = {"Authorization": f"Bearer {env['MOORING_TOKEN']}"}
     async with httpx.AsyncClient(base_url=env["MOORING_URL"], headers=headers, timeout=70) as http:
-        platform = Platform(http)
-        if (await http.get(f"/v2/projects/{PROJECT}")).status_code == 200:
+        platform = Platform(http, project)
+        if (await http.get(f"/v2/projects/{project}")).status_code == 200:
             await platform.removed()
-        await platform.run("POST", "/v2/projects", {"name": PROJECT})
+        await platform.run("POST", "/v2/projects", {"name": project})
         yield platform
-        await platform.submit("DELETE", f"/v2/projects/{PROJECT}?cascade=true")  # its end is nobody's figure
+        removal = await platform.submit("DELETE", f"/v2/projects/{project}?cascade=true")
+        if own_worker:
+            await platform.ended(removal)
 
 
 def profile(record: dict[str, Any]) -> list[str]:
