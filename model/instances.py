@@ -19,6 +19,16 @@ def tapp_instance_id(app_id: str, index: str) -> str:
     return hashlib.sha256(f"{app_id}/{index}".encode()).hexdigest()
 
 
+def instance_name(app_type: str, pod: Object) -> str:
+    """What the API calls an instance: its pod's name; of a TApp `<app>-<index>`, whose StatefulSet numbers its one pod.
+
+    >>> instance_name("TApp", {"metadata": {"name": "db-3-0"}})
+    'db-3'
+    """
+    name: str = pod["metadata"]["name"]
+    return name.removesuffix("-0") if app_type == "TApp" else name
+
+
 def image_shown(container: str, image: str, revisions: Sequence[Revision]) -> str:
     """The image as it was written, with its tag: that of the first of `revisions` that resolved to the pod's digest."""
     digest = image.partition("@")[2]
@@ -124,7 +134,7 @@ def _event(event: Object) -> dict[str, Any]:
 
 def access(app: str, project: str, mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Where a browser finds the instance: `url` the first of `urls`; without any the Message says why and what to do."""
-    urls = [f"http://{_host(m['hostIp'])}:{m['hostPort']}" for m in mappings if m["hostPort"] and m["protocol"] == "tcp"]
+    urls = [f"http://{host_of(m['hostIp'])}:{m['hostPort']}" for m in mappings if m["hostPort"] and m["protocol"] == "tcp"]
     if urls:
         return {"Code": 0, "Message": "", "url": urls[0], "urls": urls}
     inside = ", ".join(f"{app}.{project}:{m['containerPort']}/{m['protocol']}" for m in mappings)
@@ -140,5 +150,10 @@ def access(app: str, project: str, mappings: Sequence[Mapping[str, Any]]) -> dic
     return {"Code": 0, "Message": message, "url": "", "urls": []}
 
 
-def _host(address: str) -> str:
+def host_of(address: str) -> str:
+    """An address as it is written before a port (RFC 3986).
+
+    >>> host_of("fd00::1")
+    '[fd00::1]'
+    """
     return f"[{address}]" if ":" in address else address

@@ -1,0 +1,77 @@
+"""Where an app is reached: its instances' addresses, and the names that lead to them (manual: 名字服务接口)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from model.apps import App
+from model.base import Input
+from model.instances import host_of, instance_name, port_mappings
+from model.pods import Object, is_ready, leaves
+
+
+class Wanted(Input):
+    """The query: which addresses are asked for; what is empty asks for all (manual: default "")."""
+
+    port: int | None = Field(default=None, ge=1, le=65535)
+    protocol: str | None = None
+    instance_name: str | None = None
+
+    @field_validator("port", "protocol", "instance_name", mode="before")
+    @classmethod
+    def _empty_is_all(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+    @field_validator("protocol")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is not None and value.lower() not in ("tcp", "udp"):
+            raise ValueError("must be tcp or udp")
+        return value.lower() if value else None
+
+
+def dns_name(app: App, instance: str) -> str:
+    """The name that resolves inside the cluster: of a TApp's instance its own, else that of the app, over all its instances.
+
+    It ends in `.svc`: pods complete it with their cluster's domain (Kubernetes: DNS for Services and Pods).
+    """
+    return f"{instance if app.type == 'TApp' else app.name}.{app.project}.svc"
+
+
+def addresses(
+    app: App, pods: Sequence[Object], service: Object | None, hosts: Mapping[str, str], wanted: Wanted
+) -> list[dict[str, Any]]:
+    """A line for each wanted port of each instance that serves, by name; `hosts` has the nodes' addresses by node."""
+    lines = []
+    for pod in sorted((p for p in pods if is_ready(p) and not leaves(p)), key=lambda p: instance_name(app.type, p)):
+        name = instance_name(app.type, pod)
+        if wanted.instance_name not in (None, name):
+            continue
+        for port in port_mappings(pod, service, hosts.get(pod["spec"].get("nodeName", ""), "")):
+            if wanted.port in (None, port["containerPort"]) and wanted.protocol in (None, port["protocol"]):
+                lines.append(_line(app, name, port))
+    return lines
+
+
+def _line(app: App, instance: str, port: Mapping[str, Any]) -> dict[str, Any]:
+    outside = f"{host_of(port['hostIp'])}:{port['hostPort']}" if port["hostIp"] else ""
+    return {
+        "instanceName": instance,
+        "protocol": port["protocol"],
+        "port": port["containerPort"],
+        "privateAddr": port["privateAddr"],
+        "publicAddr": outside,
+        "name": dns_name(app, instance),
+    }
+
+
+def why_none(app: App, opens_ports: bool, wanted: Wanted) -> str:
+    """Why there is no address, in words."""
+    if not opens_ports:
+        return f"The app {app.name!r} opens no ports. Name them in portMappings."
+    asked = [f"port {wanted.port}"] if wanted.port else []
+    asked += [wanted.protocol] if wanted.protocol else []
+    asked += [f"the instance {wanted.instance_name!r}"] if wanted.instance_name else []
+    of = f" with {', '.join(asked)}" if asked else ""
+    return f"No instance of the app {app.name!r} serves now{of}. The list of its instances says why."
