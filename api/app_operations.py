@@ -20,6 +20,7 @@ from records.ids import new_app_id
 from workflows.operation import Operation
 
 Prepare = Callable[[Records, App], Awaitable[Prepared]]
+_TO_STOP = 300  # seconds a removal may take beyond the instances' own termination grace
 Place = tuple[str, str, str | None]  # project, app's name, AppID
 
 
@@ -32,6 +33,22 @@ async def act(
     prepare: Prepare,
     response: Response,
 ) -> dict[str, Any]:
+    """Submit an operation on an existing app as `accepted_on` does; its reply."""
+    app_id = place[2]
+    query = {"app_id": app_id} if app_id else {}
+    accepted = await accepted_on(services, caller, workflow, place, {**query, **request}, prepare)
+    return reply(response, accepted, AppID=accepted.target.id)
+
+
+async def accepted_on(
+    services: Services,
+    caller: Caller,
+    workflow: type[Operation],
+    place: Place,
+    request: dict[str, Any],
+    prepare: Prepare,
+    part: str = "",
+) -> Accepted:
     """Submit an operation on an existing app; `prepare(tx, app)` runs with what is submitted on its name serialised."""
     project, name, app_id = place
 
@@ -47,10 +64,7 @@ async def act(
             )
         return await prepare(tx, app)
 
-    query = {"app_id": app_id} if app_id else {}
-    whole = {**query, **request}
-    accepted: Accepted = await submit(services, caller, workflow, whole, prepared, told=without_values(whole))
-    return reply(response, accepted, AppID=accepted.target.id)
+    return await submit(services, caller, workflow, request, prepared, told=without_values(request), part=part)
 
 
 def prepared(app: App, deadline_seconds: int | None = None, **fields: Any) -> Prepared:
@@ -125,6 +139,12 @@ async def upgrading(
         revision=to.number,
         on_failure=on_failure,
     )
+
+
+async def stopping(tx: Records, app: App) -> Prepared:
+    """What is submitted to take an app's objects away: within the time its instances are given to end, and some."""
+    grace = (await tx.apps.revision(app.id, app.revision)).spec.termination_grace_period_seconds
+    return prepared(app, _TO_STOP + grace)
 
 
 def check_live(app: App) -> None:

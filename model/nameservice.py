@@ -1,13 +1,13 @@
 """Where an app is reached: its instances' addresses, and the names that lead to them (manual: 名字服务接口)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import Field, field_validator
 
 from model.apps import App
 from model.base import Input
-from model.instances import host_of, instance_name, port_mappings
+from model.instances import host_of, instances_of, port_mappings
 from model.pods import Object, is_ready, leaves
 
 
@@ -40,17 +40,17 @@ def dns_name(app: App, instance: str) -> str:
 
 
 def addresses(
-    app: App, pods: Sequence[Object], service: Object | None, hosts: Mapping[str, str], wanted: Wanted
+    app: App, pods: Iterable[Object], service: Object | None, hosts: Mapping[str, str], wanted: Wanted
 ) -> list[dict[str, Any]]:
-    """A line for each wanted port of each instance that serves, by name; `hosts` has the nodes' addresses by node."""
+    """A line for each wanted port of each instance that serves; `hosts` has the nodes' addresses by node."""
     lines = []
-    for pod in sorted((p for p in pods if is_ready(p) and not leaves(p)), key=lambda p: instance_name(app.type, p)):
-        name = instance_name(app.type, pod)
-        if wanted.instance_name not in (None, name):
+    for instance in instances_of(app, pods):
+        pod = instance.pod
+        if pod is None or not is_ready(pod) or leaves(pod) or wanted.instance_name not in (None, instance.name):
             continue
         for port in port_mappings(pod, service, hosts.get(pod["spec"].get("nodeName", ""), "")):
             if wanted.port in (None, port["containerPort"]) and wanted.protocol in (None, port["protocol"]):
-                lines.append(_line(app, name, port))
+                lines.append(_line(app, instance.name, port))
     return lines
 
 

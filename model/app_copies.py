@@ -1,0 +1,58 @@
+"""The bodies of what is done to several apps at once, and of a copy (mission B)."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from model.app_bodies import LONGEST_NAME
+from model.apps import DEFAULT_DEADLINE, MOST_INSTANCES
+from model.base import Input
+from model.errors import Invalid
+from model.names import check_name
+
+MOST_AT_ONCE = 100
+
+
+class NamedApp(Input):
+    """One app, and where `app_id` is given that life of it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)]
+    app_id: Annotated[str | None, Field(alias="app_id", pattern=r"^[0-9a-f]{64}$")] = None
+
+
+class DeleteApps(Input):
+    """Body of POST …/delete: names, or names with an AppID, each once."""
+
+    apps: Annotated[list[NamedApp], Field(min_length=1, max_length=MOST_AT_ONCE)]
+
+    @field_validator("apps", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        return [{"name": one} if isinstance(one, str) else one for one in value] if isinstance(value, list) else value
+
+    @field_validator("apps")
+    @classmethod
+    def _each_once(cls, value: list[NamedApp]) -> list[NamedApp]:
+        seen: set[str] = set()
+        for app in value:
+            if app.name in seen:
+                raise ValueError(f"{app.name!r} is named twice")
+            seen.add(app.name)
+        return value
+
+
+class CopyApp(Input):
+    """Body of POST …/copy: the copy's name, and what shall differ: its project, its number of instances."""
+
+    name: str
+    project: str | None = None
+    instance_num: Annotated[int | None, Field(ge=0, le=MOST_INSTANCES)] = None
+    deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        try:
+            return check_name(value, "name", longest=LONGEST_NAME)
+        except Invalid as error:
+            raise ValueError(error.problems[0].message) from error
