@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Response
 
 from api.access import Caller
+from api.apps_shown import shown
 from api.services import Services
 from api.submission import Accepted, Prepared, reply, submit
 from model.app_replies import without_values
@@ -123,6 +124,14 @@ async def creating(
         fields={"app_id": app_id, "before": kept, "after": kept, "resolve": (1,)},
         deadline_seconds=deadline_seconds,
     )
+
+
+async def created(services: Services, accepted: Accepted, response: Response) -> dict[str, Any]:
+    """The reply to what `creating` submitted: the app's, with its operation."""
+    assert accepted.target.id is not None
+    app = await services.records.apps.by_id(accepted.target.id)
+    (made,) = await shown(services, app.project, [app])
+    return reply(response, accepted, **made)
 
 
 async def upgrading(

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import signal
 import sys
 import termios
@@ -26,8 +25,7 @@ Write = Callable[[bytes], object]
 
 async def attach(session: Session, path: str, command: str | None, write: Write) -> dict[str, Any]:
     """Open the shell, carry keys and output until it ends; its exit: {code, reason, message}. Raises Refused, Unreachable."""
-    size = shutil.get_terminal_size()
-    query = {"cols": size.columns, "rows": size.lines, **({"command": command} if command else {})}
+    query = {**_size(), **({"command": command} if command else {})}
     url = f"{session.url.replace('http', 'ws', 1)}{path}?{urlencode(query)}"
     try:
         async with connect(url, additional_headers={"Authorization": f"Bearer {session.token}"}) as socket:
@@ -93,9 +91,7 @@ def _resizes(socket: ClientConnection) -> Iterator[None]:
     telling: set[asyncio.Task[None]] = set()
 
     def changed() -> None:
-        size = shutil.get_terminal_size()
-        frame = json.dumps({"resize": {"cols": max(1, size.columns), "rows": max(1, size.lines)}})
-        task = loop.create_task(socket.send(frame))
+        task = loop.create_task(socket.send(json.dumps({"resize": _size()})))
         telling.add(task)
         task.add_done_callback(telling.discard)
 
@@ -104,6 +100,18 @@ def _resizes(socket: ClientConnection) -> Iterator[None]:
         yield
     finally:
         loop.remove_signal_handler(signal.SIGWINCH)
+
+
+def _size() -> dict[str, int]:
+    """The window's size in characters, within what the API takes; 80 × 24 where there is no window.
+
+    The terminal itself is asked: the environment's COLUMNS and LINES stay as they were when the window changes.
+    """
+    try:
+        size = os.get_terminal_size(sys.stdin.fileno())
+    except OSError:
+        return {"cols": 80, "rows": 24}
+    return {"cols": min(max(size.columns, 1), 1000), "rows": min(max(size.lines, 1), 1000)}
 
 
 def _refused(session: Session, error: InvalidStatus) -> Refused | Foreign:

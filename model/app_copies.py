@@ -28,7 +28,9 @@ class DeleteApps(Input):
     @field_validator("apps", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
-        return [{"name": one} if isinstance(one, str) else one for one in value] if isinstance(value, list) else value
+        if not isinstance(value, list) or not all(isinstance(one, str | dict) for one in value):
+            raise ValueError("must be a list of names, or of {name, app_id}")
+        return [{"name": one} if isinstance(one, str) else one for one in value]
 
     @field_validator("apps")
     @classmethod

@@ -46,6 +46,14 @@ class Instance(Frozen):
         uid: str = self.pod["metadata"]["uid"]
         return uid
 
+    @property
+    def dns_name(self) -> str:
+        """The name that resolves inside the cluster: a TApp's instance has its own, else it is the app's, over all its instances.
+
+        It ends in `.svc`: pods complete it with their cluster's domain (Kubernetes: DNS for Services and Pods).
+        """
+        return f"{self.name if self.app.type == 'TApp' else self.app.name}.{self.app.project}.svc"
+
 
 def instances_of(app: App, pods: Iterable[Object]) -> list[Instance]:
     """The app's instances, those on their way out last: a TApp's by index, with those that have no pod, else by name."""
@@ -209,12 +217,13 @@ def _event(event: Object) -> dict[str, Any]:
     }
 
 
-def access(app: str, project: str, mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def access(instance: Instance, mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Where a browser finds the instance: `url` the first of `urls`; without any the Message says why and what to do."""
     urls = [f"http://{host_of(m['hostIp'])}:{m['hostPort']}" for m in mappings if m["hostPort"] and m["protocol"] == "tcp"]
     if urls:
         return {"Code": 0, "Message": "", "url": urls[0], "urls": urls}
-    inside = ", ".join(f"{app}.{project}:{m['containerPort']}/{m['protocol']}" for m in mappings)
+    app = instance.app.name
+    inside = ", ".join(f"{instance.dns_name}:{m['containerPort']}/{m['protocol']}" for m in mappings)
     if not mappings:
         message = f"The app {app!r} opens no ports. Name them in portMappings, with networkType 2 (NAT), to reach it from outside."
     elif any(m["hostPort"] for m in mappings):

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from model.apps import App
 from model.base import Input
-from model.instances import host_of, instances_of, port_mappings
+from model.instances import Instance, host_of, instances_of, port_mappings
 from model.pods import Object, is_ready, leaves
 
 
@@ -31,14 +31,6 @@ class Wanted(Input):
         return value.lower() if value else None
 
 
-def dns_name(app: App, instance: str) -> str:
-    """The name that resolves inside the cluster: of a TApp's instance its own, else that of the app, over all its instances.
-
-    It ends in `.svc`: pods complete it with their cluster's domain (Kubernetes: DNS for Services and Pods).
-    """
-    return f"{instance if app.type == 'TApp' else app.name}.{app.project}.svc"
-
-
 def addresses(
     app: App, pods: Iterable[Object], service: Object | None, hosts: Mapping[str, str], wanted: Wanted
 ) -> list[dict[str, Any]]:
@@ -50,19 +42,19 @@ def addresses(
             continue
         for port in port_mappings(pod, service, hosts.get(pod["spec"].get("nodeName", ""), "")):
             if wanted.port in (None, port["containerPort"]) and wanted.protocol in (None, port["protocol"]):
-                lines.append(_line(app, instance.name, port))
+                lines.append(_line(instance, port))
     return lines
 
 
-def _line(app: App, instance: str, port: Mapping[str, Any]) -> dict[str, Any]:
+def _line(instance: Instance, port: Mapping[str, Any]) -> dict[str, Any]:
     outside = f"{host_of(port['hostIp'])}:{port['hostPort']}" if port["hostIp"] else ""
     return {
-        "instanceName": instance,
+        "instanceName": instance.name,
         "protocol": port["protocol"],
         "port": port["containerPort"],
         "privateAddr": port["privateAddr"],
         "publicAddr": outside,
-        "name": dns_name(app, instance),
+        "name": instance.dns_name,
     }
 
 

@@ -5,11 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 
 from api.access import Caller, allow, check
-from api.app_operations import check_images, creating
-from api.apps_shown import shown
+from api.app_operations import check_images, created, creating
 from api.parameters import AppId
 from api.services import Services, Using
-from api.submission import Prepared, reply, submit
+from api.submission import Prepared, submit
 from model.app_copies import CopyApp
 from model.apps import App, AppSpec
 from model.errors import Conflict, Forbidden
@@ -32,8 +31,9 @@ async def copy_app(
 ) -> dict[str, Any]:
     """Create an app of the same spec, the version in force of `name`, under another name or in another project.
 
-    It takes app:write in the copy's project. Tags are looked up anew. What the spec refers to has to be there for the copy's
-    project too: images that its members may use, links within one project.
+    It takes app:write in the copy's project. Tags are looked up anew; autoscaling is not copied, as its queries may name the
+    app. What the spec refers to has to be there for the copy's project too: images that its members may use, links within one
+    project.
     """
     target = body.project or project
     check(caller.actor, "app:write", target)
@@ -53,14 +53,13 @@ async def copy_app(
             replicas=replicas,
             username=caller.actor.name,
             actor=caller.actor.name,
+            scale=None,
             deadline_seconds=body.deadline_seconds,
         )
 
     request = {"app_id": source.id, **body.model_dump(by_alias=True, exclude_unset=True)}
     accepted = await submit(services, caller, AppCreate, request, prepare)
-    assert accepted.target.id is not None
-    (made,) = await shown(services, target, [await services.records.apps.by_id(accepted.target.id)])
-    return reply(response, accepted, **made)
+    return await created(services, accepted, response)
 
 
 async def check_references(services: Services, source: App, spec: AppSpec, target: str) -> None:

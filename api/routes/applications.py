@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 
 from api.access import Caller, allow
-from api.app_operations import act, check_images, check_live, creating, moving, stopping
+from api.app_operations import act, check_images, check_live, created, creating, moving, stopping
 from api.apps_shown import shown
 from api.autoscaling import check_policy
 from api.parameters import AppId, Page, Size
 from api.placed import check_cluster
 from api.services import Services, Using
-from api.submission import Prepared, reply, submit
+from api.submission import Prepared, submit
 from model.app_bodies import NewApp, spec_of
 from model.app_replies import without_values
 from model.apps import App, AppPhase
@@ -50,10 +50,7 @@ async def create_app(services: Using, caller: Writer, project: str, body: NewApp
 
     request = body.model_dump(by_alias=True, exclude_unset=True)
     accepted = await submit(services, caller, AppCreate, request, prepare, told=without_values(request))
-    assert accepted.target.id is not None
-    app = await services.records.apps.by_id(accepted.target.id)
-    (made,) = await shown(services, project, [app])
-    return reply(response, accepted, **made)
+    return await created(services, accepted, response)
 
 
 @router.get("/{project}")

@@ -71,8 +71,8 @@ async def list_port_mappings(
 @router.post("/v2/instances/{project}/{instance}/url")
 async def get_url(services: Using, caller: Reader, project: str, instance: str) -> dict[str, Any]:
     """Tell where a browser finds the instance; changes nothing. An empty `url` comes with a Message why."""
-    pod, _ = await pod_meant(services, project, instance)
-    return access(pod["metadata"]["labels"][APP], project, await _mappings(services, project, pod))
+    pod, found = await pod_meant(services, project, instance)
+    return access(found, await _mappings(services, project, pod))
 
 
 @router.get("/v2/containers/{project}/{instance}/lists")
