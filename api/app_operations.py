@@ -34,23 +34,15 @@ async def act(
     prepare: Prepare,
     response: Response,
 ) -> dict[str, Any]:
-    """Submit an operation on an existing app as `accepted_on` does; its reply."""
-    app_id = place[2]
-    query = {"app_id": app_id} if app_id else {}
-    accepted = await accepted_on(services, caller, workflow, place, {**query, **request}, prepare)
+    """Submit an operation on an existing app; see `on_app`. Its reply."""
+    query = {"app_id": place[2]} if place[2] else {}
+    whole = {**query, **request}
+    accepted = await submit(services, caller, workflow, whole, on_app(place, prepare), told=without_values(whole))
     return reply(response, accepted, AppID=accepted.target.id)
 
 
-async def accepted_on(
-    services: Services,
-    caller: Caller,
-    workflow: type[Operation],
-    place: Place,
-    request: dict[str, Any],
-    prepare: Prepare,
-    part: str = "",
-) -> Accepted:
-    """Submit an operation on an existing app; `prepare(tx, app)` runs with what is submitted on its name serialised."""
+def on_app(place: Place, prepare: Prepare) -> Callable[[Records], Awaitable[Prepared]]:
+    """What is submitted on an existing app: `prepare(tx, app)` runs with what is submitted on its name serialised."""
     project, name, app_id = place
 
     async def prepared(tx: Records) -> Prepared:
@@ -65,7 +57,7 @@ async def accepted_on(
             )
         return await prepare(tx, app)
 
-    return await submit(services, caller, workflow, request, prepared, told=without_values(request), part=part)
+    return prepared
 
 
 def prepared(app: App, deadline_seconds: int | None = None, **fields: Any) -> Prepared:

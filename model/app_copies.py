@@ -4,11 +4,9 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from model.app_bodies import LONGEST_NAME
+from model.app_bodies import AppName
 from model.apps import DEFAULT_DEADLINE, MOST_INSTANCES
 from model.base import Input
-from model.errors import Invalid
-from model.names import check_name
 
 MOST_AT_ONCE = 100
 
@@ -46,15 +44,7 @@ class DeleteApps(Input):
 class CopyApp(Input):
     """Body of POST …/copy: the copy's name, and what shall differ: its project, its number of instances."""
 
-    name: str
+    name: AppName
     project: str | None = None
     instance_num: Annotated[int | None, Field(ge=0, le=MOST_INSTANCES)] = None
     deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE
-
-    @field_validator("name")
-    @classmethod
-    def _name(cls, value: str) -> str:
-        try:
-            return check_name(value, "name", longest=LONGEST_NAME)
-        except Invalid as error:
-            raise ValueError(error.problems[0].message) from error

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 
 from api.access import Caller, allow
-from api.app_operations import accepted_on, stopping
+from api.app_operations import on_app, stopping
 from api.services import Services, Using
-from api.submission import claim_of
+from api.submission import claim_of, submit
 from model.app_copies import DeleteApps, NamedApp
 from model.errors import MooringError
 from workflows.apps import AppDelete
@@ -45,7 +45,8 @@ async def delete_apps(
 
 async def _delete(services: Services, caller: Caller, project: str, app: NamedApp, request: dict[str, Any]) -> dict[str, Any]:
     try:
-        accepted = await accepted_on(services, caller, AppDelete, (project, app.name, app.app_id), request, stopping, part=app.name)
+        place = (project, app.name, app.app_id)
+        accepted = await submit(services, caller, AppDelete, request, on_app(place, stopping), part=app.name)
     except MooringError as error:
         return {"name": app.name, **error.as_reply()}
     return {

@@ -192,4 +192,4 @@ async def test_logs_names_copy_and_rm_on_the_command_line(platform: Platform, pr
     removed = await mooring("app", "rm", project, "store3", "never-was", "--yes", "--json")
     assert (removed.code, [line.get("Reason") for line in removed.json["apps"]]) == (1, [None, "NotFound"])
     refused = await mooring("shell", project, "store-9")
-    assert (refused.code, "no instance 'store-9'" in refused.err) == (1, True)
+    assert (refused.code, "no instance 'store-9'" in refused.err) == (1, True), refused
