@@ -32,8 +32,8 @@ async def copy_app(
     """Create an app of the same spec, the version in force of `name`, under another name or in another project.
 
     It takes app:write in the copy's project. Tags are looked up anew; autoscaling is not copied, as its queries may name the
-    app. What the spec refers to has to be there for the copy's project too: images that its members may use, links within one
-    project.
+    app. What the spec refers to has to be there for the copy's project too: images that its members may use, configuration
+    groups and entries of the same names (422 names what is missing), links within one project.
     """
     target = body.project or project
     check(caller.actor, "app:write", target)
@@ -65,7 +65,8 @@ async def copy_app(
 async def check_references(services: Services, source: App, spec: AppSpec, target: str) -> None:
     """Raise where what the spec of another project's app refers to is not there for the project `target`.
 
-    Forbidden for an image of a project that not all of its members may use, Conflict for links of a stack.
+    Forbidden for an image of a project that not all of its members may use, Conflict for links of a stack. Configuration is
+    checked by `creating`, as it is for every new app.
     """
     await _check_members(services, spec, target)
     if spec.host_aliases:

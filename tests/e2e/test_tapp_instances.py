@@ -147,6 +147,20 @@ async def test_a_copy_runs_under_another_name_and_in_another_project(platform: P
     assert [i["name"] for i in await listed(platform, other, "mine")] == ["mine-0", "mine-1"]
 
 
+async def test_a_copy_needs_its_configuration_in_its_own_project(platform: Platform, project: str) -> None:
+    other = await platform.project()
+    group = {"name": "settings", "data": {"MODE": "fast"}}
+    await platform.http.post(f"/v2/configmaps/{project}", json=group)
+    uses = [{"type": "Env", "name": "settings", "key": ["MODE"]}]
+    await platform.done("POST", f"/v2/applications/{project}", body("tuned", "sleep", "1000", configMap=uses, instanceNum=0))
+    path = f"/v2/applications/{project}/tuned/copy"
+    refused = await platform.ask("POST", path, {"name": "tuned", "project": other}, expect=422)
+    assert "settings" in refused["Message"]
+    await platform.http.post(f"/v2/configmaps/{other}", json=group)
+    await platform.done("POST", path, {"name": "tuned", "project": other})
+    assert (await platform.get(f"/v2/applications/{other}/tuned"))["configMap"] == uses
+
+
 async def test_a_copy_with_an_image_the_members_may_not_use_is_refused(platform: Platform, project: str) -> None:
     other = await platform.project()
     member = await platform.user("viewer", other)
