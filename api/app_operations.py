@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Response
 
 from api.access import Caller
+from api.apps_shown import shown
 from api.services import Services
 from api.submission import Accepted, Prepared, reply, submit
 from model.app_replies import without_values
@@ -20,6 +21,7 @@ from records.ids import new_app_id
 from workflows.operation import Operation
 
 Prepare = Callable[[Records, App], Awaitable[Prepared]]
+_TO_STOP = 300  # seconds a removal may take beyond the instances' own termination grace
 Place = tuple[str, str, str | None]  # project, app's name, AppID
 
 
@@ -32,7 +34,15 @@ async def act(
     prepare: Prepare,
     response: Response,
 ) -> dict[str, Any]:
-    """Submit an operation on an existing app; `prepare(tx, app)` runs with what is submitted on its name serialised."""
+    """Submit an operation on an existing app; see `on_app`. Its reply."""
+    query = {"app_id": place[2]} if place[2] else {}
+    whole = {**query, **request}
+    accepted = await submit(services, caller, workflow, whole, on_app(place, prepare), told=without_values(whole))
+    return reply(response, accepted, AppID=accepted.target.id)
+
+
+def on_app(place: Place, prepare: Prepare) -> Callable[[Records], Awaitable[Prepared]]:
+    """What is submitted on an existing app: `prepare(tx, app)` runs with what is submitted on its name serialised."""
     project, name, app_id = place
 
     async def prepared(tx: Records) -> Prepared:
@@ -47,10 +57,7 @@ async def act(
             )
         return await prepare(tx, app)
 
-    query = {"app_id": app_id} if app_id else {}
-    whole = {**query, **request}
-    accepted: Accepted = await submit(services, caller, workflow, whole, prepared, told=without_values(whole))
-    return reply(response, accepted, AppID=accepted.target.id)
+    return prepared
 
 
 def prepared(app: App, deadline_seconds: int | None = None, **fields: Any) -> Prepared:
@@ -111,6 +118,14 @@ async def creating(
     )
 
 
+async def created(services: Services, accepted: Accepted, response: Response) -> dict[str, Any]:
+    """The reply to what `creating` submitted: the app's, with its operation."""
+    assert accepted.target.id is not None
+    app = await services.records.apps.by_id(accepted.target.id)
+    (made,) = await shown(services, app.project, [app])
+    return reply(response, accepted, **made)
+
+
 async def upgrading(
     tx: Records, app: App, to: Revision, *, on_failure: str, deadline_seconds: int, replicas: int | None = None
 ) -> Prepared:
@@ -125,6 +140,12 @@ async def upgrading(
         revision=to.number,
         on_failure=on_failure,
     )
+
+
+async def stopping(tx: Records, app: App) -> Prepared:
+    """What is submitted to take an app's objects away: within the time its instances are given to end, and some."""
+    grace = (await tx.apps.revision(app.id, app.revision)).spec.termination_grace_period_seconds
+    return prepared(app, _TO_STOP + grace)
 
 
 def check_live(app: App) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from fastapi import Response
@@ -51,18 +51,18 @@ async def submit(
     prepare: Prepare,
     *,
     told: Mapping[str, Any] | None = None,
+    part: str = "",
 ) -> Accepted:
     """Accept an operation of `workflow`'s kind: one transaction with the route's own writes, then the start.
 
     `request` is the body that an Idempotency-Key stands for, `told` what the record shows of it where it may hold secrets.
-    Raises what `prepare` raises, Conflict for a busy target, and IdempotencyMismatch. When Temporal is away the operation is
-    accepted all the same; the reconciler starts it.
+    `part` tells the operations apart that one request asks for. Raises what `prepare` raises, Conflict for a busy target, and
+    IdempotencyMismatch. When Temporal is away the operation is accepted all the same; the reconciler starts it.
     """
     kind = BY_WORKFLOW[workflow]
-    route, key = f"{caller.request.method} {caller.request.url.path}", idempotency_key(caller)
-    body = canonical({"query": sorted(caller.request.query_params.multi_items()), "body": request})
+    claim = claim_of(caller, request, part)
     async with services.records.transaction() as tx:
-        if key and (known := await tx.operations.replayed(caller.actor.name, route, key, body)):
+        if claim and (known := await tx.operations.replayed(*claim)):
             return await _found(tx, known)
         prepared = await prepare(tx)
         operation_id = new_id("op")
@@ -77,8 +77,8 @@ async def submit(
         )
         new = _new(workflow, prepared, ask, wid, request if told is None else told)
         ask = ask.model_copy(update={"preempts": await tx.operations.accept(new)})
-        if key:
-            await tx.operations.bind_key(caller.actor.name, route, key, operation_id)
+        if claim:
+            await tx.operations.bind_key(claim.actor, claim.route, claim.key, operation_id)
     await start(services, kind.name, wid, ask)
     return Accepted(operation_id=operation_id, workflow_id=wid, target=prepared.target)
 
@@ -95,13 +95,27 @@ async def start(services: Services, kind: str, wid: str, ask: Ask) -> None:
             await services.operations.cancel(victim["workflow_id"])
 
 
-def idempotency_key(caller: Caller) -> str | None:
-    """The request's Idempotency-Key, None without one; raises Invalid when it is empty or over 200 characters."""
+class Claim(NamedTuple):
+    """What an Idempotency-Key stands for: one body, on one route, of one actor."""
+
+    actor: str
+    route: str
+    key: str
+    body: bytes
+
+
+def claim_of(caller: Caller, request: Mapping[str, Any], part: str = "") -> Claim | None:
+    """The claim of the request's Idempotency-Key, or of one `part` of it; None without one. Raises Invalid where it is no key."""
     key = caller.request.headers.get("Idempotency-Key")
-    if key is not None and not 0 < len(key) <= 200:
+    if key is None:
+        return None
+    if not 0 < len(key) <= 200:
         rule = "must have 1 to 200 characters"
         raise Invalid(f"The header Idempotency-Key {rule}.", problems=[Problem(field="Idempotency-Key", message=rule)])
-    return key
+    body = canonical({"query": sorted(caller.request.query_params.multi_items()), "body": request})
+    route = f"{caller.request.method} {caller.request.url.path}"
+    # No header holds a line break: a part's key is nobody else's.
+    return Claim(caller.actor.name, route, f"{key}\n{part}" if part else key, body)
 
 
 def reply(response: Response, accepted: Accepted, **fields: Any) -> dict[str, Any]:

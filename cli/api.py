@@ -107,6 +107,19 @@ class Api:
         except (SSEError, ValueError, KeyError) as error:
             raise Foreign(f"{self.url} does not stream events as Mooring does. Check the url.") from error
 
+    async def text(self, path: str, **query: Any) -> AsyncIterator[str]:
+        """A plain text as it comes, however long that takes; query values that are None are left out."""
+        given = {name: value for name, value in query.items() if value is not None}
+        try:
+            async with self._http.stream("GET", path, params=given, timeout=httpx.Timeout(None, connect=5)) as reply:
+                if reply.is_error:
+                    await reply.aread()
+                    raise self._refused(reply)
+                async for piece in reply.aiter_text():
+                    yield piece
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
     async def _ask(self, method: str, path: str, query: Mapping[str, Any], body: Mapping[str, Any] | None = None) -> Record:
         given = {name: value for name, value in query.items() if value is not None}
         try:

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli.commands import apps, changes, login, operations, projects
+from cli.commands import apps, changes, instances, login, operations, projects
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Mooring, the container platform, from a terminal.")
 app.command("login")(login.login)
@@ -10,3 +10,6 @@ app.add_typer(operations.app, name="op")
 app.add_typer(apps.app, name="app")
 app.add_typer(changes.instance, name="instance")
 app.add_typer(projects.app, name="project")
+app.command("shell")(instances.shell)
+app.command("logs")(instances.logs)
+app.command("names")(instances.names)

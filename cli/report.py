@@ -200,6 +200,30 @@ def autoscaling(name: str, found: Record) -> Group:
     return Group(*parts)
 
 
+def addresses(found: Record) -> RenderableType:
+    """Where an app's instances are reached."""
+    if not found["content"]:
+        return Text(clean(found["Message"]))
+    table = _table("instance", "port", "inside", "outside", "name")
+    for line in found["content"]:
+        table.add_row(
+            line["instanceName"],
+            f"{line['port']}/{line['protocol']}",
+            line["privateAddr"],
+            line["publicAddr"] or "-",
+            line["name"],
+        )
+    return table
+
+
+def removals(answer: Record) -> RenderableType:
+    """What became of each app that was to be deleted: its operation, or why there is none."""
+    table = _table("app", "operation", "why not")
+    for line in answer["apps"]:
+        table.add_row(line["name"], line.get("OperationID", "-"), clean(line.get("Message", "")))
+    return table
+
+
 def refusal(body: Record) -> Group:
     """A refused request: what happened and what to do, the fields that are wrong, the operation in the way."""
     parts = [Text.assemble((f"{body['Reason']}: ", "bold red"), clean(str(body["Message"])))]

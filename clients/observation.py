@@ -2,7 +2,7 @@
 
 import contextlib
 
-from clients.kubernetes import Cluster
+from clients.kubernetes import Cluster, Object
 from model.diagnosis import LogRef, Seen, wanted_logs, wants_nodes
 from model.errors import Invalid, NotFound
 
@@ -20,9 +20,15 @@ async def with_nodes(cluster: Cluster, seen: Seen) -> Seen:
 
 async def with_events(cluster: Cluster, namespace: str, seen: Seen) -> Seen:
     """Add the events of the pods, in one read of the namespace's; raises ClusterUnreachable."""
-    of_one = f",involvedObject.name={seen.pods[0]['metadata']['name']}" if len(seen.pods) == 1 else ""
-    events = (await cluster.list("Event", namespace, fieldSelector=f"involvedObject.kind=Pod{of_one}"))["items"]
-    return seen.model_copy(update={"events": events})
+    of_one = seen.pods[0]["metadata"]["name"] if len(seen.pods) == 1 else None
+    return seen.model_copy(update={"events": await events_about(cluster, namespace, "Pod", of_one)})
+
+
+async def events_about(cluster: Cluster, namespace: str, kind: str, name: str | None = None) -> list[Object]:
+    """The events about objects of a kind, of one where it is named; raises ClusterUnreachable."""
+    of_one = f",involvedObject.name={name}" if name else ""
+    found: list[Object] = (await cluster.list("Event", namespace, fieldSelector=f"involvedObject.kind={kind}{of_one}"))["items"]
+    return found
 
 
 async def with_logs(cluster: Cluster, namespace: str, seen: Seen) -> Seen:

@@ -105,6 +105,13 @@ def _env_name(value: str) -> str:
     return value
 
 
+def _app_name(value: str) -> str:
+    try:
+        return check_name(value, "name", longest=LONGEST_NAME)
+    except Invalid as error:
+        raise ValueError(error.problems[0].message) from error
+
+
 def _protocol(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
@@ -134,6 +141,7 @@ Priority = Annotated[str | None, AfterValidator(_priority)]
 Argument = Annotated[str, AfterValidator(_argument)]
 EnvName = Annotated[str, AfterValidator(_env_name)]
 Protocol = Annotated[Literal["tcp", "udp"], BeforeValidator(_protocol)]
+AppName = Annotated[str, AfterValidator(_app_name)]
 Fraction = Annotated[Annotated[int, Field(ge=0, le=MOST_INSTANCES)] | str, AfterValidator(_fraction)]
 
 
@@ -220,21 +228,13 @@ class AppFields(Input):
 class NewApp(AppFields):
     """Body of POST /v2/applications/{project}."""
 
-    name: str
+    name: AppName
     image_ref: Annotated[str, Field(min_length=1, max_length=512)]
     instance_num: Annotated[int, Field(ge=0, le=MOST_INSTANCES)] = 1
     user_name: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     type: Literal["Deployment", "TApp"] = "Deployment"
     cluster: str | None = None
     scale: Scale | None = None
-
-    @field_validator("name")
-    @classmethod
-    def _name(cls, value: str) -> str:
-        try:
-            return check_name(value, "name", longest=LONGEST_NAME)
-        except Invalid as error:
-            raise ValueError(error.problems[0].message) from error
 
 
 def refuse_unbuilt(body: AppFields) -> None:

@@ -1,13 +1,18 @@
 """Instances and their containers as the API tells them (manual: instance接口, container接口; mission, API conventions)."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from model.apps import App, Revision
-from model.diagnosis import Seen, instance_state
+from model.apps import App, AppPhase, Revision
+from model.base import Frozen
+from model.diagnosis import InstanceState, Seen, instance_state
 from model.events import event_count, event_time, events_of
-from model.pods import Container, Object, condition, containers
+from model.layouts import Workload
+from model.manifests import workload_name
+from model.pod_templates import track_of
+from model.pods import Container, Object, condition, containers, is_over, leaves
+from model.standing import pods_by_track
 
 
 def tapp_instance_id(app_id: str, index: str) -> str:
@@ -19,6 +24,70 @@ def tapp_instance_id(app_id: str, index: str) -> str:
     return hashlib.sha256(f"{app_id}/{index}".encode()).hexdigest()
 
 
+class Instance(Frozen):
+    """One instance of an app as it is wanted and as it is.
+
+    Of a Deployment app it is a pod. A TApp's has an index of its own (`track`), is named `<app>-<index>`, and may have no pod:
+    while it is killed, or before its pod is made. `wanted` is None for one that shall not be there any more.
+    """
+
+    app: App
+    name: str
+    track: str
+    wanted: Workload | None
+    pod: Object | None
+
+    @property
+    def id(self) -> str:
+        """Of a TApp's instance made from AppID and index, else the pod's uid."""
+        if self.app.type == "TApp":
+            return tapp_instance_id(self.app.id, self.track)
+        assert self.pod is not None
+        uid: str = self.pod["metadata"]["uid"]
+        return uid
+
+    @property
+    def dns_name(self) -> str:
+        """The name that resolves inside the cluster: a TApp's instance has its own, else it is the app's, over all its instances.
+
+        It ends in `.svc`: pods complete it with their cluster's domain (Kubernetes: DNS for Services and Pods).
+        """
+        return f"{self.name if self.app.type == 'TApp' else self.app.name}.{self.app.project}.svc"
+
+
+def instances_of(app: App, pods: Iterable[Object]) -> list[Instance]:
+    """The app's instances, those on their way out last: a TApp's by index, with those that have no pod, else by name."""
+    if app.type == "TApp":
+        by_track = pods_by_track(list(pods))
+        wanted = app.layout.by_track if app.phase is AppPhase.LIVE else {}
+        tracks = sorted({*by_track, *wanted}, key=lambda track: (track not in wanted, int(track)))
+        return [tapp_instance(app, track, by_track.get(track)) for track in tracks]
+    found = sorted(pods, key=lambda pod: (leaves(pod) or is_over(pod), pod["metadata"]["name"]))
+    return [pod_instance(app, pod) for pod in found]
+
+
+def tapp_instance(app: App, track: str, pod: Object | None) -> Instance:
+    """The TApp's instance of that index."""
+    wanted = app.layout.by_track.get(track) if app.phase is AppPhase.LIVE else None
+    return Instance(app=app, name=workload_name(app.name, track), track=track, wanted=wanted, pod=pod)
+
+
+def pod_instance(app: App, pod: Object) -> Instance:
+    """The Deployment app's instance that is this pod."""
+    track = track_of(pod["metadata"]["labels"])
+    return Instance(app=app, name=pod["metadata"]["name"], track=track, wanted=app.layout.by_track.get(track), pod=pod)
+
+
+def version_of(instance: Instance, revisions: Sequence[Revision]) -> int | None:
+    """The revision it runs: the wanted one where the pod has its images, else the newest that has; without a pod the wanted one."""
+    wanted = instance.wanted.revision if instance.wanted else None
+    if instance.pod is None:
+        return wanted
+    running = {c.name: c.image.partition("@")[2] for c in containers(instance.pod) if not c.init}
+    same = [revision.number for revision in revisions if revision.digests == running]
+    return wanted if wanted in same or not same else same[0]
+
+
 def image_shown(container: str, image: str, revisions: Sequence[Revision]) -> str:
     """The image as it was written, with its tag: that of the first of `revisions` that resolved to the pod's digest."""
     digest = image.partition("@")[2]
@@ -28,33 +97,59 @@ def image_shown(container: str, image: str, revisions: Sequence[Revision]) -> st
     return image
 
 
-def instance_reply(pod: Object, seen: Seen, revisions: Sequence[Revision]) -> dict[str, Any]:
-    """One instance in a list. A Deployment's instance is its pod: `instanceId` is the pod's uid."""
-    state = instance_state(pod, seen)
-    main = next(c for c in containers(pod) if not c.init)
+def instance_reply(instance: Instance, seen: Seen, revisions: Sequence[Revision]) -> dict[str, Any]:
+    """One instance in a list; `index` only of a TApp's, `version` is the revision it runs."""
+    pod = instance.pod
+    index = {"index": int(instance.track)} if instance.app.type == "TApp" else {}
+    version = version_of(instance, revisions)
+    if pod is None:
+        state = _state_without_pod(instance, seen)
+        spec = next((r.spec for r in revisions if r.number == version), None)
+        place = {"image": spec.containers[0].image if spec else "", "ip": "", "host": "", "restarts": 0, "startedAt": None}
+    else:
+        state = instance_state(pod, seen)
+        main = next(c for c in containers(pod) if not c.init)
+        place = {
+            "image": image_shown(main.name, main.image, revisions),
+            "ip": pod["status"].get("podIP", ""),
+            "host": pod["spec"].get("nodeName", ""),
+            "restarts": sum(c.restarts for c in containers(pod)),
+            "startedAt": pod["status"].get("startTime"),
+        }
     return {
-        "instanceId": pod["metadata"]["uid"],
-        "name": pod["metadata"]["name"],
+        "instanceId": instance.id,
+        "name": instance.name,
+        **index,
+        "version": version,
         "status": state.status,
-        "image": image_shown(main.name, main.image, revisions),
-        "ip": pod["status"].get("podIP", ""),
-        "host": pod["spec"].get("nodeName", ""),
-        "restarts": sum(c.restarts for c in containers(pod)),
-        "startedAt": pod["status"].get("startTime"),
+        **place,
         "reason": state.reason,
         "message": state.message,
     }
 
 
-def instance_detail(pod: Object, app: App, seen: Seen, revisions: Sequence[Revision]) -> dict[str, Any]:
+def _state_without_pod(instance: Instance, seen: Seen) -> InstanceState:
+    """Killed, or why its pod is not there yet; `seen` has the events of its StatefulSet."""
+    if instance.wanted is None or not instance.wanted.replicas:
+        return InstanceState(status="KILLED", reason="Killed", message="it was killed; start it to have it again")
+    refused = [event for event in sorted(seen.events, key=event_time) if event.get("type") == "Warning"]
+    if refused:
+        words = f"the cluster does not take its pod: {refused[-1].get('message', '')}"
+        return InstanceState(status="PENDING", reason=refused[-1].get("reason", ""), message=words)
+    return InstanceState(status="PENDING", reason="NotCreated", message="its pod is being made")
+
+
+def instance_detail(instance: Instance, seen: Seen, revisions: Sequence[Revision]) -> dict[str, Any]:
     """One instance with whose it is, its containers and its events, the newest last."""
+    pod = instance.pod
+    events = events_of(pod, seen.events) if pod else sorted(seen.events, key=event_time)
     return {
-        **instance_reply(pod, seen, revisions),
-        "appName": app.name,
-        "AppID": app.id,
-        "ready": condition(pod, "Ready").get("status") == "True",
-        "containers": [container_reply(c, revisions) for c in containers(pod)],
-        "events": [_event(e) for e in events_of(pod, seen.events)],
+        **instance_reply(instance, seen, revisions),
+        "appName": instance.app.name,
+        "AppID": instance.app.id,
+        "ready": pod is not None and condition(pod, "Ready").get("status") == "True",
+        "containers": [container_reply(c, revisions) for c in containers(pod)] if pod else [],
+        "events": [_event(e) for e in events],
     }
 
 
@@ -122,12 +217,13 @@ def _event(event: Object) -> dict[str, Any]:
     }
 
 
-def access(app: str, project: str, mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def access(instance: Instance, mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Where a browser finds the instance: `url` the first of `urls`; without any the Message says why and what to do."""
-    urls = [f"http://{_host(m['hostIp'])}:{m['hostPort']}" for m in mappings if m["hostPort"] and m["protocol"] == "tcp"]
+    urls = [f"http://{host_of(m['hostIp'])}:{m['hostPort']}" for m in mappings if m["hostPort"] and m["protocol"] == "tcp"]
     if urls:
         return {"Code": 0, "Message": "", "url": urls[0], "urls": urls}
-    inside = ", ".join(f"{app}.{project}:{m['containerPort']}/{m['protocol']}" for m in mappings)
+    app = instance.app.name
+    inside = ", ".join(f"{instance.dns_name}:{m['containerPort']}/{m['protocol']}" for m in mappings)
     if not mappings:
         message = f"The app {app!r} opens no ports. Name them in portMappings, with networkType 2 (NAT), to reach it from outside."
     elif any(m["hostPort"] for m in mappings):
@@ -140,5 +236,10 @@ def access(app: str, project: str, mappings: Sequence[Mapping[str, Any]]) -> dic
     return {"Code": 0, "Message": message, "url": "", "urls": []}
 
 
-def _host(address: str) -> str:
+def host_of(address: str) -> str:
+    """An address as it is written before a port (RFC 3986).
+
+    >>> host_of("fd00::1")
+    '[fd00::1]'
+    """
     return f"[{address}]" if ":" in address else address

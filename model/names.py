@@ -22,6 +22,8 @@ ROUTE_WORDS = frozenset(
         "events",
         "branches",
         "autoscaling",
+        "copy",
+        "delete",
     }
 )
 # `public` is the registry's own first word beside the projects' names.

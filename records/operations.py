@@ -93,6 +93,10 @@ class OperationStore(Store):
         operation_id: str = found["operation_id"]
         return operation_id
 
+    async def release_key(self, actor: str, route: str, key: str) -> None:
+        """Give back a claimed key that stands for no operation; idempotent."""
+        await self._call("release_key", actor=actor, route=route, key=key)
+
     async def bind_key(self, actor: str, route: str, key: str, operation_id: str) -> None:
         """Say which operation the claimed key stands for; in the claim's transaction."""
         await self._call("bind_key", actor=actor, route=route, key=key, operation_id=operation_id)

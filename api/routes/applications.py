@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 
 from api.access import Caller, allow
-from api.app_operations import act, check_images, check_live, creating, moving, prepared
+from api.app_operations import act, check_images, check_live, created, creating, moving, stopping
 from api.apps_shown import shown
 from api.autoscaling import check_policy
 from api.parameters import AppId, Page, Size
 from api.placed import check_cluster
 from api.services import Services, Using
-from api.submission import Prepared, reply, submit
+from api.submission import Prepared, submit
 from model.app_bodies import NewApp, spec_of
 from model.app_replies import without_values
 from model.apps import App, AppPhase
@@ -22,7 +22,6 @@ from workflows.apps import AppCreate, AppDelete, AppKill, AppStart
 router = APIRouter(prefix="/v2/applications", tags=["applications"])
 Reader = Annotated[Caller, allow("app:read")]
 Writer = Annotated[Caller, allow("app:write")]
-_TO_STOP = 300  # seconds a removal may take beyond the instances' own termination grace
 
 
 @router.post("/{project}", status_code=202)
@@ -51,10 +50,7 @@ async def create_app(services: Using, caller: Writer, project: str, body: NewApp
 
     request = body.model_dump(by_alias=True, exclude_unset=True)
     accepted = await submit(services, caller, AppCreate, request, prepare, told=without_values(request))
-    assert accepted.target.id is not None
-    app = await services.records.apps.by_id(accepted.target.id)
-    (made,) = await shown(services, project, [app])
-    return reply(response, accepted, **made)
+    return await created(services, accepted, response)
 
 
 @router.get("/{project}")
@@ -77,7 +73,7 @@ async def delete_app(
     services: Using, caller: Writer, project: str, name: str, response: Response, app_id: AppId = None
 ) -> dict[str, Any]:
     """Delete an app, running or stopped; an operation that runs on it is cancelled first."""
-    return await act(services, caller, AppDelete, (project, name, app_id), {}, _stopping, response)
+    return await act(services, caller, AppDelete, (project, name, app_id), {}, stopping, response)
 
 
 @router.post("/{project}/{name}/kill", status_code=202)
@@ -88,7 +84,7 @@ async def kill_app(
 
     async def prepare(tx: Records, app: App) -> Prepared:
         check_live(app)
-        return await _stopping(tx, app)
+        return await stopping(tx, app)
 
     return await act(services, caller, AppKill, (project, name, app_id), {}, prepare, response)
 
@@ -117,8 +113,3 @@ async def start_app(
 async def _app(services: Services, project: str, name: str, app_id: str | None) -> App:
     found = await services.records.projects.get(project)
     return await services.records.apps.get(found.id, name, app_id)
-
-
-async def _stopping(tx: Records, app: App) -> Prepared:
-    grace = (await tx.apps.revision(app.id, app.revision)).spec.termination_grace_period_seconds
-    return prepared(app, _TO_STOP + grace)

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 
 from api.access import Caller, allow
-from api.instances_found import app_meant, container_of, instance_meant, revisions_of
+from api.instances_found import app_meant, container_of, instance_meant, pod_meant, revisions_of
 from api.parameters import Page, Size
 from api.services import Services, Using
-from clients.observation import with_events, with_logs, with_nodes
+from clients.observation import events_about, with_events, with_logs, with_nodes
 from model.diagnosis import Seen
-from model.instances import access, address_of, container_reply, instance_detail, instance_reply, port_mappings
+from model.instances import access, address_of, container_reply, instance_detail, instance_reply, instances_of, port_mappings
 from model.manifests import selector
 from model.pod_templates import APP
 from model.pods import Object, containers, is_over, is_ready, leaves
@@ -23,14 +23,18 @@ Reader = Annotated[Caller, allow("app:read")]
 async def list_instances(
     services: Using, caller: Reader, project: str, app: str, app_id: str | None = None, size: Size = 10, page: Page = 0
 ) -> dict[str, Any]:
-    """List an app's instances by name, those on their way out last; of the live app, or of the one with `app_id`."""
+    """List an app's instances, a TApp's by index and killed ones too, those on their way out last.
+
+    Of the live app, or of the one with `app_id`.
+    """
     found = await app_meant(services, project, app, app_id)
     pods = (await services.cluster.list("Pod", project, labelSelector=selector(found.id)))["items"]
-    pods.sort(key=lambda pod: (leaves(pod) or is_over(pod), pod["metadata"]["name"]))
-    shown = pods[page * size : (page + 1) * size]
-    seen, revisions = await _look(services, project, shown), await revisions_of(services, found)
-    instances = [instance_reply(pod, seen, revisions) for pod in shown]
-    return {"total": len(pods), "page": page, "size": size, "instances": instances}
+    instances = instances_of(found, pods)
+    shown = instances[page * size : (page + 1) * size]
+    seen = await _look(services, project, [instance.pod for instance in shown if instance.pod])
+    revisions = await revisions_of(services, found)
+    lines = [instance_reply(instance, seen if instance.pod else Seen(pods=[]), revisions) for instance in shown]
+    return {"total": len(instances), "page": page, "size": size, "instances": lines}
 
 
 @router.get("/v2/instances/{project}/{instance}")
@@ -38,10 +42,13 @@ async def get_instance(
     services: Using, caller: Reader, project: str, instance: str, instance_id: str | None = None
 ) -> dict[str, Any]:
     """Read one instance: its state and, when it does not run, why in plain words, with its containers and events."""
-    pod, app = await instance_meant(services, project, instance, instance_id)
-    seen = await with_events(services.cluster, project, Seen(pods=[pod]))
-    seen = await with_logs(services.cluster, project, await with_nodes(services.cluster, seen))
-    return instance_detail(pod, app, seen, await revisions_of(services, app))
+    found = await instance_meant(services, project, instance, instance_id)
+    if found.pod is None:
+        seen = Seen(pods=[], events=await events_about(services.cluster, project, "StatefulSet", found.name))
+    else:
+        seen = await with_events(services.cluster, project, Seen(pods=[found.pod]))
+        seen = await with_logs(services.cluster, project, await with_nodes(services.cluster, seen))
+    return instance_detail(found, seen, await revisions_of(services, found.app))
 
 
 @router.get("/v2/instances/{project}/{instance}/portmapping")
@@ -55,7 +62,7 @@ async def list_port_mappings(
     page: Page = 0,
 ) -> dict[str, Any]:
     """List the instance's ports: with NAT the address outside the cluster, and always `privateAddr` inside it."""
-    pod, _ = await instance_meant(services, project, instance, instance_id)
+    pod, _ = await pod_meant(services, project, instance, instance_id)
     mappings = await _mappings(services, project, pod)
     shown = mappings[page * size : (page + 1) * size]
     return {"total": len(mappings), "page": page, "size": size, "portMappings": shown}
@@ -64,8 +71,8 @@ async def list_port_mappings(
 @router.post("/v2/instances/{project}/{instance}/url")
 async def get_url(services: Using, caller: Reader, project: str, instance: str) -> dict[str, Any]:
     """Tell where a browser finds the instance; changes nothing. An empty `url` comes with a Message why."""
-    pod, _ = await instance_meant(services, project, instance)
-    return access(pod["metadata"]["labels"][APP], project, await _mappings(services, project, pod))
+    pod, found = await pod_meant(services, project, instance)
+    return access(found, await _mappings(services, project, pod))
 
 
 @router.get("/v2/containers/{project}/{instance}/lists")
@@ -73,17 +80,17 @@ async def list_containers(
     services: Using, caller: Reader, project: str, instance: str, size: Size = 10, page: Page = 0
 ) -> dict[str, Any]:
     """List the instance's containers, init containers first."""
-    pod, app = await instance_meant(services, project, instance)
-    found, revisions = containers(pod), await revisions_of(services, app)
-    shown = [container_reply(c, revisions) for c in found[page * size : (page + 1) * size]]
-    return {"total": len(found), "page": page, "size": size, "containers": shown}
+    pod, found = await pod_meant(services, project, instance)
+    all_of_it, revisions = containers(pod), await revisions_of(services, found.app)
+    shown = [container_reply(c, revisions) for c in all_of_it[page * size : (page + 1) * size]]
+    return {"total": len(all_of_it), "page": page, "size": size, "containers": shown}
 
 
 @router.get("/v2/containers/{project}/{instance}/{container}")
 async def get_container(services: Using, caller: Reader, project: str, instance: str, container: str) -> dict[str, Any]:
     """Read one container."""
-    pod, app = await instance_meant(services, project, instance)
-    return container_reply(container_of(pod, container), await revisions_of(services, app))
+    pod, found = await pod_meant(services, project, instance)
+    return container_reply(container_of(pod, container), await revisions_of(services, found.app))
 
 
 async def _look(services: Services, project: str, pods: list[Object]) -> Seen:

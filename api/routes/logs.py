@@ -8,11 +8,12 @@ from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
 from api.access import Caller, allow, check
 from api.grants import Grant, while_granted
-from api.instances_found import check_started, container_of, instance_meant
+from api.instances_found import check_started, container_of, pod_meant
 from api.parameters import Moment
 from api.services import Services, Using
 from model.errors import Invalid, MooringError, NotFound, Problem
-from model.pods import Container, Object
+from model.instances import Instance
+from model.pods import Container
 
 router = APIRouter(prefix="/v2/containers", tags=["instances"])
 Tail = Annotated[int, Query(ge=1, le=5000)]
@@ -52,18 +53,19 @@ async def get_logs(
     streamed too, until the container's life, or the right to read it, has ended (within 5 s); a last line beginning with
     `--- mooring:` says which.
     """
-    pod, _ = await instance_meant(services, project, instance)
+    pod, meant = await pod_meant(services, project, instance)
     found = container_of(pod, container)
     _check(found, previous=previous, follow=follow)
     more = {"timestamps": "true"} if timestamps else {}
     more |= {"sinceTime": since.strftime("%Y-%m-%dT%H:%M:%SZ")} if since else {}
+    name = pod["metadata"]["name"]
     if grant:
-        written = await services.streams.follow(project, instance, container, tail=tail, **more)
-        lines = _lines(services, grant, written, pod, container)
+        written = await services.streams.follow(project, name, container, tail=tail, **more)
+        lines = _lines(services, grant, written, meant, container)
         return StreamingResponse(lines, media_type="text/plain")
     # To the kubelet the newest life is the current one, whether it runs or not.
     of_before = previous and found.running_since is not None
-    return PlainTextResponse(await services.cluster.logs(project, instance, container, tail=tail, previous=of_before, **more))
+    return PlainTextResponse(await services.cluster.logs(project, name, container, tail=tail, previous=of_before, **more))
 
 
 def _check(container: Container, *, previous: bool, follow: bool) -> None:
@@ -80,21 +82,22 @@ def _check(container: Container, *, previous: bool, follow: bool) -> None:
 
 
 async def _lines(
-    services: Services, grant: Grant, written: AsyncGenerator[bytes, None], pod: Object, container: str
+    services: Services, grant: Grant, written: AsyncGenerator[bytes, None], instance: Instance, container: str
 ) -> AsyncIterator[bytes]:
     """What is written, and a last line of the platform's own."""
     at_start = True
     async for chunk in while_granted(grant, written):
         at_start = chunk.endswith(b"\n")
         yield chunk
-    words = grant.error.message if grant.error else await _how_it_ended(services, pod["metadata"], container)
+    words = grant.error.message if grant.error else await _how_it_ended(services, instance, container)
     yield f"{'' if at_start else chr(10)}--- mooring: {words}\n".encode()
 
 
-async def _how_it_ended(services: Services, metadata: Object, container: str) -> str:
-    name = metadata["name"]
+async def _how_it_ended(services: Services, instance: Instance, container: str) -> str:
+    assert instance.pod is not None
+    metadata, name = instance.pod["metadata"], instance.name
     try:
-        pod = await services.streams.find("Pod", name, metadata["namespace"])
+        pod = await services.streams.find("Pod", metadata["name"], metadata["namespace"])
     except MooringError as error:
         return f"The log broke off. {error.message}"
     if pod is None or pod["metadata"]["uid"] != metadata["uid"]:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, WebSocket
 
 from api.access import Caller, Signed, allow, allow_socket, check
 from api.grants import Grant
-from api.instances_found import check_running, container_of, instance_meant
+from api.instances_found import check_running, container_of, instance_meant, pod_meant
 from api.parameters import Page, Size
 from api.services import Services, Using
 from api.shell_session import End, Session, watched
@@ -18,7 +18,7 @@ from clients.shells import Shell
 from model.access import Actor
 from model.app_bodies import words
 from model.errors import Invalid, MooringError, PlatformUnavailable, Problem
-from model.pod_templates import APP
+from model.instances import Instance
 from model.pods import Object
 from records.ids import new_id
 from records.shells import VOUCH_SECONDS
@@ -56,7 +56,8 @@ async def open_shell(
     rows: Side = 24,
 ) -> None:
     """Carry a terminal: see `describe_shell`, which documents it. What is refused is refused before the upgrade, as JSON."""
-    pod, app = await instance_meant(services, project, instance)
+    pod, found = await pod_meant(services, project, instance)
+    place = (project, pod["metadata"]["name"], container)
     check_running(container_of(pod, container))
     shell_id = new_id("sh")
     run = _words(command, shell_id)
@@ -65,18 +66,18 @@ async def open_shell(
         check(actor, "instance:shell", project)
 
     with services.seats.taken(signed.actor.name), services.grants.held(signed.token, judge) as grant:
-        await services.records.shells.add(shell_id, app, instance, container, command=command or "", actor=signed.actor.name)
+        await services.records.shells.add(shell_id, found.app, instance, container, command=command or "", actor=signed.actor.name)
         end = End("Lost", "The platform failed to carry it.")
         try:
-            async with services.shells.opened(project, instance, container, run) as shell:
+            async with services.shells.opened(*place, run) as shell:
                 await shell.resize(cols, rows)
                 await client.accept(PROTOCOL if PROTOCOL in client.scope["subprotocols"] else None)
-                end = await _carried(services, client, shell, grant, pod, container, shell_id)
+                end = await _carried(services, client, shell, grant, found, container, shell_id)
         except MooringError as error:
             end = End("NotStarted", error.message)
             raise
         finally:
-            await asyncio.shield(_finish(services, shell_id, end, (project, instance, container) if command is None else None))
+            await asyncio.shield(_finish(services, shell_id, end, place if command is None else None))
 
 
 @router.get("/{project}/{instance}/{container}/shell")
@@ -121,11 +122,11 @@ async def list_shells(
 
 
 async def _carried(
-    services: Services, client: WebSocket, shell: Shell, grant: Grant, pod: Object, container: str, shell_id: str
+    services: Services, client: WebSocket, shell: Shell, grant: Grant, instance: Instance, container: str, shell_id: str
 ) -> End:
     session = Session(client, shell, services.settings.mooring_shell_idle_seconds)
-    metadata = pod["metadata"]
-    life = _life(pod, container)
+    assert instance.pod is not None
+    metadata, life = instance.pod["metadata"], _life(instance.pod, container)
 
     async def still_runs() -> bool:
         try:
@@ -136,14 +137,14 @@ async def _carried(
 
     vouching = asyncio.create_task(_vouch(services, shell_id))
     try:
-        async with services.watches.subscribed("Pod", metadata["namespace"], metadata["labels"][APP]) as changed:
-            ended = watched(lambda: changed.wait(_LOOK_SECONDS), still_runs, metadata["name"])
+        async with services.watches.subscribed("Pod", metadata["namespace"], instance.app.name) as changed:
+            ended = watched(lambda: changed.wait(_LOOK_SECONDS), still_runs, instance.name)
             end = await session.carry(grant, ended)
             if end.code == _KILLED:
                 # The end of a container kills all in it, and its instance tells so only a moment later.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_TO_TELL_WHY):
-                        end = await watched(lambda: changed.wait(_TO_TELL_WHY), still_runs, metadata["name"])
+                        end = await watched(lambda: changed.wait(_TO_TELL_WHY), still_runs, instance.name)
     finally:
         vouching.cancel()
     await session.tell(end)
@@ -163,7 +164,7 @@ async def _vouch(services: Services, shell_id: str) -> None:
 
 
 async def _finish(services: Services, shell_id: str, end: End, own: tuple[str, str, str] | None) -> None:
-    """Record the end, and hang up what the platform's `own` shell left running in (project, instance, container)."""
+    """Record the end, and hang up what the platform's `own` shell left running in (project, pod, container)."""
     try:
         await services.records.shells.end(shell_id, end.reason, end.message, end.code)
     except PlatformUnavailable:

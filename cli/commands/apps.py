@@ -1,14 +1,16 @@
-"""`mooring app`: list and read apps."""
+"""`mooring app`: list, read, copy and remove apps."""
 
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from cli import report
 from cli.api import Api, path
 from cli.commands import changes
 from cli.commands.autoscaling import autoscale
-from cli.terminal import AsJson, Terminal, run
+from cli.commands.operations import watch
+from cli.terminal import AsJson, Terminal, Watch, run
 
 app = typer.Typer(no_args_is_help=True, help="Apps: what runs in a project.")
 app.command("autoscale")(autoscale)
@@ -48,5 +50,53 @@ def show_app(
         data = {**app, "instances": instances["instances"], "operations": latest}
         here.show(data, report.app(app, instances["instances"], latest))
         return 0
+
+    run(as_json, work)
+
+
+@app.command("copy")
+def copy_app(
+    project: Project,
+    name: Annotated[str, typer.Argument(help="The app's name.", show_default=False)],
+    new: Annotated[str, typer.Argument(help="The copy's name.", show_default=False)],
+    to: Annotated[str | None, typer.Option(help="The copy's project; by default the same.")] = None,
+    instances: Annotated[int | None, typer.Option(min=0, help="The copy's number of instances; by default as many.")] = None,
+    follow: Watch = False,
+    as_json: AsJson = False,
+) -> None:
+    """Deploy the same app again, under another name or in another project."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        asked = {"name": new, "project": to, "instanceNum": instances}
+        body = {field: value for field, value in asked.items() if value is not None}
+        made = await api.post(path("/v2/applications", project, name, "copy"), body)
+        if follow:
+            return await watch(api, here, made["OperationID"])
+        told = Text.assemble(f"{to or project}/{new} is being deployed. ", ("mooring op watch " + made["OperationID"], "bold"))
+        here.show(made, told)
+        return 0
+
+    run(as_json, work)
+
+
+@app.command("rm")
+def remove_apps(
+    project: Project,
+    names: Annotated[list[str], typer.Argument(metavar="APP...", help="The apps' names.", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    follow: Watch = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete apps, each by an operation of its own; the exit status is 1 unless all are deleted."""
+    if not yes:
+        typer.confirm(f"Delete {', '.join(names)} of the project {project}?", abort=True, err=True)
+
+    async def work(api: Api, here: Terminal) -> int:
+        answer = await api.post(path("/v2/applications", project, "delete"), {"apps": names})
+        here.show(answer, report.removals(answer))
+        ends = [0 if "OperationID" in line else 1 for line in answer["apps"]]
+        if follow and not as_json:
+            ends += [await watch(api, here, line["OperationID"]) for line in answer["apps"] if "OperationID" in line]
+        return max(ends)
 
     run(as_json, work)

@@ -260,5 +260,8 @@ ON CONFLICT DO NOTHING RETURNING key;
 -- name: find_key^
 SELECT body_hash, operation_id FROM idempotency_keys WHERE actor = :actor AND route = :route AND key = :key;
 
+-- name: release_key!
+DELETE FROM idempotency_keys WHERE actor = :actor AND route = :route AND key = :key AND operation_id IS NULL;
+
 -- name: bind_key!
 UPDATE idempotency_keys SET operation_id = :operation_id WHERE actor = :actor AND route = :route AND key = :key;

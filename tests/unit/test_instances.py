@@ -6,20 +6,53 @@ from typing import Any
 
 import pytest
 
-from model.apps import AppSpec, ContainerSpec, Revision
-from model.instances import access, container_reply, image_shown, instance_reply, port_mappings
+from model.apps import App, AppPhase, AppSpec, ContainerSpec, Revision
+from model.diagnosis import Seen
+from model.instances import (
+    access,
+    container_reply,
+    image_shown,
+    instance_detail,
+    instance_reply,
+    instances_of,
+    pod_instance,
+    port_mappings,
+    tapp_instance_id,
+    version_of,
+)
+from model.layouts import Layout, at_revision, first, with_running
+from model.nameservice import Wanted, addresses, why_none
 from model.placement import why_unplaced
+from model.pod_templates import TRACK
 from model.pods import containers, requested
 from model.rollouts import has_settled
 from tests.unit.test_diagnosis import recorded
 
 DIGEST = "sha256:" + "1" * 64
+FIELDS = {"instanceId", "name", "version", "status", "image", "ip", "host", "restarts", "startedAt", "reason", "message"}
 
 
 def revision(number: int, image: str, digest: str) -> Revision:
     spec = AppSpec(containers=(ContainerSpec(name="web", image=image),))
     now = datetime(2026, 1, 1, tzinfo=UTC)
     return Revision(app_id="a", number=number, spec=spec, digests={"web": digest}, created_at=now, created_by="x", reason="")
+
+
+def app(layout: Layout | None = None, phase: AppPhase = AppPhase.LIVE) -> App:
+    whole = layout or first("Deployment", 1, 1)
+    return App(
+        id="a" * 64,
+        project="shop",
+        project_id="p",
+        name="web",
+        type=whole.type,
+        cluster="default",
+        phase=phase,
+        layout=whole,
+        username="x",
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        created_by="x",
+    )
 
 
 def test_the_image_is_shown_as_it_was_written() -> None:
@@ -31,14 +64,14 @@ def test_the_image_is_shown_as_it_was_written() -> None:
 
 def test_an_instance_has_the_fields_of_the_convention() -> None:
     seen = recorded("exit3")
-    reply = instance_reply(seen.pods[0], seen, [])
-    assert set(reply) == {"instanceId", "name", "status", "image", "ip", "host", "restarts", "startedAt", "reason", "message"}
+    reply = instance_reply(pod_instance(app(), seen.pods[0]), seen, [])
+    assert set(reply) == FIELDS
     assert (reply["status"], reply["reason"], reply["restarts"]) == ("FAILED", "CrashLoop", 38)
 
 
 def test_an_unplaced_instance_has_no_host_yet() -> None:
     seen = recorded("toobigcpu")
-    reply = instance_reply(seen.pods[0], seen, [])
+    reply = instance_reply(pod_instance(app(), seen.pods[0]), seen, [])
     assert (reply["ip"], reply["host"], reply["startedAt"]) == ("", "", None)
     assert "insufficient cpu (asked 64, free 1.9)" in reply["message"]
 
@@ -56,7 +89,7 @@ def test_containers_say_how_they_are(name: str, status: str, exit_code: int | No
 
 
 POD = {
-    "metadata": {"name": "web-1"},
+    "metadata": {"name": "web-1", "labels": {}, "uid": "u1"},
     "spec": {"containers": [{"ports": [{"containerPort": 80, "protocol": "TCP"}, {"containerPort": 53, "protocol": "UDP"}]}]},
     "status": {"podIP": "10.1.0.2"},
 }
@@ -85,14 +118,79 @@ def test_nat_maps_ports_to_the_node_and_overlay_does_not() -> None:
 
 
 def test_the_url_or_why_there_is_none() -> None:
-    nat = access("web", "shop", port_mappings(POD, service("NodePort"), "192.0.2.7"))
+    nat = access(pod_instance(app(), POD), port_mappings(POD, service("NodePort"), "192.0.2.7"))
     assert nat == {"Code": 0, "Message": "", "url": "http://192.0.2.7:30080", "urls": ["http://192.0.2.7:30080"]}
-    assert access("web", "shop", port_mappings(POD, service("NodePort"), "fd00::7"))["url"] == "http://[fd00::7]:30080"
-    overlay = access("web", "shop", port_mappings(POD, None, ""))
+    assert access(pod_instance(app(), POD), port_mappings(POD, service("NodePort"), "fd00::7"))["url"] == "http://[fd00::7]:30080"
+    overlay = access(pod_instance(app(), POD), port_mappings(POD, None, ""))
     assert overlay["url"] == ""
-    assert "web.shop:80/tcp" in overlay["Message"]
+    assert "web.shop.svc:80/tcp" in overlay["Message"]
     assert "networkType 2" in overlay["Message"]
-    assert "opens no ports" in access("web", "shop", [])["Message"]
+    assert "opens no ports" in access(pod_instance(app(), POD), [])["Message"]
+
+
+def running(name: str, track: str = "main", image: str = f"localhost:5000/public/web@{DIGEST}", **status: Any) -> dict[str, Any]:
+    """A ready pod."""
+    return {
+        "metadata": {"name": name, "uid": f"uid-{name}", "labels": {TRACK: track}},
+        "spec": {"nodeName": "n1", "containers": [{"name": "web", "image": image, "ports": [{"containerPort": 80}]}]},
+        "status": {"podIP": "10.1.0.9", "phase": "Running", "conditions": [{"type": "Ready", "status": "True"}], **status},
+    }
+
+
+def test_a_tapps_instances_come_by_index_killed_ones_too() -> None:
+    """given instances 0 to 11, 1 killed, 2 without a pod yet, 12 scaled away but not gone."""
+    layout = with_running(first("TApp", 1, 12), "1", False)
+    pods = [running(f"web-{n}-0", str(n)) for n in (12, 10, 0, *range(3, 10), 11)]
+    found = instances_of(app(layout), pods)
+    assert [instance.track for instance in found] == [*map(str, range(12)), "12"]
+    revisions = [revision(1, "web:1", DIGEST)]
+    lines = [instance_reply(instance, Seen(pods=[]), revisions) for instance in found]
+    assert set(lines[0]) == FIELDS | {"index"}
+    assert [line["index"] for line in lines] == list(range(13))
+    assert [line["status"] for line in lines[:3]] == ["RUNNING", "KILLED", "PENDING"]
+    assert (lines[1]["name"], lines[1]["image"], lines[1]["version"]) == ("web-1", "web:1", 1)
+    assert lines[1]["instanceId"] == tapp_instance_id("a" * 64, "1")
+    assert not instances_of(app(layout, AppPhase.STOPPED), [])
+
+
+def test_an_instance_without_a_pod_says_what_the_cluster_says() -> None:
+    instance = instances_of(app(first("TApp", 1, 1)), [])[0]
+    event = {"type": "Warning", "reason": "FailedCreate", "message": "exceeded quota", "lastTimestamp": "2026-01-01T00:00:00Z"}
+    detail = instance_detail(instance, Seen(pods=[], events=[event]), [])
+    assert (detail["status"], detail["reason"]) == ("PENDING", "FailedCreate")
+    assert "exceeded quota" in detail["message"]
+    assert (detail["containers"], len(detail["events"])) == ([], 1)
+
+
+def test_the_version_is_what_runs_not_what_is_wanted() -> None:
+    other = "sha256:" + "2" * 64
+    revisions = [revision(3, "web:1", DIGEST), revision(2, "web:2", other), revision(1, "web:1", DIGEST)]
+    on_its_way = app(at_revision(first("TApp", 1, 1), 2))
+    assert version_of(instances_of(on_its_way, [running("web-0-0", "0")])[0], revisions) == 3
+    there = [running("web-0-0", "0", f"localhost:5000/public/web@{other}")]
+    assert version_of(instances_of(on_its_way, there)[0], revisions) == 2
+    # Of revisions with the same images the wanted one is meant.
+    assert version_of(instances_of(app(first("TApp", 1, 1)), [running("web-0-0", "0")])[0], revisions) == 1
+
+
+def test_the_name_service_has_what_serves() -> None:
+    pods = [running("web-0-0", "0"), running("web-1-0", "1", conditions=[])]
+    tapp, nat = app(first("TApp", 1, 2)), service("NodePort")
+    (line,) = addresses(tapp, pods, nat, {"n1": "fd00::7"}, Wanted())
+    assert line == {
+        "instanceName": "web-0",
+        "protocol": "tcp",
+        "port": 80,
+        "privateAddr": "10.1.0.9:80",
+        "publicAddr": "[fd00::7]:30080",
+        "name": "web-0.shop.svc",
+    }
+    assert addresses(tapp, pods, nat, {}, Wanted.model_validate({"port": "80", "protocol": "TCP", "instanceName": ""}))
+    for other in ({"port": 81}, {"protocol": "udp"}, {"instanceName": "web-1"}):
+        assert not addresses(tapp, pods, nat, {}, Wanted.model_validate(other))
+    assert addresses(app(), [running("web-x")], None, {}, Wanted())[0]["name"] == "web.shop.svc"
+    assert "opens no ports" in why_none(tapp, False, Wanted())
+    assert "web-1" in why_none(tapp, True, Wanted(instance_name="web-1"))
 
 
 def node(name: str, cpu: str = "2", memory: str = "4Gi", **more: Any) -> dict[str, Any]:

@@ -1,0 +1,121 @@
+"""This terminal attached to a shell of the platform: raw, resized with its window, restored at the end."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import termios
+import tty
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from cli.failures import Foreign, Refused, Unreachable
+from cli.session import Session
+
+_PIECE = 16 * 1024  # the API takes frames up to 64 KiB
+_END_OF_INPUT = b"\x04"
+Write = Callable[[bytes], object]
+
+
+async def attach(session: Session, path: str, command: str | None, write: Write) -> dict[str, Any]:
+    """Open the shell, carry keys and output until it ends; its exit: {code, reason, message}. Raises Refused, Unreachable."""
+    query = {**_size(), **({"command": command} if command else {})}
+    url = f"{session.url.replace('http', 'ws', 1)}{path}?{urlencode(query)}"
+    try:
+        async with connect(url, additional_headers={"Authorization": f"Bearer {session.token}"}) as socket:
+            with _raw(), _resizes(socket):
+                typing = asyncio.create_task(_type(socket))
+                try:
+                    return await _show(socket, write)
+                finally:
+                    typing.cancel()
+    except InvalidStatus as error:
+        raise _refused(session, error) from error
+    except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed) as error:
+        raise Unreachable(f"{session.url} does not carry the shell on ({error}). Open it again to go on.") from error
+
+
+async def _show(socket: ClientConnection, write: Write) -> dict[str, Any]:
+    async for frame in socket:
+        if isinstance(frame, bytes):
+            write(frame)
+        elif "exit" in (told := json.loads(frame)):
+            found: dict[str, Any] = told["exit"]
+            return found
+    raise Unreachable("The connection ended without a word. Open the shell again to go on.")
+
+
+async def _type(socket: ClientConnection) -> None:
+    """Send what is typed, or the whole of what is piped in and then the end of input."""
+    loop = asyncio.get_running_loop()
+    keys: asyncio.Queue[bytes] = asyncio.Queue()
+    file = sys.stdin.fileno()
+    if not os.isatty(file):
+        while data := await asyncio.to_thread(os.read, file, _PIECE):
+            await socket.send(data)
+        await socket.send(_END_OF_INPUT)
+        return
+    loop.add_reader(file, lambda: keys.put_nowait(os.read(file, _PIECE)))
+    try:
+        while data := await keys.get():
+            await socket.send(data)
+    finally:
+        loop.remove_reader(file)
+
+
+@contextlib.contextmanager
+def _raw() -> Iterator[None]:
+    """Every key goes to the container as it is; the terminal is as before at the end."""
+    file = sys.stdin.fileno()
+    if not os.isatty(file):
+        yield
+        return
+    before = termios.tcgetattr(file)
+    tty.setraw(file)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(file, termios.TCSADRAIN, before)
+
+
+@contextlib.contextmanager
+def _resizes(socket: ClientConnection) -> Iterator[None]:
+    """The container's terminal follows the window's size."""
+    loop = asyncio.get_running_loop()
+    telling: set[asyncio.Task[None]] = set()
+
+    def changed() -> None:
+        task = loop.create_task(socket.send(json.dumps({"resize": _size()})))
+        telling.add(task)
+        task.add_done_callback(telling.discard)
+
+    loop.add_signal_handler(signal.SIGWINCH, changed)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGWINCH)
+
+
+def _size() -> dict[str, int]:
+    """The window's size in characters, within what the API takes; 80 × 24 where there is no window.
+
+    The terminal itself is asked: the environment's COLUMNS and LINES stay as they were when the window changes.
+    """
+    try:
+        size = os.get_terminal_size(sys.stdin.fileno())
+    except OSError:
+        return {"cols": 80, "rows": 24}
+    return {"cols": min(max(size.columns, 1), 1000), "rows": min(max(size.lines, 1), 1000)}
+
+
+def _refused(session: Session, error: InvalidStatus) -> Refused | Foreign:
+    try:
+        return Refused(error.response.status_code, json.loads(error.response.body or b""))
+    except (ValueError, KeyError, TypeError):
+        return Foreign(f"{session.url} answers {error.response.status_code}, but not as Mooring does. Check the url.")

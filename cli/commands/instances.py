@@ -1,0 +1,94 @@
+"""`mooring shell`, `logs` and `names`: into an instance, what it writes, and where an app is reached."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cli import attached, report, session
+from cli.api import Api, Record, path
+from cli.failures import Failure
+from cli.terminal import AsJson, Terminal, run
+from cli.words import clean
+
+Project = Annotated[str, typer.Argument(help="The project's name.", show_default=False)]
+Instance = Annotated[str, typer.Argument(help="The instance's name, as `mooring app show` lists it.", show_default=False)]
+Container = Annotated[str | None, typer.Option("--container", "-c", help="Which container; by default the app's own.")]
+
+
+def shell(
+    project: Project,
+    instance: Instance,
+    container: Container = None,
+    command: Annotated[str | None, typer.Option(help="Run this instead of the image's bash or sh.")] = None,
+) -> None:
+    """Open a shell in an instance's container; the exit status is the shell's own. Piped input is typed into it."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        chosen = container or await _container(api, project, instance)
+        place = path("/v2/instances", project, instance, chosen, "shell")
+        end = await attached.attach(session.load(), place, command, _write)
+        if end["reason"] != "Exited":
+            here.err.print(f"\n{clean(end['message'])}", style="yellow", markup=False)
+        return 1 if end["code"] is None else int(end["code"])
+
+    run(False, work)
+
+
+def logs(
+    project: Project,
+    instance: Instance,
+    container: Container = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it writes, until the container ends.")] = False,
+    tail: Annotated[int, typer.Option(min=1, max=5000, help="Begin with its last so many lines.")] = 100,
+    since: Annotated[str | None, typer.Option(help="Only from this time on, such as 2030-01-31T12:00:00Z.")] = None,
+    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Put its time before each line.")] = False,
+    previous: Annotated[bool, typer.Option("--previous", "-p", help="Of the life that ended last.")] = False,
+) -> None:
+    """Show what an instance's container writes."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        chosen = container or await _container(api, project, instance)
+        wanted = {"follow": follow, "timestamps": timestamps, "previous": previous}
+        flags = {name: "true" for name, on in wanted.items() if on}
+        place = path("/v2/containers", project, instance, chosen, "logs")
+        async for text in api.text(place, tail=tail, since=since, **flags):
+            sys.stdout.write(clean(text) if here.out.is_terminal else text)
+            sys.stdout.flush()
+        return 0
+
+    run(False, work)
+
+
+def names(
+    project: Project,
+    name: Annotated[str, typer.Argument(help="The app's name.", show_default=False)],
+    port: Annotated[int | None, typer.Option(help="Only of this container port.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Only tcp or udp.")] = None,
+    instance: Annotated[str | None, typer.Option(help="Only of this instance.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show where an app's instances are reached, inside the cluster and outside it."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.get(path("/v2/nameservice", project, name), port=port, protocol=protocol, instanceName=instance)
+        here.show(found, report.addresses(found))
+        return 0
+
+    run(as_json, work)
+
+
+async def _container(api: Api, project: str, instance: str) -> str:
+    """The container that is named as the app, or the only one."""
+    found: Record = await api.get(path("/v2/instances", project, instance))
+    containers = [str(c["name"]) for c in found["containers"]]
+    if found["appName"] in containers:
+        return str(found["appName"])
+    if len(containers) == 1:
+        return containers[0]
+    raise Failure(f"{instance} has several containers: name one of {', '.join(containers)} with --container.")
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
