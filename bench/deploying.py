@@ -85,4 +85,6 @@ def _bare(item: dict[str, Any]) -> dict[str, Any]:
     given = () if item["spec"].get("clusterIP") == "None" else ("clusterIP", "clusterIPs")
     spec = {key: value for key, value in item["spec"].items() if key not in given}
     metadata = {key: value for key, value in item["metadata"].items() if key in _KEPT}
+    notes = metadata.get("annotations", {})
+    metadata["annotations"] = {key: value for key, value in notes.items() if not key.startswith("deployment.kubernetes.io/")}
     return {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": metadata, "spec": spec}
