@@ -86,7 +86,7 @@ class _AppStep:
         app = await tx.apps.by_id(now.app_id)
         await tx.apps.hold(app.project_id, app.name)
         if planned.replaces or not now.well:
-            return await self._upgrade(tx, app, digests)
+            return await self._upgrade(tx, app, now, digests)
         return await self._scaling(tx, app, now)
 
     async def holds(self, tx: Records, _: Row) -> bool:
@@ -114,10 +114,10 @@ class _AppStep:
         ask = CreateApp(**_fields(self._part, member.app), app_id=app_id)
         return self._operation("app.create", ask, project.id, app_id)
 
-    async def _upgrade(self, tx: Records, app: App, digests: dict[str, str] | None) -> NewOperation:
+    async def _upgrade(self, tx: Records, app: App, now: Standing, digests: dict[str, str] | None) -> NewOperation:
         spec, reason = with_aliases(self.member, self._part.addresses), f"version {self._version.number} of the stack"
         revision = await tx.apps.add_revision(app.id, spec, self._part.ask.actor, reason, digests)
-        await tx.apps.set_desired(app.id, replicas=self.member.replicas)
+        await tx.apps.set_desired(app.id, replicas=None if now.autoscaled else self.member.replicas)
         await self._note(tx, app.id, revision.number)
         ask = UpgradeApp(**_fields(self._part, app.name), app_id=app.id, revision=revision.number, before=app.revision)
         return self._operation("app.upgrade", ask, app.project_id, app.id)

@@ -22,7 +22,10 @@ class Action(StrEnum):
 
 
 class Standing(Frozen):
-    """A live app of the stack: the spec in force, what its images resolved to, and whether its last operation went well."""
+    """A live app of the stack: the spec in force, what its images resolved to, and whether its last operation went well.
+
+    Of one that is autoscaled the number of instances is not the document's to say.
+    """
 
     app: str
     app_id: str
@@ -31,6 +34,7 @@ class Standing(Frozen):
     replicas: int
     digests: dict[str, str] = {}
     well: bool = True
+    autoscaled: bool = False
 
 
 class Change(Body):
@@ -59,7 +63,7 @@ def change(member: Member, now: Standing | None, addresses: Mapping[str, str], d
     if digests is not None and not fields and dict(digests) != now.digests:
         fields = ["images: the exact ones of that version"]
     replaces = bool(fields)
-    if member.replicas is not None and member.replicas != now.replicas:
+    if member.replicas is not None and member.replicas != now.replicas and not now.autoscaled:
         fields.append(f"replicas {now.replicas} → {member.replicas}")
     if not now.well:
         fields.append("its last operation did not succeed")

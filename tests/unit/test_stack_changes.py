@@ -106,6 +106,10 @@ def test_reasons_name_images_but_no_values() -> None:
     assert (found.reason, found.replaces) == ("image of d-a: x → y; env of d-a", True)
 
 
+def test_the_number_of_what_is_autoscaled_is_left_alone() -> None:
+    assert change(member("a", replicas=3), standing(member("a"), autoscaled=True), {}).action is Action.UNCHANGED
+
+
 def test_a_link_to_what_has_no_address_yet_is_a_difference() -> None:
     linked = member("b", links=("a",))
     assert change(linked, standing(linked), ADDRESSES).action is Action.UNCHANGED
