@@ -9,6 +9,7 @@ from clients.temporal import Operations
 from model.apps import App, CreateApp, DeleteApp, ScaleApp, UpgradeApp
 from model.blueprints import Member, with_aliases
 from model.errors import Conflict
+from model.layouts import at_revision, first, scaled
 from model.operations import Ask, Child, Target, workflow_id
 from model.stack_changes import Action, Change, Standing, change
 from model.stacks import DeleteStack, Part, StackVersion
@@ -111,21 +112,29 @@ class _AppStep:
         await tx.apps.add(app_id, project, member.app, spec, replicas=replicas, username=actor, actor=actor)
         await tx.stacks.put_app(self._version.stack_id, member.name, app_id)
         await self._note(tx, app_id, 1)
-        ask = CreateApp(**_fields(self._part, member.app), app_id=app_id)
+        kept = await tx.apps.keep_layout(app_id, first(spec.type, 1, replicas))
+        ask = CreateApp(**_fields(self._part, member.app), app_id=app_id, before=kept, after=kept, resolve=(1,))
         return self._operation("app.create", ask, project.id, app_id)
 
     async def _upgrade(self, tx: Records, app: App, now: Standing, digests: dict[str, str] | None) -> NewOperation:
         spec, reason = with_aliases(self.member, self._part.addresses), f"version {self._version.number} of the stack"
         revision = await tx.apps.add_revision(app.id, spec, self._part.ask.actor, reason, digests)
-        await tx.apps.set_desired(app.id, replicas=None if now.autoscaled else self.member.replicas)
         await self._note(tx, app.id, revision.number)
-        ask = UpgradeApp(**_fields(self._part, app.name), app_id=app.id, revision=revision.number, before=app.revision)
+        replicas = None if now.autoscaled else self.member.replicas
+        sized = app.layout if replicas is None else scaled(app.layout, replicas)
+        before = await tx.apps.keep_layout(app.id, app.layout)
+        after = await tx.apps.keep_layout(app.id, at_revision(sized, revision.number))
+        place = {"app_id": app.id, "before": before, "after": after, "resolve": (revision.number,)}
+        ask = UpgradeApp(**_fields(self._part, app.name), **place, revision=revision.number)
         return self._operation("app.upgrade", ask, app.project_id, app.id)
 
     async def _scaling(self, tx: Records, app: App, now: Standing) -> NewOperation:
         assert self.member.replicas is not None, "only the number differs, so the document says one"
         await note(tx, self._version, self.member.name, now)
-        ask = ScaleApp(**_fields(self._part, app.name), app_id=app.id, replicas=self.member.replicas, before=app.replicas)
+        before = await tx.apps.keep_layout(app.id, app.layout)
+        after = await tx.apps.keep_layout(app.id, scaled(app.layout, self.member.replicas))
+        fields = _fields(self._part, app.name)
+        ask = ScaleApp(**fields, app_id=app.id, before=before, after=after, replicas=self.member.replicas)
         return self._operation("app.scale", ask, app.project_id, app.id)
 
     async def _note(self, tx: Records, app_id: str, revision: int) -> None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from model.apps import AppSpec, differences
 from model.base import Body, Frozen
 from model.blueprints import Blueprint, Member, with_aliases
+from model.layouts import Layout
 
 
 class Action(StrEnum):
@@ -29,12 +30,21 @@ class Standing(Frozen):
 
     app: str
     app_id: str
-    revision: int
     spec: AppSpec
-    replicas: int
+    layout: Layout
     digests: dict[str, str] = {}
     well: bool = True
     autoscaled: bool = False
+
+    @property
+    def revision(self) -> int:
+        """The revision in force."""
+        return self.layout.revision
+
+    @property
+    def replicas(self) -> int:
+        """The number of instances."""
+        return self.layout.total
 
 
 class Change(Body):
@@ -62,6 +72,8 @@ def change(member: Member, now: Standing | None, addresses: Mapping[str, str], d
     fields = _reasons(now.spec, wanted)
     if digests is not None and not fields and dict(digests) != now.digests:
         fields = ["images: the exact ones of that version"]
+    if len(now.layout.versions) > 1:
+        fields.append("its instances are of several versions")
     replaces = bool(fields)
     if member.replicas is not None and member.replicas != now.replicas and not now.autoscaled:
         fields.append(f"replicas {now.replicas} → {member.replicas}")

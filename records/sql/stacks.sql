@@ -84,7 +84,7 @@ WHERE s.stack_id = :stack_id AND a.phase <> 'DELETED' ORDER BY s.service;
 
 -- name: standing
 -- The stack's live apps as they are: the revision in force, and how the newest operation on each ended.
-SELECT s.service, a.id AS app_id, a.name AS app, a.replicas, a.revision, r.spec, r.digests, last.status,
+SELECT s.service, a.id AS app_id, a.name AS app, a.layout, r.spec, r.digests, last.status,
        EXISTS (SELECT FROM autoscalers WHERE app_id = a.id) AS autoscaled
 FROM stack_apps s JOIN apps a ON a.id = s.app_id JOIN app_revisions r ON r.app_id = a.id AND r.number = a.revision
 LEFT JOIN LATERAL (

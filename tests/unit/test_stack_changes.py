@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from model.apps import AppSpec, ContainerSpec, EnvVar
 from model.blueprints import Blueprint, Link, Member, with_aliases
+from model.layouts import beside, first, scaled
 from model.stack_changes import Action, Change, Standing, change, changes, removals
 from model.stack_documents import Kind, read_blueprint
 
@@ -37,8 +38,8 @@ def blueprints(draw: st.DrawFn) -> Blueprint:
 
 def standing(of: Member, **more: object) -> Standing:
     """The app as it stands when the member was deployed."""
-    fields = {"app": of.app, "app_id": of.name * 64, "revision": 1, "replicas": 1 if of.replicas is None else of.replicas}
-    return Standing(**{**fields, "spec": with_aliases(of, ADDRESSES), **more})
+    layout = first("Deployment", 1, 1 if of.replicas is None else of.replicas)
+    return Standing(**{"app": of.app, "app_id": of.name * 64, "layout": layout, "spec": with_aliases(of, ADDRESSES), **more})
 
 
 def deployed(blueprint: Blueprint) -> dict[str, Standing]:
@@ -55,7 +56,7 @@ def carried_out(planned: list[Change], blueprint: Blueprint, now: dict[str, Stan
             made = standing(blueprint.member(one.name))
             known = now.get(one.name)
             kept = blueprint.member(one.name).replicas is None and known is not None
-            then[one.name] = made.model_copy(update={"replicas": known.replicas}) if kept and known else made
+            then[one.name] = made.model_copy(update={"layout": known.layout}) if kept and known else made
     return then
 
 
@@ -121,6 +122,13 @@ def test_another_image_under_the_same_name_counts_where_a_version_is_gone_back_t
     assert change(member("a"), now, {}).action is Action.UNCHANGED
     assert change(member("a"), now, {}, {"d-a": "sha256:1"}).action is Action.UPDATE
     assert change(member("a"), now, {}, {"d-a": "sha256:2"}).action is Action.UNCHANGED
+
+
+def test_an_app_of_several_versions_is_brought_to_one() -> None:
+    two = scaled(first("Deployment", 1, 1), 2, 2)
+    assert change(member("a", replicas=2), standing(member("a"), layout=two), {}).reason == "its instances are of several versions"
+    one = beside(two, 2)
+    assert change(member("a", replicas=2), standing(member("a"), layout=one), {}).action is Action.UNCHANGED
 
 
 def test_an_app_that_is_not_well_is_brought_to_the_document_again() -> None:

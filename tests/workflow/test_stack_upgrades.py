@@ -5,7 +5,7 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle
 
-from activities.app_readiness import AppReadiness, Ready
+from activities.app_moves import AppMoves, Moved
 from activities.apps import AppActivities
 from activities.stack_plans import StackPlans
 from activities.stacks import StackActivities
@@ -48,7 +48,7 @@ class World:
             stand_in(StackPlans.plan_upgrade, self._plan),
             stand_in(StackActivities.accept_app, self._accept),
             stand_in(StackActivities.accept_removal, self._remove),
-            stand_in(AppReadiness.wait_ready, self._ready),
+            stand_in(AppMoves.move, self._ready),
             stand_in(AppActivities.resolve_images, self._images),
         ]
 
@@ -69,14 +69,14 @@ class World:
     async def _images(self, _: Any) -> dict[str, str]:
         return {}
 
-    async def _ready(self, ask: AppAsk) -> Ready:
+    async def _ready(self, ask: AppAsk) -> Moved:
         if self.hold:
             self.hold.set()
             await asyncio.Event().wait()
         if ask.app_id in self.crash and self.version == 2:
             raise CrashLoop("It ends with exit code 3.")
         self.seen.append(f"ready {ask.app_id}")
-        return Ready(instances=1)
+        return Moved(instances=1)
 
 
 async def test_only_what_differs_is_touched_and_what_left_goes_last(run: Run) -> None:

@@ -29,7 +29,7 @@ def child_of(part: Part, ask: type[AppAsk], kind: str) -> Child:
     """What accepting the part's child gives; the app's name stands for its id."""
     operation_id = new_id("op")
     fields = {"operation_id": operation_id, "project": "shop", "target": f"s-{part.service}", "actor": "ann"}
-    made = ask(**fields, app_id=part.service)
+    made = ask(**fields, app_id=part.service, before=1, after=1)
     return Child(operation_id=operation_id, kind=kind, workflow_id=operation_id, ask=made.model_dump(mode="json"))
 
 
