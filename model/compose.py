@@ -112,8 +112,12 @@ def parse(content: str, deployment: str, check_image: CheckImage = lambda _: Non
 
     Raises TooLarge, or Invalid with every problem found, each with line, column and field.
     """
+    return parse_root(read(content), deployment, check_image)
+
+
+def parse_root(root: Node | None, deployment: str, check_image: CheckImage) -> Compose:
+    """As `parse`, of a document that is read already."""
     problems = Problems()
-    root = read(content)
     if root is None or is_null(root):
         problems.add(root, "content", "is empty; describe at least one service")
         problems.check("content")

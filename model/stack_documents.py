@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from enum import StrEnum
 
+from yaml import MappingNode
+
 from model import compose
 from model.app_bodies import LONGEST_NAME
 from model.blueprints import Blueprint, Member, answering
+from model.compose_services import parse_services
+from model.documents import Node, read
 from model.names import check_name
 from model.pod_documents import CheckImage, parse_pod
 
@@ -36,7 +40,18 @@ def check_deployment(name: str, field: str) -> str:
 
 
 def _compose(content: str, deployment: str, check_image: CheckImage) -> Blueprint:
-    return compose.parse(content, deployment, check_image).blueprint(deployment)
+    root = read(content)
+    if root is not None and _is_modern(root):
+        return parse_services(root, deployment, check_image)
+    return compose.parse_root(root, deployment, check_image).blueprint(deployment)
+
+
+def _is_modern(root: Node) -> bool:
+    """Whether it has its services under `services:`; in compose v1 that would be a service with an image."""
+    if not isinstance(root, MappingNode):
+        return False
+    inside = [value for key, value in root.value if key.value == "services" and isinstance(value, MappingNode)]
+    return any("image" not in [key.value for key, _ in value.value] for value in inside)
 
 
 def _pod(content: str, deployment: str, check_image: CheckImage) -> Blueprint:
