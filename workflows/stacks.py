@@ -19,7 +19,6 @@ with workflow.unsafe.imports_passed_through():
     from model.stack_changes import Action
     from model.stacks import DeleteStack, DeployStack, Part, Plan, StackAsk, StackMove, UpgradeStack, failed_twice, failure
     from workflows.planning.order import Order
-    from workflows.policies import UNDO_WITHIN
 
 _LONGEST_DEPLOY = 300  # seconds one app may take, where the stack's own deadline leaves that much
 _DEPLOYS: Mapping[str, Callable[..., Any]] = {"app.create": AppCreate.run, "app.upgrade": AppUpgrade.run, "app.scale": AppScale.run}
@@ -115,9 +114,9 @@ class StackUpgrade(_StackOperation):
                 raise
 
     async def _go_back(self, ask: UpgradeStack, failed: Exception) -> None:
-        """The undo of a whole stack: it has its own time, and only goes forward."""
+        """The undo of a whole stack: it has its whole time again, and only goes forward."""
         self.point_of_no_return()
-        self._stopped_clock += UNDO_WITHIN
+        self.renew_deadline()
         try:
             await self._move(StackMove(ask=ask, version=ask.before, before=ask.version))
         except _FAILURES as error:
