@@ -12,6 +12,7 @@ from records.store import Row
 
 Begin = Callable[[Records], Awaitable[NewOperation | None]]
 Holds = Callable[[Records, Row], Awaitable[bool]]
+Counts = Callable[[Row], bool]
 Reopen = Callable[[str], Awaitable[Row]]
 
 
@@ -23,19 +24,29 @@ class Children:
         self._operations = operations
 
     async def accept(
-        self, parent: Ask, target: str, begin: Begin, holds: Holds, *, cancellable: bool, seconds: int
+        self,
+        parent: Ask,
+        target: str,
+        begin: Begin,
+        holds: Holds,
+        *,
+        cancellable: bool,
+        seconds: int,
+        counts: Counts = lambda _: True,
     ) -> Child | None:
         """The child to run on `target`, None when there is nothing to do.
 
         In one transaction: a child accepted before is taken as it is; what `holds` of an ended one is left unchanged; a FAILED
         or CANCELLED one is reopened with its next attempt and `seconds` as its deadline, unless something newer was done to
-        the target; else `begin` says what to insert. Raises StaleAttempt, Conflict when the target is busy, and what `begin`
+        the target; else `begin` says what to insert. An ended one that does not count (`counts`) served another purpose of the
+        same parent. Raises StaleAttempt, Conflict when the target is busy, and what `begin`
         raises.
         """
         await self._let_end(parent, target)
         async with self._records.transaction() as tx:
             await tx.operations.hold_attempt(parent.operation_id, parent.attempt)
             known = await tx.operations.child(parent.operation_id, target)
+            known = known if known and (known["status"] not in TERMINAL or counts(known)) else None
             reopen = functools.partial(tx.operations.reopen, cancellable=cancellable, by_parent=True, deadline_seconds=seconds)
             row = await self._decide(tx, known, begin, holds, reopen)
         if row is None:

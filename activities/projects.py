@@ -81,6 +81,7 @@ class ProjectActivities:
             await self._records.apps.delete_all_of(project.id)
             await self._records.stacks.delete_all_of(project.id)
             await self._records.configs.delete_all_of(project.id)
+            await self._records.templates.delete_all_of(project.id)
         await self._records.projects.set_status(ask.project, "DELETED")
 
 

@@ -1,30 +1,18 @@
-"""Stacks: addresses for links, and the child operations that deploy and delete their apps."""
-
-import asyncio
+"""Stacks: the child operations that bring their apps to a version, and delete them."""
 
 from temporalio import activity
 
 from activities.children import Children
-from activities.progress import tell, unchanged
-from clients.kubernetes import Cluster
+from activities.progress import unchanged
+from activities.stack_documents import document, note
 from clients.temporal import Operations
-from model.apps import App, AppPhase, AppSpec, CreateApp, DeleteApp, UpgradeApp
-from model.compose import Compose, Service, parse
+from model.apps import App, CreateApp, DeleteApp, ScaleApp, UpgradeApp
+from model.blueprints import Member, with_aliases
+from model.errors import Conflict
 from model.layouts import at_revision, first, scaled
-from model.operations import Ask, Child, Status, Target, workflow_id
-from model.stacks import (
-    STACK_ID,
-    DeleteStack,
-    DeployStack,
-    Part,
-    Plan,
-    Stack,
-    StackAsk,
-    app_name,
-    app_spec,
-    link_service,
-    linked,
-)
+from model.operations import Ask, Child, Target, workflow_id
+from model.stack_changes import Action, Change, Standing, change
+from model.stacks import DeleteStack, Part, StackVersion
 from records import Records
 from records.ids import new_app_id, new_id
 from records.operations import NewOperation
@@ -32,71 +20,33 @@ from records.store import Row
 
 
 class StackActivities:
-    """Steps of stack.deploy and stack.delete."""
+    """Steps of the stack operations that accept a child, and the last one."""
 
-    def __init__(self, records: Records, cluster: Cluster, operations: Operations) -> None:
+    def __init__(self, records: Records, operations: Operations) -> None:
         self._records = records
-        self._cluster = cluster
         self._children = Children(records, operations)
-
-    @activity.defn(name="stack.plan_deploy")
-    async def plan_deploy(self, ask: DeployStack) -> Plan:
-        """Read the document, give each linked app the address its links stand for, and say what comes after what.
-
-        Idempotent. The progress counts apps, those that an earlier attempt deployed among them.
-        """
-        stack, compose = await self._document(ask)
-        made = await asyncio.gather(*(self._cluster.apply(link_service(stack, service)) for service in linked(compose)))
-        addresses = {s.name: m["spec"]["clusterIP"] for s, m in zip(linked(compose), made, strict=True)}
-        done = [c for c in await self._records.operations.children(ask.operation_id) if c["status"] == Status.SUCCEEDED]
-        total = len(compose.services)
-        await self._records.operations.expect(
-            ask.operation_id, ask.attempt, done=len({c["target_name"] for c in done}), total=total
-        )
-        await tell(f"{total} apps, {len(addresses)} of them linked")
-        return Plan(after=compose.dependencies(), addresses=addresses)
 
     @activity.defn(name="stack.accept_app")
     async def accept_app(self, part: Part) -> Child | None:
         """Accept the operation that brings one app to what the document says; None when it is so already. Idempotent.
 
-        A new app is created, one that an earlier deploy left otherwise is upgraded. Raises Conflict when the app's name is
-        taken or another operation works on it.
+        A new app is created, one that is otherwise is upgraded, or scaled where only the number differs. Raises Conflict when the
+        app's name is taken or another operation works on it.
         """
-        stack, compose = await self._document(part.ask)
-        service = next(s for s in compose.services if s.name == part.service)
-        spec = app_spec(app_name(stack.name, service.name), service, part.addresses)
-
-        async def begin(tx: Records) -> NewOperation | None:
-            app = await self._live_app(tx, stack, service)
-            if app is None:
-                return await self._creation(tx, part, stack, service, spec)
-            if app.replicas == service.replicas and await _runs(tx, app, spec):
-                return None
-            return await self._upgrade(tx, part, app, service, spec)
-
-        async def holds(tx: Records, _: Row) -> bool:
-            app = await self._live_app(tx, stack, service)
-            return app is not None and await _well(tx, app)
-
-        target = app_name(stack.name, service.name)
-        return await self._children.accept(part.ask, target, begin, holds, cancellable=True, seconds=part.seconds)
-
-    @activity.defn(name="stack.plan_delete")
-    async def plan_delete(self, ask: DeleteStack) -> Plan:
-        """Say which apps are to be deleted before which: those that depend on others first. Idempotent."""
-        stack, compose = await self._document(ask)
-        apps = await self._records.stacks.apps(stack.id)
-        done = [c for c in await self._records.operations.children(ask.operation_id) if c["status"] == Status.SUCCEEDED]
-        await self._records.operations.expect(ask.operation_id, ask.attempt, done=len(done), total=len(done) + len(apps))
-        after = {name: tuple(links) for name, links in compose.dependents().items() if name in apps}
-        left_over = {name: () for name in apps if name not in after}  # of a document that was replaced
-        return Plan(after={name: tuple(o for o in others if o in apps) for name, others in (left_over | after).items()})
+        _, version, blueprint = await document(self._records, part.ask, part.version)
+        step = _AppStep(part, version, blueprint.member(part.service))
+        return await self._children.accept(
+            part.ask, step.member.app, step.begin, step.holds, cancellable=True, seconds=part.seconds, counts=step.counts
+        )
 
     @activity.defn(name="stack.accept_removal")
     async def accept_removal(self, part: Part) -> Child | None:
         """Accept the deletion of one app; None when there is none left. Idempotent."""
         stack = await self._records.stacks.by_id(part.ask.stack_id)
+        name = (await self._records.stacks.app_names(stack.id)).get(part.service)
+        if name is None:
+            unchanged("there is no app of it")
+            return None
 
         async def begin(tx: Records) -> NewOperation | None:
             app_id = (await tx.stacks.apps(stack.id)).get(part.service)
@@ -105,61 +55,95 @@ class StackActivities:
         async def holds(tx: Records, _: Row) -> bool:
             return part.service not in await tx.stacks.apps(stack.id)
 
-        target = app_name(stack.name, part.service)
-        return await self._children.accept(part.ask, target, begin, holds, cancellable=False, seconds=part.seconds)
+        def counts(known: Row) -> bool:
+            return bool(known["kind"] == "app.delete")
 
-    @activity.defn(name="stack.remove_addresses")
-    async def remove_addresses(self, ask: DeleteStack) -> None:
-        """Delete the Services that the links' names stood for; idempotent."""
-        query = {"labelSelector": f"{STACK_ID}={ask.stack_id}"}
-        found = (await self._cluster.list("Service", ask.project, **query))["items"]
-        names = [service["metadata"]["name"] for service in found]
-        await asyncio.gather(*(self._cluster.delete("Service", name, ask.project) for name in names))
-        if not names:
-            unchanged("there are none")
+        return await self._children.accept(part.ask, name, begin, holds, cancellable=False, seconds=part.seconds, counts=counts)
 
     @activity.defn(name="stack.forget")
     async def forget(self, ask: DeleteStack) -> None:
         """Take the stack out of the lists and free its name; idempotent."""
         await self._records.stacks.delete(ask.stack_id)
 
-    async def _document(self, ask: StackAsk) -> tuple[Stack, Compose]:
-        stack = await self._records.stacks.by_id(ask.stack_id)
-        return stack, parse(stack.content, stack.name)
 
-    async def _live_app(self, tx: Records, stack: Stack, service: Service) -> App | None:
-        app_id = (await tx.stacks.apps(stack.id)).get(service.name)
-        app = await tx.apps.by_id(app_id) if app_id else None
-        return app if app and app.phase is AppPhase.LIVE else None
+class _AppStep:
+    """What accepting one app's child decides by, inside its transaction."""
 
-    async def _creation(self, tx: Records, part: Part, stack: Stack, service: Service, spec: AppSpec) -> NewOperation:
-        project = await tx.projects.hold(part.ask.project)
-        app_id, name = new_app_id(), spec.containers[0].name
-        actor = part.ask.actor
-        await tx.apps.add(app_id, project, name, spec, replicas=service.replicas, username=actor, actor=actor)
-        await tx.stacks.put_app(stack.id, service.name, app_id)
-        kept = await tx.apps.keep_layout(app_id, first(spec.type, 1, service.replicas))
-        ask = CreateApp(**_fields(part, name), app_id=app_id, before=kept, after=kept, resolve=(1,))
-        return _operation("app.create", ask, project.id, app_id, part, {**_told(service), "stack": stack.name})
+    def __init__(self, part: Part, version: StackVersion, member: Member) -> None:
+        self._part = part
+        self._version = version
+        self.member = member
 
-    async def _upgrade(self, tx: Records, part: Part, app: App, service: Service, spec: AppSpec) -> NewOperation:
+    async def begin(self, tx: Records) -> NewOperation | None:
+        """What to insert, None when the app is as the document says."""
+        planned, now, digests = await self._found(tx)
+        if now is None:
+            return await self._creation(tx)
+        if planned.action is Action.UNCHANGED:
+            await note(tx, self._version, self.member.name, now)
+            return None
+        if planned.action is Action.RECREATE:
+            raise Conflict(f"The app {now.app!r} cannot be changed in place: {planned.reason}.", hint="Upgrade the stack.")
+        app = await tx.apps.by_id(now.app_id)
         await tx.apps.hold(app.project_id, app.name)
-        revision = await tx.apps.add_revision(app.id, spec, part.ask.actor, "the stack's document was deployed again")
+        if planned.replaces or not now.well:
+            return await self._upgrade(tx, app, now, digests)
+        return await self._scaling(tx, app, now)
+
+    async def holds(self, tx: Records, _: Row) -> bool:
+        """Whether there is nothing left to do for an ended child."""
+        return (await self._found(tx))[0].action is Action.UNCHANGED
+
+    def counts(self, known: Row) -> bool:
+        """A child of another version served a rollback, and a deletion made way for the creation."""
+        same = known["request"].get("stackVersion", self._version.number) == self._version.number
+        return bool(same and known["kind"] != "app.delete")
+
+    async def _found(self, tx: Records) -> tuple[Change, Standing | None, dict[str, str] | None]:
+        standing = await tx.stacks.standing(self._version.stack_id)
+        now = standing.get(self.member.name)
+        digests = (await tx.stacks.pinned(self._version, standing)).get(self.member.name)
+        return change(self.member, now, self._part.addresses, digests), now, digests
+
+    async def _creation(self, tx: Records) -> NewOperation:
+        project, member, actor = await tx.projects.hold(self._part.ask.project), self.member, self._part.ask.actor
+        app_id, replicas = new_app_id(), 1 if member.replicas is None else member.replicas
+        spec = with_aliases(member, self._part.addresses)
+        await tx.apps.add(app_id, project, member.app, spec, replicas=replicas, username=actor, actor=actor)
+        await tx.stacks.put_app(self._version.stack_id, member.name, app_id)
+        await self._note(tx, app_id, 1)
+        kept = await tx.apps.keep_layout(app_id, first(spec.type, 1, replicas))
+        ask = CreateApp(**_fields(self._part, member.app), app_id=app_id, before=kept, after=kept, resolve=(1,))
+        return self._operation("app.create", ask, project.id, app_id)
+
+    async def _upgrade(self, tx: Records, app: App, now: Standing, digests: dict[str, str] | None) -> NewOperation:
+        spec, reason = with_aliases(self.member, self._part.addresses), f"version {self._version.number} of the stack"
+        revision = await tx.apps.add_revision(app.id, spec, self._part.ask.actor, reason, digests)
+        await self._note(tx, app.id, revision.number)
+        replicas = None if now.autoscaled else self.member.replicas
+        sized = app.layout if replicas is None else scaled(app.layout, replicas)
         before = await tx.apps.keep_layout(app.id, app.layout)
-        after = await tx.apps.keep_layout(app.id, at_revision(scaled(app.layout, service.replicas), revision.number))
-        number = revision.number
-        ask = UpgradeApp(**_fields(part, app.name), app_id=app.id, before=before, after=after, resolve=(number,), revision=number)
-        return _operation("app.upgrade", ask, app.project_id, app.id, part, _told(service))
+        after = await tx.apps.keep_layout(app.id, at_revision(sized, revision.number))
+        place = {"app_id": app.id, "before": before, "after": after, "resolve": (revision.number,)}
+        ask = UpgradeApp(**_fields(self._part, app.name), **place, revision=revision.number)
+        return self._operation("app.upgrade", ask, app.project_id, app.id)
 
+    async def _scaling(self, tx: Records, app: App, now: Standing) -> NewOperation:
+        assert self.member.replicas is not None, "only the number differs, so the document says one"
+        await note(tx, self._version, self.member.name, now)
+        before = await tx.apps.keep_layout(app.id, app.layout)
+        after = await tx.apps.keep_layout(app.id, scaled(app.layout, self.member.replicas))
+        fields = _fields(self._part, app.name)
+        ask = ScaleApp(**fields, app_id=app.id, before=before, after=after, replicas=self.member.replicas)
+        return self._operation("app.scale", ask, app.project_id, app.id)
 
-async def _runs(tx: Records, app: App, spec: AppSpec) -> bool:
-    return (await tx.apps.revision(app.id, app.revision)).spec == spec and await _well(tx, app)
+    async def _note(self, tx: Records, app_id: str, revision: int) -> None:
+        await tx.stacks.put_version_app(self._version.stack_id, self._version.number, self.member.name, app_id, revision)
 
-
-async def _well(tx: Records, app: App) -> bool:
-    """Whether the newest that was done to the app succeeded."""
-    newest = (await tx.apps.newest_operations(app.project, [app.id])).get(app.id)
-    return newest is not None and newest["status"] == Status.SUCCEEDED
+    def _operation(self, kind: str, ask: Ask, project_id: str, app_id: str) -> NewOperation:
+        told: dict[str, object] = {"imageRef": self.member.image, "instanceNum": self.member.replicas}
+        told["stackVersion"] = self._version.number
+        return _operation(kind, ask, project_id, app_id, self._part, told)
 
 
 def _deletion(part: Part, app: App) -> NewOperation:
@@ -178,10 +162,6 @@ def _fields(part: Part, target: str) -> dict[str, object]:
     }
 
 
-def _told(service: Service) -> dict[str, object]:
-    return {"imageRef": service.image, "instanceNum": service.replicas}
-
-
 def _operation(kind: str, ask: Ask, project_id: str, app_id: str, part: Part, request: dict[str, object]) -> NewOperation:
     return NewOperation(
         kind=kind,
@@ -191,6 +171,6 @@ def _operation(kind: str, ask: Ask, project_id: str, app_id: str, part: Part, re
         workflow_id=workflow_id(kind, ask.project, ask.target, ask.operation_id),
         cancellable=True,
         preempts=False,
-        request=request,
+        request={**request, "stack": part.ask.target},
         parent_id=part.ask.operation_id,
     )

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli.commands import apps, changes, instances, login, operations, projects
+from cli.commands import apps, changes, instances, login, operations, projects, stacks, templates
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Mooring, the container platform, from a terminal.")
 app.command("login")(login.login)
@@ -13,3 +13,5 @@ app.add_typer(projects.app, name="project")
 app.command("shell")(instances.shell)
 app.command("logs")(instances.logs)
 app.command("names")(instances.names)
+app.add_typer(templates.app, name="template")
+app.add_typer(stacks.app, name="stack")

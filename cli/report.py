@@ -6,18 +6,15 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-from cli import drawing
+from cli import drawing, tables
 from cli.api import TERMINAL, Record
 from cli.watched import Watched
 from cli.words import ago, clean, moment, now, took
 
 _LOG_LINES = 20
 _WAYS = (("pause", "Pause it"), ("resume", "Go on"), ("promote", "Go on to the end"), ("rollback", "Go back"))
-# Columns that are not broken over lines where the terminal is narrow.
-_WHOLE = ("id", "kind", "status", "app", "project", "created", "took")
 
 
 def operation(record: Record) -> Group:
@@ -26,8 +23,8 @@ def operation(record: Record) -> Group:
     facts: list[tuple[str, RenderableType | None]] = [
         ("id", record["id"]),
         ("by", record["actor"]),
-        ("created", _when(record["createdAt"])),
-        ("finished", _when(record["finishedAt"])),
+        ("created", tables.when(record["createdAt"])),
+        ("finished", tables.when(record["finishedAt"])),
         ("attempt", str(record["attempt"]) if record["attempt"] > 1 else None),
         ("started by", record["parentId"]),
         ("target", f"{target['kind']} {target['name']}" + (f" ({target['id']})" if target["id"] else "")),
@@ -35,7 +32,7 @@ def operation(record: Record) -> Group:
         ("asked", "\n".join(_asked(control) for control in record["controls"])),
         ("paused", clean(record["pause"]["message"]) if record["pause"] else None),
     ]
-    parts: list[RenderableType] = [drawing.operation(Watched.of(record), now()), Text(), _facts(facts)]
+    parts: list[RenderableType] = [drawing.operation(Watched.of(record), now()), Text(), tables.facts(facts)]
     if record["temporalUrl"]:
         parts.append(Text(f"temporal  {record['temporalUrl']}", no_wrap=True, overflow="ignore"))
     if record["error"]:
@@ -88,7 +85,7 @@ def operations(records: Sequence[Record], total: int) -> RenderableType:
     if not records:
         return Text("No operations here. Take filters away, or start one: deploying, building or creating a project makes one.")
     why = ("why",) if any(record["error"] for record in records) else ()
-    table = _table("id", "kind", "target", "status", "steps", "try", "by", "created", "took", *why)
+    table = tables.table("id", "kind", "target", "status", "steps", "try", "by", "created", "took", *why)
     for record in records:
         begun, ended = moment(record["createdAt"]), moment(record["finishedAt"])
         assert begun is not None
@@ -104,20 +101,20 @@ def operations(records: Sequence[Record], total: int) -> RenderableType:
             took((ended or now()) - begun),
             *([record["error"]["reason"] if record["error"] else ""] if why else []),
         )
-    return _counted(table, len(records), total)
+    return tables.counted(table, len(records), total)
 
 
 def projects(found: Sequence[Record], total: int) -> RenderableType:
     """A table of projects."""
     if not found:
         return Text("You are in no project. Ask a platform admin to create one or to make you a member (POST /v2/projects).")
-    table = _table("project", "status", "description", "by", "created")
+    table = tables.table("project", "status", "description", "by", "created")
     for project in found:
         begun = moment(project["createdAt"])
         assert begun is not None
         state = drawing.state(project["status"])
         table.add_row(project["name"], state, clean(project["description"]), project["createdBy"], ago(begun, now()))
-    return _counted(table, len(found), total)
+    return tables.counted(table, len(found), total)
 
 
 def apps(project: str, found: Sequence[Record], total: int) -> RenderableType:
@@ -127,11 +124,11 @@ def apps(project: str, found: Sequence[Record], total: int) -> RenderableType:
             f"The project {project} has no apps. "
             f"Deploy one: POST /v2/applications/{project}, or a stack: POST /v2/composes/{project}."
         )
-    table = _table("app", "type", "status", "instances", "image", "by")
+    table = tables.table("app", "type", "status", "instances", "image", "by")
     for app in found:
         state = drawing.state(app["Status"])
         table.add_row(app["Name"], app["Type"], state, app["InstanceSummary"], app["Image"], app["Username"])
-    return _counted(table, len(found), total)
+    return tables.counted(table, len(found), total)
 
 
 def app(found: Record, instances: Sequence[Record], latest: Sequence[Record]) -> Group:
@@ -147,12 +144,12 @@ def app(found: Record, instances: Sequence[Record], latest: Sequence[Record]) ->
         ("ports", ports),
         ("resources", resources),
         ("by", found["Username"]),
-        ("created", _when(found["Created"])),
+        ("created", tables.when(found["Created"])),
         ("id", Text(found["AppID"], overflow="fold")),
     ]
-    parts: list[RenderableType] = [Text(f"{found['ProjectName']}/{found['Name']}", style="bold"), _facts(facts), Text()]
+    parts: list[RenderableType] = [Text(f"{found['ProjectName']}/{found['Name']}", style="bold"), tables.facts(facts), Text()]
     if instances:
-        table = _table("instance", "status", "restarts", "ip", "host", "why")
+        table = tables.table("instance", "status", "restarts", "ip", "host", "why")
         for one in instances:
             why = clean(f"{one['reason'] or ''} {one['message'] or ''}".strip())
             table.add_row(one["name"], drawing.state(one["status"]), str(one["restarts"]), one["ip"], one["host"], why)
@@ -179,18 +176,18 @@ def autoscaling(name: str, found: Record) -> Group:
         ("status", drawing.state(found["status"])),
         ("why", clean(found["message"])),
         ("policy", _values(found["scale"])),
-        ("set", f"by {change['setBy']}, {_when(change['setAt'])}" if change else None),
-        ("looked at", _when(found["evaluatedAt"])),
+        ("set", f"by {change['setBy']}, {tables.when(change['setAt'])}" if change else None),
+        ("looked at", tables.when(found["evaluatedAt"])),
     ]
-    parts: list[RenderableType] = [Text(f"Autoscaling of {name}", style="bold"), _facts(facts)]
+    parts: list[RenderableType] = [Text(f"Autoscaling of {name}", style="bold"), tables.facts(facts)]
     if found["evaluation"] and found["evaluation"]["metrics"]:
-        table = _table("metric", "current", "target", "ratio", "ready", "not ready", "missing", "asks for")
+        table = tables.table("metric", "current", "target", "ratio", "ready", "not ready", "missing", "asks for")
         for one in found["evaluation"]["metrics"]:
             figures = ("current", "target", "ratio", "ready", "unready", "missing", "replicas")
             table.add_row(clean(one["metric"]), *("–" if one[f] is None else f"{one[f]:g}" for f in figures))
         parts += [Text(), table]
     if found["decisions"]:
-        table = _table("id", "from", "to", "status", "created", "why")
+        table = tables.table("id", "from", "to", "status", "created", "why")
         for one in found["decisions"]:
             begun = moment(one["at"])
             assert begun is not None
@@ -240,35 +237,7 @@ def _place(problem: Record) -> str:
 
 
 def _asked(control: Record) -> str:
-    return f"{control['verb']} by {control['actor']}, {_when(control['at'])}"
-
-
-def _facts(facts: Sequence[tuple[str, RenderableType | None]]) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, value in facts:
-        if value:
-            grid.add_row(name, value)
-    return grid
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    for column in columns:
-        table.add_column(column, no_wrap=column in _WHOLE, overflow="fold")
-    return table
-
-
-def _counted(table: Table, shown: int, total: int) -> RenderableType:
-    if shown >= total:
-        return table
-    return Group(table, Text(f"{shown} of {total}; more with --limit.", style="dim"))
-
-
-def _when(text: str | None) -> str | None:
-    at = moment(text)
-    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}, {ago(at, now())}" if at else None
+    return f"{control['verb']} by {control['actor']}, {tables.when(control['at'])}"
 
 
 def _values(values: dict[str, Any] | None) -> str:

@@ -16,8 +16,17 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-_READ = {"project:read", "app:read", "operation:read", "stack:read", "build:read", "image:read", "config:read"}
-_DEVELOP = _READ | {"app:write", "stack:write", "build:write", "config:write", "secret:read", "operation:control", "instance:shell"}
+_READ = {"project:read", "app:read", "operation:read", "stack:read", "template:read", "build:read", "image:read", "config:read"}
+_DEVELOP = _READ | {
+    "app:write",
+    "stack:write",
+    "template:write",
+    "build:write",
+    "config:write",
+    "secret:read",
+    "operation:control",
+    "instance:shell",
+}
 _ADMIN = _DEVELOP | {"project:write", "member:write"}
 
 PERMISSIONS: dict[Role, frozenset[str]] = {

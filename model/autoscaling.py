@@ -135,10 +135,10 @@ class Autoscaler(Frozen):
 
 
 def check_requests(scale: Scale, spec: AppSpec, prefix: str = "") -> None:
-    """Raise Invalid where cpu is to be scaled by and a container asks for none: its share would be of nothing."""
-    without = [c.name for c in spec.containers if not (c.resources.cpu or c.resources.cpu_request)]
-    if scale.target_cpu_utilization is not None and without:
-        rule = f"needs a cpu request on every container, and {_named(without)} none; roll out with resources.cpu first"
+    """Raise Invalid where cpu is to be scaled by and no container asks for any: its share would be of nothing."""
+    asks = any(c.resources.cpu or c.resources.cpu_request for c in spec.containers)
+    if scale.target_cpu_utilization is not None and not asks:
+        rule = f"needs a cpu request, and {_named(c.name for c in spec.containers)} none; roll out with resources.cpu first"
         field = f"{prefix}targetCPUUtilization"
         raise Invalid(f"{field}: {rule}.", problems=[Problem(field=field, message=rule)])
 

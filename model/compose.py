@@ -13,7 +13,11 @@ from typing import Literal
 import yaml
 
 from model.app_bodies import LONGEST_NAME, words
+from model.apps import AppSpec, ContainerSpec, EnvVar, Resources
+from model.apps import Port as AppPort
 from model.base import Frozen
+from model.blueprints import Blueprint, Member, answering
+from model.blueprints import Link as BlueprintLink
 from model.documents import Node, Problems, entries, is_null, items, join, read, text
 from model.errors import Invalid, MooringError
 from model.names import check_name
@@ -68,6 +72,10 @@ class Port(Frozen):
     protocol: Literal["tcp", "udp"]
 
 
+# A link without any port said: the address then answers on the port that such images have always served.
+ASSUMED_PORT = Port(container=80, protocol="tcp")
+
+
 class Service(Frozen):
     """One service of a compose document; memory in bytes, cpu in thousandths of a core, None where nothing is said.
 
@@ -91,22 +99,9 @@ class Compose(Frozen):
 
     services: tuple[Service, ...]
 
-    def dependencies(self) -> dict[str, tuple[str, ...]]:
-        """Each service's name → the names of those it links, what it is started after."""
-        return {service.name: tuple(dict.fromkeys(link.service for link in service.links)) for service in self.services}
-
-    def levels(self) -> dict[str, int]:
-        """Each service's name → its place in the order: 1 for those without links, else one more than the last it links."""
-        links = self.dependencies()
-        levels: dict[str, int] = {}
-        for name in TopologicalSorter(links).static_order():
-            levels[name] = 1 + max((levels[other] for other in links[name]), default=0)
-        return levels
-
-    def dependents(self) -> dict[str, tuple[str, ...]]:
-        """Each service's name → the names of those that link it, what it is deleted after."""
-        links = self.dependencies()
-        return {name: tuple(other for other in links if name in links[other]) for name in reversed(list(links))}
+    def blueprint(self, deployment: str) -> Blueprint:
+        """What the deployment of that name makes of it; each app is called deployment name + "-" + service name (mission D)."""
+        return Blueprint(members=tuple(_member(service, f"{deployment}-{service.name}") for service in self.services))
 
 
 CheckImage = Callable[[str], object]
@@ -117,8 +112,12 @@ def parse(content: str, deployment: str, check_image: CheckImage = lambda _: Non
 
     Raises TooLarge, or Invalid with every problem found, each with line, column and field.
     """
+    return parse_root(read(content), deployment, check_image)
+
+
+def parse_root(root: Node | None, deployment: str, check_image: CheckImage) -> Compose:
+    """As `parse`, of a document that is read already."""
     problems = Problems()
-    root = read(content)
     if root is None or is_null(root):
         problems.add(root, "content", "is empty; describe at least one service")
         problems.check("content")
@@ -134,6 +133,38 @@ def parse(content: str, deployment: str, check_image: CheckImage = lambda _: Non
     _check_links(found, services, problems)
     problems.check("content")
     return Compose(services=tuple(services))
+
+
+def _member(service: Service, app: str) -> Member:
+    return Member(
+        name=service.name,
+        app=app,
+        spec=_spec(service, app),
+        replicas=service.replicas,
+        links=tuple(BlueprintLink(member=link.service, alias=link.alias) for link in service.links),
+        after=tuple(dict.fromkeys(link.service for link in service.links)),
+        answers=answering((p.protocol, p.container) for p in (*service.ports, *service.expose) or (ASSUMED_PORT,)),
+    )
+
+
+def _spec(service: Service, app: str) -> AppSpec:
+    """`command` replaces the image's cmd and leaves its entrypoint, `cpu_shares` is a weight and so a request without a limit.
+
+    Source: docker-compose v1, command and cpu_shares.
+    """
+    container = ContainerSpec(
+        name=app,
+        image=service.image,
+        args=words(service.command),
+        cmd=service.command,
+        env=tuple(EnvVar(name=key, value=value) for key, value in service.environment),
+        ports=tuple(AppPort(protocol=p.protocol, container_port=p.container) for p in service.ports or service.expose),
+        resources=Resources(
+            cpu_request=None if service.cpu is None else f"{service.cpu}m",
+            mem=None if service.memory is None else str(service.memory),
+        ),
+    )
+    return AppSpec(containers=(container,), network_type=2 if service.ports else 0)
 
 
 def _check_name(name: str, key: Node, deployment: str, problems: Problems) -> None:

@@ -147,14 +147,15 @@ def _unchanged(told: Proposal, current: int, why: str) -> Proposal:
 
 
 def _request(pod: Object) -> float:
-    """The thousandths of a core a pod requests; raises LookupError naming a container that requests none."""
-    total = 0.0
-    for container in pod["spec"]["containers"]:
-        text = container.get("resources", {}).get("requests", {}).get("cpu")
-        if text is None:
-            raise LookupError(f"the container {container['name']!r} of {pod['metadata']['name']!r} requests no cpu")
-        total += float(amount(text) * 1000)
-    return total
+    """The thousandths of a core a pod requests, in all its containers; raises LookupError where none requests any.
+
+    Kubernetes' own leaves a pod alone of which one container requests none; the manual's pod of two, one of which does, is to be
+    scaled (pod编排接口).
+    """
+    asked = [c.get("resources", {}).get("requests", {}).get("cpu") for c in pod["spec"]["containers"]]
+    if not any(asked):
+        raise LookupError(f"{pod['metadata']['name']!r} requests no cpu")
+    return float(sum(amount(text) * 1000 for text in asked if text))
 
 
 def _nothing_measured(counts: Mapping[str, int]) -> str:

@@ -1,23 +1,21 @@
-"""Stacks: the apps of one deployed document, started in the order of their links (manual, compose编排接口)."""
+"""Stacks: the apps of one deployed document, in every version it had (manual, 应用编排 and compose编排接口; mission D)."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from model.app_bodies import words
-from model.apps import AppSpec, ContainerSpec, EnvVar, HostAlias, Resources
-from model.apps import Port as AppPort
 from model.base import Frozen, Input
-from model.compose import Compose, Port, Service
+from model.blueprints import Blueprint, Member
 from model.errors import BY_REASON, Evidence, InternalError, MooringError, OperationError
 from model.operations import Ask, Status
 from model.pod_templates import APP
+from model.stack_changes import Action, Change
+from model.stack_documents import Kind
 
 STACK_ID = "mooring.io/stack-id"
-# A link without any port said: the address then answers on the port that such images have always served.
-ASSUMED_PORT = Port(container=80, protocol="tcp")
 
 
 class NewStack(Input):
@@ -29,17 +27,50 @@ class NewStack(Input):
     deadline_seconds: Annotated[int, Field(ge=5, le=86400)] | None = None
 
 
+class StackUpgradeBody(Input):
+    """Body of POST …/upgrade: the document, or the version of the template it shall be deployed from (by default the newest)."""
+
+    content: str | None = None
+    template_version: Annotated[int, Field(ge=1)] | None = None
+    on_failure: Literal["keep", "rollback"] = "keep"
+    deadline_seconds: Annotated[int, Field(ge=5, le=86400)] | None = None
+
+
+class StackRollbackBody(Input):
+    """Body of POST …/rollback: to `version`, by default the newest that was deployed before the one in force."""
+
+    version: Annotated[int, Field(ge=1)] | None = None
+    on_failure: Literal["keep", "rollback"] = "keep"
+    deadline_seconds: Annotated[int, Field(ge=5, le=86400)] | None = None
+
+
 class Stack(Frozen):
-    """A deployed document; `name` is the deployment's, `content` what was sent last."""
+    """A deployed document; `name` is the deployment's, `version` and `content` the ones that are wanted."""
 
     id: str
     project: str
     project_id: str
     name: str
     cluster: str
+    kind: Kind
+    version: int
     content: str
+    template_id: str | None
     created_at: datetime
     created_by: str
+
+
+class StackVersion(Frozen):
+    """One document of a stack; `restores` is the version it goes back to exactly, `status` how deploying it ended."""
+
+    stack_id: str
+    number: int
+    content: str
+    template_version: int | None
+    restores: int | None
+    created_at: datetime
+    created_by: str
+    status: Status | None = None
 
 
 class StackAsk(Ask):
@@ -49,111 +80,107 @@ class StackAsk(Ask):
 
 
 class DeployStack(StackAsk):
-    """Input of stack.deploy."""
+    """Input of stack.deploy; `version` is the one it deploys."""
+
+    version: int = 1
+
+
+class UpgradeStack(StackAsk):
+    """Input of stack.upgrade, which a rollback is too: go to `version` from `before`."""
+
+    version: int
+    before: int
+    on_failure: Literal["keep", "rollback"] = "keep"
 
 
 class DeleteStack(StackAsk):
     """Input of stack.delete."""
 
 
-class Plan(Frozen):
-    """The parts of a stack by service name in their order, each with those it comes after.
+class StackMove(Frozen):
+    """An upgrade, and the versions between which it goes now: its own, or, where it goes back, the other way round."""
 
-    `addresses` has what links to a service resolve to, by service name.
+    ask: UpgradeStack
+    version: int
+    before: int
+
+
+class Plan(Frozen):
+    """The parts of a stack by name in their order, each with those it comes after; `apps` has what each part's app is called.
+
+    `addresses` has what links to a part resolve to, by name. An upgrade's plan has `changes`, and in `removals` the parts that
+    go when all others are done, each with those it goes after.
     """
 
     after: dict[str, tuple[str, ...]]
+    apps: dict[str, str] = {}
     addresses: dict[str, str] = {}
+    removals: dict[str, tuple[str, ...]] = {}
+    changes: dict[str, Change] = {}
+
+    def app(self, stack: str, part: str) -> str:
+        """What the part's app is called; plans made by an earlier release do not say, and theirs followed one rule."""
+        return self.apps.get(part, f"{stack}-{part}")
+
+    def named(self, action: Action) -> list[str]:
+        """The apps to which that happens."""
+        return [change.app for change in self.changes.values() if change.action is action]
 
 
 class Part(Frozen):
     """One app of a stack, for the step that accepts its child operation; `seconds` is the child's deadline.
 
-    `addresses` has those of the services it comes after.
+    `addresses` has those of the stack's links, `version` the stack's version it is brought to (None: the one that is wanted).
     """
 
     ask: StackAsk
     service: str
     seconds: int
     addresses: dict[str, str] = {}
+    version: int | None = None
 
 
 def stack_status(kind: str, status: str) -> str:
-    """A stack's own state, by its newest operation: DEPLOYING, DEPLOYED, FAILED, CANCELLED or DELETING."""
+    """A stack's own state, by its newest operation: DEPLOYING, UPGRADING, DEPLOYED, FAILED, CANCELLED or DELETING."""
     if kind == "stack.delete":
         return "FAILED" if status == Status.FAILED else "DELETING"
     ended = {Status.SUCCEEDED: "DEPLOYED", Status.FAILED: "FAILED", Status.CANCELLED: "CANCELLED"}
-    return ended.get(Status(status), "DEPLOYING")
+    return ended.get(Status(status), "UPGRADING" if kind == "stack.upgrade" else "DEPLOYING")
 
 
-def app_name(stack: str, service: str) -> str:
-    """What the app of a service is called (mission D).
-
-    >>> app_name("compose", "c1")
-    'compose-c1'
-    """
-    return f"{stack}-{service}"
+def address_name(stack_id: str, member: str) -> str:
+    """The name of the Service whose address a member's aliases stand for."""
+    return f"link-{hashlib.sha256(f'{stack_id}/{member}'.encode()).hexdigest()[:20]}"
 
 
-def app_spec(name: str, service: Service, addresses: dict[str, str]) -> AppSpec:
-    """The app a service means; `addresses` has the linked services' addresses by service name.
-
-    `command` replaces the image's cmd and leaves its entrypoint, `cpu_shares` is a weight and so a request without a limit
-    (docker-compose v1: command, cpu_shares).
-    """
-    hostnames: dict[str, list[str]] = {}
-    for link in service.links:
-        hostnames.setdefault(addresses[link.service], []).append(link.alias)
-    container = ContainerSpec(
-        name=name,
-        image=service.image,
-        args=words(service.command),
-        cmd=service.command,
-        env=tuple(EnvVar(name=key, value=value) for key, value in service.environment),
-        ports=tuple(AppPort(protocol=p.protocol, container_port=p.container) for p in service.ports or service.expose),
-        resources=Resources(
-            cpu_request=None if service.cpu is None else f"{service.cpu}m",
-            mem=None if service.memory is None else str(service.memory),
-        ),
-    )
-    aliases = tuple(HostAlias(ip=ip, hostnames=tuple(names)) for ip, names in hostnames.items())
-    return AppSpec(containers=(container,), network_type=2 if service.ports else 0, host_aliases=aliases)
+def addresses_of(stack_id: str, blueprint: Blueprint, services: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """By member name the address its links stand for, of those whose Service is among `services`."""
+    by_name = {service["metadata"]["name"]: service["spec"]["clusterIP"] for service in services}
+    names = {member.name: address_name(stack_id, member.name) for member in blueprint.linked()}
+    return {member: by_name[name] for member, name in names.items() if name in by_name}
 
 
-def link_ports(service: Service) -> tuple[Port, ...]:
-    """The ports a linked service's address answers on: all it names, else the assumed one."""
-    return tuple(dict.fromkeys([*service.ports, *service.expose])) or (ASSUMED_PORT,)
-
-
-def link_service(stack: Stack, service: Service) -> dict[str, Any]:
-    """The Service whose address a linked app's aliases stand for; it outlives the app's own, so a kill and start keep it."""
-    digest = hashlib.sha256(f"{stack.id}/{service.name}".encode()).hexdigest()
-    app = app_name(stack.name, service.name)
-    labels = {"app.kubernetes.io/managed-by": "mooring", "app.kubernetes.io/name": app, STACK_ID: stack.id}
+def link_service(stack: Stack, member: Member) -> dict[str, Any]:
+    """The Service whose address a linked member's aliases stand for; it outlives the app's own, so a kill and start keep it."""
+    labels = {"app.kubernetes.io/managed-by": "mooring", "app.kubernetes.io/name": member.app, STACK_ID: stack.id}
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": f"link-{digest[:20]}", "namespace": stack.project, "labels": labels},
+        "metadata": {"name": address_name(stack.id, member.name), "namespace": stack.project, "labels": labels},
         "spec": {
             "type": "ClusterIP",
-            "selector": {APP: app},
+            "selector": {APP: member.app},
             "ports": [
                 {
-                    "name": f"{port.protocol}-{port.container}",
-                    "protocol": port.protocol.upper(),
-                    "port": port.container,
-                    "targetPort": port.container,
+                    "name": f"{answer.protocol}-{answer.port}",
+                    "protocol": answer.protocol.upper(),
+                    "port": answer.port,
+                    "targetPort": answer.target,
                 }
-                for port in link_ports(service)
+                for answer in member.answers
             ],
         },
     }
-
-
-def linked(compose: Compose) -> list[Service]:
-    """The services that another one links, in the document's order."""
-    names = {link.service for service in compose.services for link in service.links}
-    return [service for service in compose.services if service.name in names]
 
 
 def failure(failed: dict[str, tuple[str | None, OperationError]], left: list[str]) -> MooringError:
@@ -171,3 +198,10 @@ def failure(failed: dict[str, tuple[str | None, OperationError]], left: list[str
     waiting = f" Not begun, because they depend on it: {', '.join(left)}." if left else ""
     hint = f"{error.hint} Retrying this operation goes on from {first}; what is ready already stays as it is."
     return kind(f"The app {first} failed: {error.message}{others}{waiting}", hint=hint, evidence=[*seen, *error.evidence])
+
+
+def failed_twice(first: OperationError, second: OperationError, version: int) -> MooringError:
+    """Why an upgrade failed whose way back to `version` failed too: the first failure's own reason."""
+    seen = [Evidence(type="step", source="rollback", text=f"{second.reason}: {second.message}"), *second.evidence]
+    message = f"{first.message} Going back to version {version} failed too: {second.message}"
+    return BY_REASON.get(first.reason, InternalError)(message, hint=second.hint, evidence=[*first.evidence, *seen])

@@ -20,6 +20,7 @@ from records.sealing import Seal
 from records.shells import ShellStore
 from records.stacks import StackStore
 from records.store import Executor, connected, translated
+from records.templates import TemplateStore
 
 
 class Records:
@@ -78,6 +79,11 @@ class Records:
     def configs(self) -> ConfigStore:
         """Configuration groups, their versions and sealed contents."""
         return ConfigStore(self._executor, self._seal)
+
+    @functools.cached_property
+    def templates(self) -> TemplateStore:
+        """Templates and their versions."""
+        return TemplateStore(self._executor)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator["Records"]:

@@ -325,6 +325,33 @@ CREATE TABLE stack_apps (
 
 CREATE UNIQUE INDEX stack_apps_pkey ON public.stack_apps USING btree (stack_id, service);
 
+CREATE TABLE stack_version_apps (
+    app_id text NOT NULL,
+    revision integer NOT NULL,
+    service text NOT NULL,
+    stack_id text NOT NULL,
+    version integer NOT NULL,
+    CONSTRAINT stack_version_apps_app_id_revision_fkey FOREIGN KEY (app_id, revision) REFERENCES app_revisions(app_id, number),
+    CONSTRAINT stack_version_apps_pkey PRIMARY KEY (stack_id, version, service),
+    CONSTRAINT stack_version_apps_stack_id_version_fkey FOREIGN KEY (stack_id, version) REFERENCES stack_versions(stack_id, number)
+);
+
+CREATE UNIQUE INDEX stack_version_apps_pkey ON public.stack_version_apps USING btree (stack_id, version, service);
+
+CREATE TABLE stack_versions (
+    content text NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    created_by text NOT NULL,
+    number integer NOT NULL,
+    restores integer,
+    stack_id text NOT NULL,
+    template_version integer,
+    CONSTRAINT stack_versions_pkey PRIMARY KEY (stack_id, number),
+    CONSTRAINT stack_versions_stack_id_fkey FOREIGN KEY (stack_id) REFERENCES stacks(id)
+);
+
+CREATE UNIQUE INDEX stack_versions_pkey ON public.stack_versions USING btree (stack_id, number);
+
 CREATE TABLE stacks (
     cluster text NOT NULL,
     content text NOT NULL,
@@ -332,14 +359,19 @@ CREATE TABLE stacks (
     created_by text NOT NULL,
     deleted_at timestamp with time zone,
     id text NOT NULL,
+    kind text NOT NULL DEFAULT 'compose'::text,
     name text NOT NULL,
     project text NOT NULL,
     project_id text NOT NULL,
+    template_id text,
+    version integer NOT NULL DEFAULT 1,
     CONSTRAINT stacks_pkey PRIMARY KEY (id),
-    CONSTRAINT stacks_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id)
+    CONSTRAINT stacks_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id),
+    CONSTRAINT stacks_template_id_fkey FOREIGN KEY (template_id) REFERENCES templates(id)
 );
 
 CREATE UNIQUE INDEX stacks_live_name ON public.stacks USING btree (project_id, name) WHERE (deleted_at IS NULL);
+CREATE INDEX stacks_of_template ON public.stacks USING btree (template_id) WHERE (template_id IS NOT NULL);
 CREATE UNIQUE INDEX stacks_pkey ON public.stacks USING btree (id);
 
 CREATE TABLE steps (
@@ -371,6 +403,38 @@ CREATE TABLE target_locks (
 
 CREATE INDEX target_locks_operation ON public.target_locks USING btree (operation_id);
 CREATE UNIQUE INDEX target_locks_pkey ON public.target_locks USING btree (project, target_kind, target_name);
+
+CREATE TABLE template_versions (
+    content text NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    created_by text NOT NULL,
+    images text[] NOT NULL,
+    number integer NOT NULL,
+    reason text NOT NULL,
+    template_id text NOT NULL,
+    CONSTRAINT template_versions_pkey PRIMARY KEY (template_id, number),
+    CONSTRAINT template_versions_template_id_fkey FOREIGN KEY (template_id) REFERENCES templates(id)
+);
+
+CREATE UNIQUE INDEX template_versions_pkey ON public.template_versions USING btree (template_id, number);
+
+CREATE TABLE templates (
+    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    created_by text NOT NULL,
+    deleted_at timestamp with time zone,
+    description text NOT NULL,
+    id text NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    project text NOT NULL,
+    project_id text NOT NULL,
+    version integer NOT NULL DEFAULT 1,
+    CONSTRAINT templates_pkey PRIMARY KEY (id),
+    CONSTRAINT templates_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id)
+);
+
+CREATE UNIQUE INDEX templates_live_name ON public.templates USING btree (project_id, name) WHERE (deleted_at IS NULL);
+CREATE UNIQUE INDEX templates_pkey ON public.templates USING btree (id);
 
 CREATE TABLE tokens (
     created_at timestamp with time zone NOT NULL DEFAULT now(),

@@ -1,10 +1,13 @@
 """Stacks: deployed documents, and which app each of their services became."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from model.errors import NotFound
+from model.operations import Status
 from model.projects import Project
-from model.stacks import Stack
+from model.stack_changes import Standing
+from model.stack_documents import Kind
+from model.stacks import Stack, StackVersion
 from records.ids import new_id
 from records.store import Row, Store
 
@@ -13,13 +16,26 @@ def _stack(row: Row) -> Stack:
     return Stack(**{name: row[name] for name in Stack.model_fields})
 
 
+def _version(row: Row) -> StackVersion:
+    return StackVersion(**{name: row[name] for name in StackVersion.model_fields})
+
+
 class StackStore(Store):
     """Live stacks by project and name; a deleted one keeps its row."""
 
     sql = "stacks"
 
-    async def add(self, project: Project, name: str, cluster: str, content: str, actor: str) -> Stack | None:
-        """Insert a stack; None when a live one has the name."""
+    async def add(
+        self,
+        project: Project,
+        name: str,
+        cluster: str,
+        kind: Kind,
+        content: str,
+        actor: str,
+        template: tuple[str, int] | None = None,
+    ) -> Stack | None:
+        """Insert a stack with its first version, of a `template` (id, version) where given; None when a live one has the name."""
         row = await self._call(
             "insert_stack",
             id=new_id("stk"),
@@ -27,10 +43,15 @@ class StackStore(Store):
             project_id=project.id,
             name=name,
             cluster=cluster,
+            kind=kind,
             content=content,
+            template_id=template[0] if template else None,
             created_by=actor,
         )
-        return _stack(row) if row else None
+        if row is None:
+            return None
+        await self._add_version(row["id"], content, actor, template_version=template[1] if template else None)
+        return _stack(row)
 
     async def hold(self, project_id: str, name: str) -> Stack:
         """The live stack of that name, its row locked for this transaction; raises NotFound."""
@@ -44,14 +65,62 @@ class StackStore(Store):
         """The stack of that id, deleted ones too; raises NotFound."""
         return self._found(await self._call("stack_by_id", id=stack_id), stack_id)
 
-    async def set_content(self, stack_id: str, content: str) -> Stack:
-        """Replace the document by the one that shall be deployed now."""
-        return _stack(await self._call("set_content", id=stack_id, content=content))
+    async def add_version(
+        self, stack_id: str, content: str, actor: str, *, template_version: int | None = None, restores: int | None = None
+    ) -> Stack:
+        """Insert the next version, which is wanted from then on; in a transaction that holds the stack."""
+        number = await self._add_version(stack_id, content, actor, template_version=template_version, restores=restores)
+        return await self.set_version(stack_id, number)
 
-    async def page(self, project_id: str, size: int, skip: int) -> tuple[int, list[Stack]]:
-        """The project's live stacks by name; with the total."""
-        rows = await self._rows("list_stacks", project_id=project_id, size=size, skip=skip)
-        return await self._call("count_stacks", project_id=project_id), [_stack(row) for row in rows]
+    async def _add_version(
+        self, stack_id: str, content: str, actor: str, *, template_version: int | None = None, restores: int | None = None
+    ) -> int:
+        number: int = await self._call(
+            "insert_version",
+            stack_id=stack_id,
+            content=content,
+            template_version=template_version,
+            restores=restores,
+            created_by=actor,
+        )
+        return number
+
+    async def set_version(self, stack_id: str, number: int) -> Stack:
+        """Say which version is wanted; idempotent. Raises NotFound."""
+        row = await self._call("set_version", id=stack_id, number=number)
+        if row is None:
+            raise NotFound(f"The stack has no version {number}.", hint="See its versions.")
+        return _stack(row)
+
+    async def version(self, stack_id: str, number: int) -> StackVersion:
+        """One version; raises NotFound."""
+        row = await self._call("get_version", stack_id=stack_id, number=number)
+        if row is None:
+            raise NotFound(f"The stack has no version {number}.", hint="See its versions.")
+        return _version(row)
+
+    async def versions(self, stack_id: str, size: int, skip: int) -> tuple[int, list[StackVersion]]:
+        """Versions, newest first; with the total."""
+        rows = await self._rows("list_versions", stack_id=stack_id, size=size, skip=skip)
+        return await self._call("count_versions", stack_id=stack_id), [_version(row) for row in rows]
+
+    async def put_version_app(self, stack_id: str, version: int, service: str, app_id: str, revision: int) -> None:
+        """Note which revision of which app the version brings the service to; idempotent."""
+        await self._call("put_version_app", stack_id=stack_id, version=version, service=service, app_id=app_id, revision=revision)
+
+    async def pinned(self, version: StackVersion, standing: Mapping[str, Standing]) -> dict[str, dict[str, str]]:
+        """By service the images, by container, of an app that the version, or the one it restores, has had already."""
+        rows = await self._rows("version_apps", stack_id=version.stack_id, version=version.restores or version.number)
+        of_life = {name: now.app_id for name, now in standing.items()}
+        return {row["service"]: row["digests"] for row in rows if row["digests"] and of_life.get(row["service"]) == row["app_id"]}
+
+    async def page(
+        self, project_id: str, size: int, skip: int, *, kind: Kind | None = None, template_id: str | None = None
+    ) -> tuple[int, list[Stack]]:
+        """The project's live stacks by name, of a kind or a template where given; with the total."""
+        chosen = {"project_id": project_id, "kind": kind, "template_id": template_id}
+        rows = await self._rows("list_stacks", **chosen, size=size, skip=skip)
+        return await self._call("count_stacks", **chosen), [_stack(row) for row in rows]
 
     async def last_operations(self, project_id: str, ids: Sequence[str]) -> dict[str, Row]:
         """By stack id its newest operation (id, kind, status, error, done, total, created_at, finished_at)."""
@@ -65,6 +134,16 @@ class StackStore(Store):
     async def apps(self, stack_id: str) -> dict[str, str]:
         """By service name the AppID, of those that are not deleted."""
         return {row["service"]: row["app_id"] for row in await self._rows("apps_of", stack_id=stack_id)}
+
+    async def standing(self, stack_id: str) -> dict[str, Standing]:
+        """By service the live apps as they are now."""
+        rows = await self._rows("standing", stack_id=stack_id)
+        names = [name for name in Standing.model_fields if name != "well"]
+        return {r["service"]: Standing(**{n: r[n] for n in names}, well=r["status"] == Status.SUCCEEDED) for r in rows}
+
+    async def app_names(self, stack_id: str) -> dict[str, str]:
+        """By service what its app is called, deleted ones too."""
+        return {row["service"]: row["name"] for row in await self._rows("app_names", stack_id=stack_id)}
 
     async def delete(self, stack_id: str) -> None:
         """Take the stack out of the lists and free its name; idempotent."""

@@ -33,6 +33,7 @@ from activities.controls import ControlActivities
 from activities.gates import GateActivities
 from activities.operations import OperationActivities
 from activities.projects import ProjectActivities
+from activities.stack_plans import StackPlans
 from activities.stacks import StackActivities
 from clients import builder, git, kubernetes, metrics, registry, temporal
 from clients.images import Images
@@ -74,7 +75,8 @@ def activities(
         AppMoves(records, cluster, Images(images), watches),
         AutoscalingActivities(records, cluster, operations, metrics.PodMetrics(cluster), store),
         GateActivities(records, cluster, store),
-        StackActivities(records, cluster, operations),
+        StackPlans(records, cluster),
+        StackActivities(records, operations),
         ConfigActivities(records, cluster),
         BuildActivities(records, sources, engine, images, workspace),
     )

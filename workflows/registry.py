@@ -11,7 +11,7 @@ from workflows.configs import ConfigApply
 from workflows.instances import InstanceKill, InstanceStart, InstanceUpdate
 from workflows.operation import Operation
 from workflows.projects import ProjectCreate, ProjectDelete
-from workflows.stacks import StackDelete, StackDeploy
+from workflows.stacks import StackDelete, StackDeploy, StackUpgrade
 from workflows.upgrades import AppUpgrade
 
 
@@ -51,6 +51,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(InstanceStart, target="app", permission="app:write"),
     Kind(InstanceUpdate, target="app", permission="app:write"),
     Kind(StackDeploy, target="stack", permission="stack:write", deadline_seconds=1800),
+    Kind(StackUpgrade, target="stack", permission="stack:write", deadline_seconds=1800),
     Kind(StackDelete, target="stack", permission="stack:write", deadline_seconds=3600),
     Kind(ConfigApply, target="config", permission="config:write"),
     Kind(ImageBuild, target="build", permission="build:write", queue="builds", deadline_seconds=1800),

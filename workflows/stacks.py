@@ -1,46 +1,85 @@
-"""stack.deploy and stack.delete: the apps of a document, each a child operation with its own record, in the order of links."""
+"""stack.deploy, stack.upgrade and stack.delete: the apps of a document, each a child operation with its own record, in order."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
-from workflows.apps import AppCreate, AppDelete
+from workflows.apps import AppCreate, AppDelete, AppScale
 from workflows.ending import why
 from workflows.operation import ChildFailed, Operation
 from workflows.upgrades import AppUpgrade
 
 with workflow.unsafe.imports_passed_through():
+    from activities.stack_plans import StackPlans
     from activities.stacks import StackActivities
     from model.controls import STOPS
-    from model.stacks import DeleteStack, DeployStack, Part, Plan, StackAsk, app_name, failure
+    from model.errors import MooringError, OperationError
+    from model.stack_changes import Action
+    from model.stacks import DeleteStack, DeployStack, Part, Plan, StackAsk, StackMove, UpgradeStack, failed_twice, failure
     from workflows.planning.order import Order
 
 _LONGEST_DEPLOY = 300  # seconds one app may take, where the stack's own deadline leaves that much
-_DEPLOYS = {"app.create": AppCreate.run, "app.upgrade": AppUpgrade.run}
-_DELETES = {"app.delete": AppDelete.run}
+_DEPLOYS: Mapping[str, Callable[..., Any]] = {"app.create": AppCreate.run, "app.upgrade": AppUpgrade.run, "app.scale": AppScale.run}
+_FAILURES = (MooringError, ActivityError)  # what a child or a step that failed raises; anything else is a slip of the platform's
+_DELETES: Mapping[str, Callable[..., Any]] = {"app.delete": AppDelete.run}
 
 
 class _StackOperation(Operation):
-    """What deploying and deleting share: the parts in their order, a pause before each, and what is told when some fail."""
+    """What the stack operations share: the parts in their order, a pause before each, and what is told when some fail."""
 
     controls = STOPS
 
-    def _part(self, ask: StackAsk, plan: Plan, service: str) -> Part:
+    async def deploy(self, ask: StackAsk, plan: Plan, version: int | None = None) -> None:
+        """Bring each part to the version as soon as those it comes after are ready; raises why when some fail."""
+        order = Order(plan.after)
+
+        async def bring(name: str) -> None:
+            planned = plan.changes.get(name)
+            if planned and planned.action is Action.UNCHANGED:
+                return
+            if planned and planned.action is Action.RECREATE:
+                await self.remove(ask, plan, name)
+            title = f"{'Update' if planned and planned.action is Action.UPDATE else 'Start'} {plan.app(ask.target, name)}"
+            await self.child(title, StackActivities.accept_app, self._part(ask, plan, name, version), _DEPLOYS)
+
+        if failed := await self.in_order(order, bring):
+            raise self._failure(ask, plan, failed, order)
+
+    async def clear(self, ask: StackAsk, plan: Plan, after: Mapping[str, tuple[str, ...]]) -> None:
+        """Delete parts, each when those it is deleted after have gone; raises why when some fail."""
+        order = Order(after)
+
+        async def remove(name: str) -> None:
+            await self.remove(ask, plan, name)
+
+        if failed := await self.in_order(order, remove):
+            raise self._failure(ask, plan, failed, order)
+
+    async def remove(self, ask: StackAsk, plan: Plan, name: str) -> None:
+        """Delete one part's app."""
+        title = f"Delete {plan.app(ask.target, name)}"
+        await self.child(title, StackActivities.accept_removal, self._part(ask, plan, name, None), _DELETES)
+
+    def _part(self, ask: StackAsk, plan: Plan, name: str, version: int | None) -> Part:
         seconds = max(1, min(_LONGEST_DEPLOY, int(self._left().total_seconds())))
-        addresses = {name: address for name, address in plan.addresses.items() if name in plan.after[service]}
-        return Part(ask=ask, service=service, seconds=seconds, addresses=addresses)
+        return Part(ask=ask, service=name, seconds=seconds, addresses=plan.addresses, version=version)
 
     def _failure(self, ask: StackAsk, plan: Plan, failed: dict[str, Exception], order: Order) -> Exception:
-        named = {
-            app_name(ask.target, service): (error.child.operation_id, error.error)
+        parts = [*plan.after, *plan.removals]
+        named: dict[str, tuple[str | None, OperationError]] = {
+            plan.app(ask.target, name): (error.child.operation_id, error.error)
             if isinstance(error, ChildFailed)
             else (None, why(error))
-            for service, error in sorted(failed.items(), key=lambda item: list(plan.after).index(item[0]))
+            for name, error in sorted(failed.items(), key=lambda item: parts.index(item[0]))
         }
-        return failure(named, [app_name(ask.target, service) for service in order.waiting()])
+        return failure(named, [plan.app(ask.target, name) for name in order.waiting()])
 
 
 @workflow.defn(name="stack.deploy")
 class StackDeploy(_StackOperation):
-    """Deploy a document's apps, each when those it links are ready, independent ones at once.
+    """Deploy a document's apps, each when those it depends on are ready, independent ones at once.
 
     FAILED: siblings that had started finish, dependents do not start, retry goes on from what failed. CANCELLED: running
     children are cancelled, finished ones stay.
@@ -50,15 +89,46 @@ class StackDeploy(_StackOperation):
     async def run(self, ask: DeployStack) -> None:
         """One child operation an app."""
         async with self.recorded(ask, steps=0):
-            plan = await self.step("Give linked apps an address", StackActivities.plan_deploy, ask)
-            order = Order(plan.after)
+            plan = await self.step("Give linked apps an address", StackPlans.plan_deploy, ask)
+            await self.deploy(ask, plan)
 
-            async def deploy(service: str) -> None:
-                title = f"Start {app_name(ask.target, service)}"
-                await self.child(title, StackActivities.accept_app, self._part(ask, plan, service), _DEPLOYS)
 
-            if failed := await self.in_order(order, deploy):
-                raise self._failure(ask, plan, failed, order)
+@workflow.defn(name="stack.upgrade")
+class StackUpgrade(_StackOperation):
+    """Bring a stack to another version of its document, which a rollback is too; only what differs is touched.
+
+    FAILED: siblings that had started finish, dependents do not start, nothing is deleted, retry goes on; with
+    onFailure=rollback the whole stack is brought back to the version before, images and all. CANCELLED: running children are
+    cancelled and go back, finished ones stay.
+    """
+
+    @workflow.run
+    async def run(self, ask: UpgradeStack) -> None:
+        """What is created or changed in the order of its dependencies, then, last, what left the document."""
+        async with self.recorded(ask, steps=0) as record:
+            try:
+                record.result = await self._move(StackMove(ask=ask, version=ask.version, before=ask.before))
+            except _FAILURES as error:
+                if ask.on_failure == "rollback" and workflow.cancellation_reason() is None:
+                    await self._go_back(ask, error)
+                raise
+
+    async def _go_back(self, ask: UpgradeStack, failed: Exception) -> None:
+        """The undo of a whole stack: it has its whole time again, and only goes forward."""
+        self.point_of_no_return()
+        self.renew_deadline()
+        try:
+            await self._move(StackMove(ask=ask, version=ask.before, before=ask.version))
+        except _FAILURES as error:
+            raise failed_twice(why(failed), why(error), ask.before) from failed
+
+    async def _move(self, move: StackMove) -> dict[str, Any]:
+        ask = move.ask
+        plan = await self.step(f"Plan the way to version {move.version}", StackPlans.plan_upgrade, move)
+        await self.deploy(ask, plan, move.version)
+        await self.clear(ask, plan, plan.removals)
+        await self.step("Remove addresses of links that are gone", StackPlans.prune_addresses, move)
+        return {"version": move.version, **{action: plan.named(action) for action in Action}}
 
 
 @workflow.defn(name="stack.delete")
@@ -70,17 +140,10 @@ class StackDelete(_StackOperation):
 
     @workflow.run
     async def run(self, ask: DeleteStack) -> None:
-        """Take a running stack.deploy over, then one child operation an app, the links' addresses, the stack itself."""
+        """Take a running operation on it over, then one child operation an app, the links' addresses, the stack itself."""
         async with self.recorded(ask, steps=0):
             await self.take_over(ask)
-            plan = await self.step("Find its apps", StackActivities.plan_delete, ask)
-            order = Order(plan.after)
-
-            async def delete(service: str) -> None:
-                title = f"Delete {app_name(ask.target, service)}"
-                await self.child(title, StackActivities.accept_removal, self._part(ask, plan, service), _DELETES)
-
-            if failed := await self.in_order(order, delete):
-                raise self._failure(ask, plan, failed, order)
-            await self.step("Remove the links' addresses", StackActivities.remove_addresses, ask)
+            plan = await self.step("Find its apps", StackPlans.plan_delete, ask)
+            await self.clear(ask, plan, plan.after)
+            await self.step("Remove the links' addresses", StackPlans.remove_addresses, ask)
             await self.step("Close the stack", StackActivities.forget, ask)

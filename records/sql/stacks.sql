@@ -1,6 +1,6 @@
 -- name: insert_stack^
-INSERT INTO stacks (id, project, project_id, name, cluster, content, created_by)
-VALUES (:id, :project, :project_id, :name, :cluster, :content, :created_by)
+INSERT INTO stacks (id, project, project_id, name, cluster, kind, content, template_id, created_by)
+VALUES (:id, :project, :project_id, :name, :cluster, :kind, :content, :template_id, :created_by)
 ON CONFLICT DO NOTHING RETURNING *;
 
 -- name: live_stack^
@@ -12,8 +12,49 @@ SELECT * FROM stacks WHERE project_id = :project_id AND name = :name AND deleted
 -- name: stack_by_id^
 SELECT * FROM stacks WHERE id = :id;
 
--- name: set_content^
-UPDATE stacks SET content = :content WHERE id = :id RETURNING *;
+-- name: insert_version$
+INSERT INTO stack_versions (stack_id, number, content, template_version, restores, created_by)
+SELECT :stack_id, COALESCE(max(number), 0) + 1, :content, :template_version, :restores, :created_by
+FROM stack_versions WHERE stack_id = :stack_id
+RETURNING number;
+
+-- name: set_version^
+UPDATE stacks SET version = v.number, content = v.content FROM stack_versions v
+WHERE stacks.id = :id AND v.stack_id = stacks.id AND v.number = :number RETURNING stacks.*;
+
+-- name: get_version^
+SELECT v.*, last.status FROM stack_versions v JOIN stacks s ON s.id = v.stack_id
+LEFT JOIN LATERAL (
+    SELECT o.status FROM operations o
+    WHERE o.project = s.project AND o.target_kind = 'stack' AND o.target_name = s.name AND o.target_id = s.id
+      AND o.kind IN ('stack.deploy', 'stack.upgrade') AND COALESCE(cast(o.ask ->> 'version' AS integer), 1) = v.number
+    ORDER BY o.id DESC LIMIT 1
+) last ON true
+WHERE v.stack_id = :stack_id AND v.number = :number;
+
+-- name: list_versions
+SELECT v.*, last.status FROM stack_versions v JOIN stacks s ON s.id = v.stack_id
+LEFT JOIN LATERAL (
+    SELECT o.status FROM operations o
+    WHERE o.project = s.project AND o.target_kind = 'stack' AND o.target_name = s.name AND o.target_id = s.id
+      AND o.kind IN ('stack.deploy', 'stack.upgrade') AND COALESCE(cast(o.ask ->> 'version' AS integer), 1) = v.number
+    ORDER BY o.id DESC LIMIT 1
+) last ON true
+WHERE v.stack_id = :stack_id ORDER BY v.number DESC LIMIT :size OFFSET :skip;
+
+-- name: count_versions$
+SELECT count(*) FROM stack_versions WHERE stack_id = :stack_id;
+
+-- name: put_version_app!
+INSERT INTO stack_version_apps (stack_id, version, service, app_id, revision)
+SELECT :stack_id, number, :service, :app_id, :revision FROM stack_versions WHERE stack_id = :stack_id AND number = :version
+ON CONFLICT (stack_id, version, service) DO UPDATE SET app_id = excluded.app_id, revision = excluded.revision;
+
+-- name: version_apps
+-- What the version's apps were, with the images that were found for them.
+SELECT v.service, v.app_id, v.revision, r.digests FROM stack_version_apps v
+JOIN app_revisions r ON r.app_id = v.app_id AND r.number = v.revision
+WHERE v.stack_id = :stack_id AND v.version = :version;
 
 -- name: last_operations
 -- Per stack its newest operation.
@@ -23,10 +64,15 @@ SELECT o.* FROM unnest(cast(:ids AS text[])) AS stack (id) CROSS JOIN LATERAL (
 ) o;
 
 -- name: list_stacks
-SELECT * FROM stacks WHERE project_id = :project_id AND deleted_at IS NULL ORDER BY name LIMIT :size OFFSET :skip;
+SELECT * FROM stacks
+WHERE project_id = :project_id AND deleted_at IS NULL
+  AND (cast(:kind AS text) IS NULL OR kind = :kind) AND (cast(:template_id AS text) IS NULL OR template_id = :template_id)
+ORDER BY name LIMIT :size OFFSET :skip;
 
 -- name: count_stacks$
-SELECT count(*) FROM stacks WHERE project_id = :project_id AND deleted_at IS NULL;
+SELECT count(*) FROM stacks
+WHERE project_id = :project_id AND deleted_at IS NULL
+  AND (cast(:kind AS text) IS NULL OR kind = :kind) AND (cast(:template_id AS text) IS NULL OR template_id = :template_id);
 
 -- name: put_app!
 INSERT INTO stack_apps (stack_id, service, app_id) VALUES (:stack_id, :service, :app_id)
@@ -35,6 +81,22 @@ ON CONFLICT (stack_id, service) DO UPDATE SET app_id = excluded.app_id;
 -- name: apps_of
 SELECT s.service, s.app_id FROM stack_apps s JOIN apps a ON a.id = s.app_id
 WHERE s.stack_id = :stack_id AND a.phase <> 'DELETED' ORDER BY s.service;
+
+-- name: standing
+-- The stack's live apps as they are: the revision in force, and how the newest operation on each ended.
+SELECT s.service, a.id AS app_id, a.name AS app, a.layout, r.spec, r.digests, last.status,
+       EXISTS (SELECT FROM autoscalers WHERE app_id = a.id) AS autoscaled
+FROM stack_apps s JOIN apps a ON a.id = s.app_id JOIN app_revisions r ON r.app_id = a.id AND r.number = a.revision
+LEFT JOIN LATERAL (
+    SELECT o.status FROM operations o
+    WHERE o.project = a.project AND o.target_kind = 'app' AND o.target_name = a.name AND o.target_id = a.id
+    ORDER BY o.id DESC LIMIT 1
+) last ON true
+WHERE s.stack_id = :stack_id AND a.phase = 'LIVE';
+
+-- name: app_names
+-- Deleted ones too.
+SELECT s.service, a.name FROM stack_apps s JOIN apps a ON a.id = s.app_id WHERE s.stack_id = :stack_id;
 
 -- name: delete_stack!
 UPDATE stacks SET deleted_at = clock_timestamp() WHERE id = :id AND deleted_at IS NULL;

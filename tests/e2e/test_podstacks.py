@@ -23,7 +23,7 @@ def swapped(content: str) -> str:
 @pytest.fixture(scope="module")
 async def pod666(platform: Platform, project: str) -> dict[str, Any]:
     """The manual's app, deployed; the reply of its creation."""
-    body = {"stackInstanceName": MANUAL["stackInstanceName"], "content": swapped(MANUAL["content"])}
+    body = {**MANUAL, "content": swapped(MANUAL["content"])}
     made: dict[str, Any] = await platform.ask("POST", f"/v2/podstack/{project}", body, expect=202)
     await platform.wait(made["OperationID"])
     return made

@@ -52,7 +52,7 @@ def test_the_manuals_document_means_what_the_manual_says():
     assert c1.environment == (("CONTAINER_NAME", "c1"), ("app_NAME", "app-c1"))
     assert c1.links == (Link(service="c2", alias="c2"), Link(service="c3", alias="c3"))
     assert (c3.replicas, c3.memory) == (3, 128 * 1024**2)
-    assert parse(MANUAL, "compose").dependencies()["c1"] == ("c2", "c3")
+    assert parse(MANUAL, "compose").blueprint("compose").dependencies()["c1"] == ("c2", "c3")
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_graph_of_links_is_taken_exactly_when_it_has_an_order(graph):
     names = sorted(set(graph) | {name for links in graph.values() for name in links} | {"a"})
     document = json.dumps({name: {"image": "x", "links": sorted(graph.get(name, ()))} for name in names})
     try:
-        order = parse(document, "dep").dependencies()
+        order = parse(document, "dep").blueprint("dep").dependencies()
     except Invalid as refused:
         path = refused.problems[0].message.rsplit(": ", 1)[1].split(" → ")
         assert path[0] == path[-1]

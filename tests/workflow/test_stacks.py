@@ -8,6 +8,7 @@ from temporalio.client import Client, WorkflowHandle
 
 from activities.app_moves import AppMoves, Moved
 from activities.apps import AppActivities
+from activities.stack_plans import StackPlans
 from activities.stacks import StackActivities
 from model.apps import AppAsk, CreateApp, DeleteApp
 from model.errors import Conflict, CrashLoop
@@ -28,7 +29,7 @@ def child_of(part: Part, ask: type[AppAsk], kind: str) -> Child:
     """What accepting the part's child gives; the app's name stands for its id."""
     operation_id = new_id("op")
     fields = {"operation_id": operation_id, "project": "shop", "target": f"s-{part.service}", "actor": "ann"}
-    made = ask(**fields, app_id=part.service)
+    made = ask(**fields, app_id=part.service, before=1, after=1)
     return Child(operation_id=operation_id, kind=kind, workflow_id=operation_id, ask=made.model_dump(mode="json"))
 
 
@@ -43,7 +44,7 @@ class World:
 
     def stand_ins(self) -> list[StandIn]:
         return [
-            stand_in(StackActivities.plan_deploy, returning(Plan(after=self.after))),
+            stand_in(StackPlans.plan_deploy, returning(Plan(after=self.after))),
             stand_in(StackActivities.accept_app, self._accept),
             stand_in(AppActivities.resolve_images, returning({})),
             stand_in(AppMoves.move, self._ready),
@@ -185,7 +186,7 @@ async def test_deletion_goes_in_the_order_given_and_is_not_cancelled(run: Run) -
     ended = await run(
         StackDelete,
         ask,
-        stand_in(StackActivities.plan_delete, returning(Plan(after={"web": (), "api": ("web",), "store": ("api",)}))),
+        stand_in(StackPlans.plan_delete, returning(Plan(after={"web": (), "api": ("web",), "store": ("api",)}))),
         stand_in(StackActivities.accept_removal, accept),
         stand_in(AppActivities.remove_objects, remove),
         meanwhile=cancel,

@@ -1,0 +1,165 @@
+"""`mooring template`: keep, edit, check and deploy documents of several apps."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from cli import stack_report
+from cli.api import Api, path
+from cli.commands.operations import watch
+from cli.failures import Failure
+from cli.terminal import AsJson, Terminal, Watch, run
+
+app = typer.Typer(no_args_is_help=True, help="Templates: documents that describe several apps, in versions.")
+Project = Annotated[str, typer.Argument(help="The project's name.", show_default=False)]
+Name = Annotated[str, typer.Argument(help="The template's name.", show_default=False)]
+File = Annotated[Path, typer.Argument(help="The document; - reads it.", show_default=False)]
+Kind = Annotated[str, typer.Option(help="What it is written in: compose or pod.")]
+Reason = Annotated[str, typer.Option(help="Why, for the list of versions.")]
+Limit = Annotated[int, typer.Option(min=1, max=200, help="At most so many.")]
+
+
+@app.command("ls")
+def list_templates(
+    project: Annotated[str | None, typer.Argument(help="Only of this project.", show_default=False)] = None,
+    search: Annotated[str | None, typer.Option("--search", "-s", help="A part of the name, the description or an image.")] = None,
+    limit: Limit = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List templates, of one project or of all you are in."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        place = path("/v2/templates", project) if project else "/v2/templates"
+        found = await api.get(place, search=search, size=limit)
+        here.show(found, stack_report.templates(found["templates"], found["total"]))
+        return 0
+
+    run(as_json, work)
+
+
+@app.command("show")
+def show_template(
+    project: Project,
+    name: Name,
+    version: Annotated[int | None, typer.Option(help="That version instead of the newest.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a template's document as it was written."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.get(path("/v2/templates", project, name), version=version)
+        here.show(found, Text(found["content"].rstrip("\n"), no_wrap=True, overflow="ignore"))
+        return 0
+
+    run(as_json, work)
+
+
+@app.command("create")
+def create_template(
+    project: Project,
+    name: Name,
+    file: File,
+    kind: Kind = "compose",
+    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Keep a document as a template."""
+    body = {"name": name, "kind": kind, "content": document(file), "description": description}
+
+    async def work(api: Api, here: Terminal) -> int:
+        made = await api.post(path("/v2/templates", project), body)
+        here.show(
+            made, Text(f"Kept as {name}, version {made['version']}. Deploy it: mooring template deploy {project} {name} NAME")
+        )
+        return 0
+
+    run(as_json, work)
+
+
+@app.command("edit")
+def edit_template(project: Project, name: Name, file: File, reason: Reason = "", as_json: AsJson = False) -> None:
+    """Keep a document as the template's next version; what is deployed stays as it is."""
+    content = document(file)
+
+    async def work(api: Api, here: Terminal) -> int:
+        made = await api.put(path("/v2/templates", project, name), {"content": content, "reason": reason})
+        here.show(
+            made, Text(f"{name} is at version {made['version']}. What it changes: mooring stack upgrade {project} NAME --dry-run")
+        )
+        return 0
+
+    run(as_json, work)
+
+
+@app.command("validate")
+def validatedocument(project: Project, file: File, kind: Kind = "compose", as_json: AsJson = False) -> None:
+    """Check a document without keeping it; the exit status is 1 where something is wrong."""
+    content = document(file)
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.post(path("/v2/templates", project, "validate"), {"kind": kind, "content": content})
+        here.show(found, stack_report.problems(found))
+        return 0 if found["Code"] == 0 else 1
+
+    run(as_json, work)
+
+
+@app.command("versions")
+def list_versions(project: Project, name: Name, limit: Limit = 10, as_json: AsJson = False) -> None:
+    """List a template's versions, newest first, with what changed."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.get(path("/v2/templates", project, name, "versions"), size=limit)
+        here.show(found, stack_report.versions(found["versions"], found["total"]))
+        return 0
+
+    run(as_json, work)
+
+
+@app.command("deploy")
+def deploy_template(
+    project: Project,
+    name: Name,
+    deployment: Annotated[str, typer.Argument(help="What the deployment is called; its apps' names begin with it.")],
+    version: Annotated[int | None, typer.Option(help="That version instead of the newest.")] = None,
+    follow: Watch = False,
+    as_json: AsJson = False,
+) -> None:
+    """Deploy a template under a name."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        body = {"deploymentName": deployment, **({"version": version} if version else {})}
+        accepted = await api.post(path("/v2/templates", project, name, "deploy"), body)
+        return await followed(api, here, accepted["OperationID"], accepted, follow)
+
+    run(as_json, work)
+
+
+@app.command("delete")
+def delete_template(project: Project, name: Name, as_json: AsJson = False) -> None:
+    """Delete a template; its deployments stay."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        here.show(await api.delete(path("/v2/templates", project, name)), Text(f"{name} is deleted; its deployments stay."))
+        return 0
+
+    run(as_json, work)
+
+
+async def followed(api: Api, here: Terminal, operation: str, accepted: object, follow: bool) -> int:
+    """Follow an accepted operation, or say how to."""
+    if follow:
+        return await watch(api, here, operation)
+    here.show(accepted, Text.assemble("Accepted. Follow it: ", (f"mooring op watch {operation}", "bold")))
+    return 0
+
+
+def document(file: Path) -> str:
+    """The document in the file; raises Failure where there is none."""
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text()
+    except (OSError, ValueError) as error:
+        raise Failure(f"{file} cannot be read: {error}.") from error

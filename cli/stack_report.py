@@ -1,0 +1,98 @@
+"""Templates and deployments as people read them."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cli import drawing, tables
+from cli.api import Record
+from cli.words import ago, clean, moment, now
+
+_COLOURS = {"create": "green", "update": "yellow", "recreate": "yellow", "delete": "red", "unchanged": "dim"}
+
+
+def templates(found: Sequence[Record], total: int) -> RenderableType:
+    """A table of templates."""
+    if not found:
+        return Text("No templates here. Keep a document as one: mooring template create PROJECT NAME FILE")
+    table = tables.table("template", "kind", "version", "images", "changed", "by", "description")
+    for one in found:
+        name, changed = f"{one['project']}/{one['name']}", moment(one["changedAt"])
+        assert changed is not None
+        images = clean(", ".join(one["images"]))
+        when = ago(changed, now())
+        table.add_row(name, one["kind"], str(one["version"]), images, when, one["changedBy"], clean(one["description"]))
+    return tables.counted(table, len(found), total)
+
+
+def versions(found: Sequence[Record], total: int) -> RenderableType:
+    """Versions newest first, each with who, when, why and what changed."""
+    parts: list[RenderableType] = []
+    for one in found:
+        number = one.get("number", one.get("version"))
+        words = [f"by {one['createdBy']}", str(tables.when(one["createdAt"])), one.get("reason") or "", one.get("status") or ""]
+        words.append(f"as version {one['restores']} was" if one.get("restores") else "")
+        parts.append(Text.assemble((f"version {number}", "bold"), f"  {clean(', '.join(w for w in words if w))}"))
+        parts.append(_diff(one["diff"]))
+    parts.append(Text(f"{len(found)} of {total}; more with --limit.", style="dim") if len(found) < total else Text())
+    return Group(*parts)
+
+
+def problems(body: Record) -> RenderableType:
+    """What a check of a document has found."""
+    if body["Code"] == 0:
+        return Text.assemble(("The document is right. ", "green"), f"Images: {', '.join(body['images'])}")
+    lines = [f"line {p.get('line', '?')}, column {p.get('column', '?')}: {p['field']} {p['message']}" for p in body["problems"]]
+    return Text(clean("\n".join(lines or [body["Message"]])), style="red")
+
+
+def stacks(project: str, found: Sequence[Record], total: int) -> RenderableType:
+    """A table of a project's deployments."""
+    if not found:
+        return Text(f"The project {project} has no deployments. Deploy a template: mooring template deploy {project} TEMPLATE NAME")
+    table = tables.table("deployment", "kind", "version", "status", "last operation", "by", "created")
+    for one in found:
+        begun = moment(one["createdAt"])
+        assert begun is not None
+        state, last = drawing.state(one["status"]), f"{one['lastOperation']['kind']} {one['lastOperation']['id']}"
+        table.add_row(one["stackInstanceName"], one["kind"], str(one["version"]), state, last, one["createdBy"], ago(begun, now()))
+    return tables.counted(table, len(found), total)
+
+
+def stack(found: Record) -> Group:
+    """One deployment: its apps in the order of their start."""
+    last = found["lastOperation"]
+    facts: list[tuple[str, RenderableType | None]] = [
+        ("status", drawing.state(found["status"])),
+        ("version", f"{found['version']} ({found['kind']})"),
+        ("last", f"{last['kind']} {last['id']} {last['status']}"),
+        ("why", clean(last["error"]["message"]) if last["error"] else None),
+        ("by", found["createdBy"]),
+        ("created", tables.when(found["createdAt"])),
+    ]
+    table = tables.table("order", "app", "status", "instances", "image", "links", "why")
+    for one in found["apps"]:
+        links = ", ".join(link["alias"] for link in one["links"])
+        state = drawing.state(one["Status"])
+        table.add_row(str(one["order"]), one["name"], state, one["InstanceSummary"], one["Image"], links, clean(one["message"]))
+    return Group(Text(found["stackInstanceName"], style="bold"), tables.facts(facts), Text(), table)
+
+
+def plan(found: Record) -> Group:
+    """What an upgrade would do, in its order."""
+    table = tables.table("app", "action", "instances", "why")
+    for one in found["changes"]:
+        replaced = "replaced" if one["replaces"] and one["action"] == "update" else ""
+        table.add_row(one["app"], Text(one["action"], style=_COLOURS[one["action"]]), replaced, clean(one["reason"]))
+    told = ", ".join(f"{count} {action}" for action, count in found["counts"].items() if count)
+    return Group(table, Text(f"{told or 'nothing'}. Nothing was done; leave --dry-run out to do it."))
+
+
+def _diff(text: str | None) -> Text:
+    if text is None:
+        return Text("  (too long to compare)", style="dim")
+    drawn = Text()
+    for line in clean(text).split("\n")[2:]:
+        drawn.append(f"  {line}\n", style="green" if line.startswith("+") else "red" if line.startswith("-") else "dim")
+    return drawn

@@ -1,0 +1,83 @@
+"""The relation graph of a document or of a deployment, made for drawing (manual, 应用编排: 关系图)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from model.apps import AppSpec
+from model.blueprints import Blueprint, Member
+
+Object = dict[str, Any]
+
+
+def graph(blueprint: Blueprint, live: Mapping[str, Mapping[str, Any]] | None = None) -> Object:
+    """Nodes {id, type, name, level, …} and edges {from, to, type, …}; `live` has the apps' replies by member name.
+
+    A node is an app (image, images, replicas, status, summary) or a volume its containers share; `level` is its column, 1 for
+    what starts first. An edge goes from what needs to what is needed: `link` (aliases), `order` (started after, no name),
+    `volume` (mounts).
+    """
+    levels = blueprint.levels()
+    nodes = [_app(member, levels[member.name], (live or {}).get(member.name)) for member in blueprint.members]
+    edges = [edge for member in blueprint.members for edge in _links(member)]
+    for member in blueprint.members:
+        found = _volumes(member)
+        nodes += [{"id": name, "type": "volume", "name": short, "level": levels[member.name]} for name, (short, _) in found.items()]
+        edges += [{"from": _id(member.name), "to": name, "type": "volume", "mounts": mounts} for name, (_, mounts) in found.items()]
+    return {"nodes": nodes, "edges": edges}
+
+
+def images(blueprint: Blueprint) -> list[str]:
+    """All images of a document, each once, in its order."""
+    return list(dict.fromkeys(c.image for member in blueprint.members for c in member.spec.containers))
+
+
+def _app(member: Member, level: int, shown: Mapping[str, Any] | None) -> Object:
+    node: Object = {
+        "id": _id(member.name),
+        "type": "app",
+        "name": member.name,
+        "app": member.app,
+        "level": level,
+        "image": member.image,
+        "images": {c.name: c.image for c in member.spec.containers},
+        "replicas": member.replicas,
+        "ports": [f"{p.container_port}/{p.protocol}" for p in member.ports],
+    }
+    if shown:
+        node |= {
+            "AppID": shown["AppID"],
+            "status": shown["Status"],
+            "summary": shown["InstanceSummary"],
+            "image": shown["Image"],
+            "replicas": shown["InstanceNum"],
+            "message": shown["message"],
+        }
+    return node
+
+
+def _links(member: Member) -> list[Object]:
+    aliases: dict[str, list[str]] = {}
+    for link in member.links:
+        aliases.setdefault(link.member, []).append(link.alias)
+    linked = [
+        {"from": _id(member.name), "to": _id(name), "type": "link", "aliases": names, "ordered": name in member.after}
+        for name, names in aliases.items()
+    ]
+    ordered = [{"from": _id(member.name), "to": _id(name), "type": "order"} for name in member.after if name not in aliases]
+    return [*linked, *ordered]
+
+
+def _volumes(member: Member) -> dict[str, tuple[str, list[str]]]:
+    """Node id → (name, "container:path" of each mount)."""
+    spec: AppSpec = member.spec
+    return {
+        f"volume:{member.name}/{volume.name}": (
+            volume.name,
+            [f"{c.name}:{m.path}" for c in spec.containers for m in c.mounts if m.volume == volume.name],
+        )
+        for volume in spec.volumes
+    }
+
+
+def _id(name: str) -> str:
+    return f"app:{name}"

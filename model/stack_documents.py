@@ -1,0 +1,65 @@
+"""The languages a stack's document may be written in, behind one function."""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from yaml import MappingNode
+
+from model import compose
+from model.app_bodies import LONGEST_NAME
+from model.blueprints import Blueprint, Member, answering
+from model.compose_services import parse_services
+from model.documents import Node, read
+from model.names import check_name
+from model.pod_documents import CheckImage, parse_pod
+
+
+class Kind(StrEnum):
+    """What a document is written in."""
+
+    COMPOSE = "compose"
+    POD = "pod"
+
+
+LONGEST_DEPLOYMENT = 40  # leaves room for "-" and the name of a service
+# A template is checked before anybody has named a deployment of it.
+ANY_DEPLOYMENT = "d"
+
+
+def read_blueprint(kind: Kind, content: str, deployment: str, check_image: CheckImage = lambda _: None) -> Blueprint:
+    """Read a document for the deployment of that name; `check_image` raises ValueError or an error of ours.
+
+    Raises TooLarge, or Invalid with every problem found, each with line, column and field.
+    """
+    return _READERS[kind](content, deployment, check_image)
+
+
+def check_deployment(name: str, field: str) -> str:
+    """Return `name` if a deployment may be called that, else raise Invalid naming `field`."""
+    return check_name(name, field, longest=LONGEST_DEPLOYMENT)
+
+
+def _compose(content: str, deployment: str, check_image: CheckImage) -> Blueprint:
+    root = read(content)
+    if root is not None and _is_modern(root):
+        return parse_services(root, deployment, check_image)
+    return compose.parse_root(root, deployment, check_image).blueprint(deployment)
+
+
+def _is_modern(root: Node) -> bool:
+    """Whether it has its services under `services:`; in compose v1 that would be a service with an image."""
+    if not isinstance(root, MappingNode):
+        return False
+    inside = [value for key, value in root.value if key.value == "services" and isinstance(value, MappingNode)]
+    return any("image" not in [key.value for key, _ in value.value] for value in inside)
+
+
+def _pod(content: str, deployment: str, check_image: CheckImage) -> Blueprint:
+    """One app, named as the deployment (manual: stackInstanceName)."""
+    pod = parse_pod(content, check_image)
+    ports = [(port.protocol, port.container_port) for container in pod.spec.containers for port in container.ports]
+    name = check_name(deployment, "name", longest=LONGEST_NAME)
+    return Blueprint(members=(Member(name=name, app=name, spec=pod.spec, replicas=pod.replicas, answers=answering(ports)),))
+
+
+_READERS: dict[Kind, Callable[[str, str, CheckImage], Blueprint]] = {Kind.COMPOSE: _compose, Kind.POD: _pod}

@@ -1,0 +1,146 @@
+"""The planner of stack upgrades: what is predicted is what is done, in an order that keeps to the dependencies."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.apps import AppSpec, ContainerSpec, EnvVar
+from model.blueprints import Blueprint, Link, Member, with_aliases
+from model.layouts import beside, first, scaled
+from model.stack_changes import Action, Change, Standing, change, changes, removals
+from model.stack_documents import Kind, read_blueprint
+
+NAMES = "abcdefgh"
+ADDRESSES = {name: f"10.0.0.{number}" for number, name in enumerate(NAMES, 1)}
+
+
+def member(name: str, image: str = "x", replicas: int | None = 1, links: tuple[str, ...] = ()) -> Member:
+    return Member(
+        name=name,
+        app=f"d-{name}",
+        spec=AppSpec(containers=(ContainerSpec(name=f"d-{name}", image=image),)),
+        replicas=replicas,
+        links=tuple(Link(member=other, alias=other) for other in links),
+        after=links,
+    )
+
+
+@st.composite
+def blueprints(draw: st.DrawFn) -> Blueprint:
+    """Documents without cycles: a member links only those before it."""
+    names = sorted(draw(st.sets(st.sampled_from(NAMES), min_size=1)))
+    members = []
+    for number, name in enumerate(names):
+        links = draw(st.sets(st.sampled_from(names[:number]))) if number else set()
+        image, replicas = draw(st.sampled_from(["x", "y"])), draw(st.none() | st.integers(0, 3))
+        members.append(member(name, image, replicas, tuple(sorted(links))))
+    return Blueprint(members=tuple(draw(st.permutations(members))))
+
+
+def standing(of: Member, **more: object) -> Standing:
+    """The app as it stands when the member was deployed."""
+    layout = first("Deployment", 1, 1 if of.replicas is None else of.replicas)
+    return Standing(**{"app": of.app, "app_id": of.name * 64, "layout": layout, "spec": with_aliases(of, ADDRESSES), **more})
+
+
+def deployed(blueprint: Blueprint) -> dict[str, Standing]:
+    return {one.name: standing(one) for one in blueprint.members}
+
+
+def carried_out(planned: list[Change], blueprint: Blueprint, now: dict[str, Standing]) -> dict[str, Standing]:
+    """What stands when each change has been carried out, and nothing else."""
+    then = dict(now)
+    for one in planned:
+        if one.action is Action.DELETE:
+            del then[one.name]
+        elif one.action is not Action.UNCHANGED:
+            made = standing(blueprint.member(one.name))
+            known = now.get(one.name)
+            kept = blueprint.member(one.name).replicas is None and known is not None
+            then[one.name] = made.model_copy(update={"layout": known.layout}) if kept and known else made
+    return then
+
+
+@given(blueprints(), blueprints())
+def test_what_is_planned_and_nothing_else_leads_to_the_document(before: Blueprint, after: Blueprint) -> None:
+    now = deployed(before)
+    planned = changes(after, now, ADDRESSES, None, before)
+    then = carried_out(planned, after, now)
+    assert set(then) == set(after.dependencies())
+    assert {one.action for one in changes(after, then, ADDRESSES, None, after)} <= {Action.UNCHANGED}
+    for name in set(before.dependencies()) & set(after.dependencies()):
+        same = with_aliases(before.member(name), ADDRESSES) == with_aliases(after.member(name), ADDRESSES)
+        counted = after.member(name).replicas in (None, now[name].replicas)
+        action = next(one.action for one in planned if one.name == name)
+        assert (action is Action.UNCHANGED) == (same and counted)
+
+
+@given(blueprints(), blueprints())
+def test_the_order_of_the_plan_keeps_to_both_documents(before: Blueprint, after: Blueprint) -> None:
+    planned = [one.name for one in changes(after, deployed(before), ADDRESSES, None, before)]
+    place = {name: number for number, name in enumerate(planned)}
+    assert all(place[other] < place[name] for name, others in after.dependencies().items() for other in others)
+    gone = removals(after, deployed(before), before)
+    assert planned[len(after.members) :] == list(gone), "what left the document is last"
+    assert all(place[other] < place[name] for name, others in gone.items() for other in others)
+    assert all(other in gone for others in gone.values() for other in others)
+
+
+@given(blueprints())
+def test_going_there_and_back_is_the_start(before: Blueprint) -> None:
+    now = deployed(before)
+    other = Blueprint(members=(member("z"), *before.members[1:]))
+    if any(before.members[0].name in one.after for one in other.members):
+        return  # that would be no document: a link leads nowhere
+    there = carried_out(changes(other, now, ADDRESSES, None, before), other, now)
+    assert carried_out(changes(before, there, ADDRESSES, None, other), before, there) == now
+
+
+def test_the_number_alone_replaces_nothing() -> None:
+    found = change(member("a", replicas=3), standing(member("a")), {})
+    assert (found.action, found.reason, found.replaces) == (Action.UPDATE, "replicas 1 → 3", False)
+
+
+def test_reasons_name_images_but_no_values() -> None:
+    now = member("a").spec.containers[0].model_copy(update={"env": (EnvVar(name="PASSWORD", value="canary"),)})
+    stands = standing(member("a"), spec=AppSpec(containers=(now,)))
+    found = change(member("a", image="y"), stands, {})
+    assert (found.reason, found.replaces) == ("image of d-a: x → y; env of d-a", True)
+
+
+def test_the_number_of_what_is_autoscaled_is_left_alone() -> None:
+    assert change(member("a", replicas=3), standing(member("a"), autoscaled=True), {}).action is Action.UNCHANGED
+
+
+def test_a_link_to_what_has_no_address_yet_is_a_difference() -> None:
+    linked = member("b", links=("a",))
+    assert change(linked, standing(linked), ADDRESSES).action is Action.UNCHANGED
+    assert change(linked, standing(linked), {}).reason == "links"
+
+
+def test_another_image_under_the_same_name_counts_where_a_version_is_gone_back_to() -> None:
+    now = standing(member("a"), digests={"d-a": "sha256:2"})
+    assert change(member("a"), now, {}).action is Action.UNCHANGED
+    assert change(member("a"), now, {}, {"d-a": "sha256:1"}).action is Action.UPDATE
+    assert change(member("a"), now, {}, {"d-a": "sha256:2"}).action is Action.UNCHANGED
+
+
+def test_an_app_of_several_versions_is_brought_to_one() -> None:
+    two = scaled(first("Deployment", 1, 1), 2, 2)
+    assert change(member("a", replicas=2), standing(member("a"), layout=two), {}).reason == "its instances are of several versions"
+    one = beside(two, 2)
+    assert change(member("a", replicas=2), standing(member("a"), layout=one), {}).action is Action.UNCHANGED
+
+
+def test_an_app_that_is_not_well_is_brought_to_the_document_again() -> None:
+    found = change(member("a"), standing(member("a"), well=False), {})
+    assert (found.action, found.reason) == (Action.UPDATE, "its last operation did not succeed")
+
+
+def test_every_language_gives_the_same_kind_of_thing() -> None:
+    compose = read_blueprint(Kind.COMPOSE, "web: {image: x, links: ['store:db'], ports: [80]}\nstore: {image: y}\n", "dep")
+    web, store = compose.members
+    assert (web.app, web.after, web.links) == ("dep-web", ("store",), (Link(member="store", alias="db"),))
+    assert [(a.port, a.target) for a in store.answers] == [(80, 80)], "what such images have always served"
+    assert (compose.levels(), compose.linked()) == ({"store": 1, "web": 2}, [store])
+    (pod,) = read_blueprint(Kind.POD, "containers:\n- {image: x, name: a}\n- {image: y, name: b}\n", "pod666").members
+    assert (pod.app, len(pod.spec.containers), pod.replicas) == ("pod666", 2, None)

@@ -1,0 +1,39 @@
+"""Differences of versions, and relation graphs."""
+
+from model.relations import graph, images
+from model.stack_documents import Kind, read_blueprint
+from model.templates import diff
+
+
+def test_a_difference_is_unified_and_bounded() -> None:
+    assert diff("a\nb\n", "a\nc\n") == "--- before\n+++ after\n@@ -1,2 +1,2 @@\n a\n-b\n+c"
+    assert diff("a\n", "a\n") == ""
+    assert diff("a\n" * 5000, "b\n") is None
+
+
+def test_a_graph_has_its_apps_in_columns_and_every_relation() -> None:
+    document = "a: {image: x, links: [b, 'b:db', c], replicas: 2}\nb: {image: y, ports: [80]}\nc: {image: x}\n"
+    blueprint = read_blueprint(Kind.COMPOSE, document, "d")
+    live = {
+        "b": {"AppID": "1", "Status": "RUNNING", "InstanceSummary": "1/1 running", "Image": "y2", "InstanceNum": 1, "message": ""}
+    }
+    drawn = graph(blueprint, live)
+    by_name = {node["name"]: node for node in drawn["nodes"]}
+    assert {name: node["level"] for name, node in by_name.items()} == {"a": 2, "b": 1, "c": 1}
+    assert (by_name["a"]["replicas"], by_name["b"]["status"], by_name["b"]["image"]) == (2, "RUNNING", "y2")
+    assert by_name["b"]["ports"] == ["80/tcp"]
+    assert drawn["edges"] == [
+        {"from": "app:a", "to": "app:b", "type": "link", "aliases": ["b", "db"], "ordered": True},
+        {"from": "app:a", "to": "app:c", "type": "link", "aliases": ["c"], "ordered": True},
+    ]
+    assert images(blueprint) == ["x", "y"]
+
+
+def test_a_volume_is_drawn_with_its_mounts() -> None:
+    document = (
+        "containers:\n- {image: x, name: a, volumeMounts: [{name: v, mountPath: /v}]}\n"
+        "- {image: y, name: b, volumeMounts: [{name: v, mountPath: /w}]}\nvolumes: [{name: v, emptyDir: }]\n"
+    )
+    drawn = graph(read_blueprint(Kind.POD, document, "p"))
+    assert [node["type"] for node in drawn["nodes"]] == ["app", "volume"]
+    assert drawn["edges"] == [{"from": "app:p", "to": "volume:p/v", "type": "volume", "mounts": ["a:/v", "b:/w"]}]
