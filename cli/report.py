@@ -201,7 +201,7 @@ def addresses(found: Record) -> RenderableType:
     """Where an app's instances are reached."""
     if not found["content"]:
         return Text(clean(found["Message"]))
-    table = _table("instance", "port", "inside", "outside", "name")
+    table = tables.table("instance", "port", "inside", "outside", "name")
     for line in found["content"]:
         table.add_row(
             line["instanceName"],
@@ -215,7 +215,7 @@ def addresses(found: Record) -> RenderableType:
 
 def removals(answer: Record) -> RenderableType:
     """What became of each app that was to be deleted: its operation, or why there is none."""
-    table = _table("app", "operation", "why not")
+    table = tables.table("app", "operation", "why not")
     for line in answer["apps"]:
         table.add_row(line["name"], line.get("OperationID", "-"), clean(line.get("Message", "")))
     return table
