@@ -143,3 +143,20 @@ async def test_a_general_service_is_scaled_too_and_its_killed_instance_is_left_a
     await eventually(app.comes_to(3), "two run beside the killed one", 60)
     listed = await platform.get(f"/v2/instances/{project}/{name}/lists")
     assert [i["status"] for i in listed["instances"] if i["status"] != "KILLED"] == ["RUNNING", "RUNNING"]
+
+
+async def test_what_instances_report_is_scaled_by_too_within_their_own_project(make: Any, platform: Platform) -> None:
+    reports = ["sh", "-c", "mkdir /w && echo waiting_jobs 250 > /w/metrics && exec httpd -f -p 9100 -h /w"]
+    app = await make(cmd=reports, metricsPort=9100)
+    by_jobs = {"minReplicas": 1, "maxReplicas": 5, "metrics": [{"query": "max(waiting_jobs)", "target": 100}]}
+    await app.set(**by_jobs)
+    await eventually(app.comes_to(3), "250 waiting jobs at 100 each bring it to 3", 120)
+    (decision,) = (await app.get())["decisions"]
+    assert decision["message"].endswith("250 ÷ 100 asks for 3.")
+
+    elsewhere = await platform.project("other")
+    body = {**SLEEPS, "name": unique("app"), "scale": by_jobs}
+    await platform.done("POST", f"/v2/applications/{elsewhere}", body)
+    told = await Scaled(platform, elsewhere, body["name"]).looked_at_again()
+    assert told["evaluation"]["metrics"][0]["message"] == "no series answers the query"
+    assert told["evaluation"]["decision"]["wanted"] == 1
