@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from model.apps import App, AppPhase
 from model.autoscaling import Autoscaler, Scale
 from model.base import Body, Frozen
 from model.operations import AUTOSCALER, Status
@@ -106,15 +107,23 @@ def request_of(found: Look) -> dict[str, Any]:
 
 
 def autoscaling_reply(
-    app_id: str, found: Autoscaler | None, changes: Sequence[Mapping[str, Any]], decisions: Sequence[Mapping[str, Any]]
+    app: App,
+    found: Autoscaler | None,
+    changes: Sequence[Mapping[str, Any]],
+    decisions: Sequence[Mapping[str, Any]],
+    since: datetime,
 ) -> dict[str, Any]:
-    """What GET …/autoscaling shows: the policy, the last evaluation in words and numbers, the last decisions, who set what."""
+    """What GET …/autoscaling shows: the policy, the last evaluation in words and numbers, the last decisions, who set what.
+
+    `since` is when a live app has to have been looked at last; where it was not, that is told.
+    """
     evaluation = found.evaluation if found else None
+    status, message = _standing(app, found, since)
     return {
-        "AppID": app_id,
+        "AppID": app.id,
         "enabled": found is not None,
-        "status": _status(found),
-        "message": _message(found),
+        "status": status,
+        "message": message,
         "scale": found.scale.shown() if found else None,
         "suspended": evaluation["suspended"] if evaluation else None,
         "evaluation": evaluation,
@@ -190,17 +199,21 @@ def _shown(policy: dict[str, Any] | None) -> dict[str, Any] | None:
     return Scale.model_validate(policy).shown() if policy else None
 
 
-def _status(found: Autoscaler | None) -> str:
+def _standing(app: App, found: Autoscaler | None, since: datetime) -> tuple[str, str]:
+    """The status and its words: OFF, STARTING, ACTIVE, SUSPENDED, or LATE where nobody looks at it."""
     if found is None:
-        return "OFF"
+        return (
+            "OFF",
+            "Autoscaling is off. POST …/scale?type=auto with minReplicas, maxReplicas and targetCPUUtilization turns it on.",
+        )
+    if app.phase is not AppPhase.LIVE:
+        return "SUSPENDED", "The app is stopped; the policy holds again from its start on."
+    if (found.evaluated_at or found.set_at) < since:
+        last = f"since {found.evaluated_at:%Y-%m-%d %H:%M:%S} UTC" if found.evaluated_at else "since the policy was set"
+        return (
+            "LATE",
+            f"It was not looked at {last}: the cluster or the platform's worker is away. It goes on by itself.",
+        )
     if found.evaluation is None:
-        return "STARTING"
-    return "SUSPENDED" if found.evaluation["suspended"] else "ACTIVE"
-
-
-def _message(found: Autoscaler | None) -> str:
-    if found is None:
-        return "Autoscaling is off. POST …/scale?type=auto with minReplicas, maxReplicas and targetCPUUtilization turns it on."
-    if found.evaluation is None:
-        return "The policy is in force; it has not been looked at yet."
-    return str(found.evaluation["message"])
+        return "STARTING", "The policy is in force; it has not been looked at yet."
+    return "SUSPENDED" if found.evaluation["suspended"] else "ACTIVE", str(found.evaluation["message"])

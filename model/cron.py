@@ -1,5 +1,6 @@
 """Times that come again, as cron writes them: five fields, read in a time zone (crontab(5))."""
 
+import functools
 from datetime import UTC, datetime, timedelta
 
 from model.base import Frozen
@@ -44,6 +45,7 @@ class Cron(Frozen):
         return None
 
 
+@functools.lru_cache(maxsize=1024)
 def parse(text: str) -> Cron:
     """Read "minute hour day month weekday"; raises ValueError with the rule that is broken.
 

@@ -111,9 +111,9 @@ def decide(scale: Scale, current: int, proposals: Sequence[Proposal], memory: Me
     if current == 0:
         return decided(0, "nothing", "It has no instances; autoscaling begins when it is scaled to some by hand.")
     if current > most:
-        return decided(most, "bounds", f"{current} instances are more than maxReplicas {most}.")
+        return decided(most, "bounds", f"{_instances(current)} more than maxReplicas {most}.")
     if current < least:
-        return decided(least, "bounds", f"{current} instances are fewer than the {least} wanted at least{_window(scale, now)}.")
+        return decided(least, "bounds", f"{_instances(current)} fewer than the {least} wanted at least{_window(scale, now)}.")
     if asked is None:
         unknown = "; ".join(f"{p.metric}: {p.message}" for p in proposals if p.replicas is None)
         return decided(current, "nothing", f"It stays at {current}: what is needed is not known ({unknown}).")
@@ -212,6 +212,10 @@ def _left(held: ByHand, scale: Scale, now: datetime) -> str:
 def _told(p: Proposal) -> str:
     unit = " % of the request" if p.metric == "cpu" else " per instance"
     return f"{p.metric} is at {p.current:g}{unit} (target {p.target:g}): {p.message}"
+
+
+def _instances(count: int) -> str:
+    return "1 instance is" if count == 1 else f"{count} instances are"
 
 
 def _window(scale: Scale, now: datetime) -> str:

@@ -1,5 +1,6 @@
 """Autoscaling of an app: see it, turn it off (mission B). It is set by …/scale?type=auto, as the manual has it."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -12,6 +13,7 @@ from model.autoscaler import autoscaling_reply
 router = APIRouter(prefix="/v2/applications", tags=["applications"])
 AppId = Annotated[str | None, Query(pattern=r"^[0-9a-f]{64}$", description="One life of the app; by default the live one")]
 _LATEST = 20
+_MISSED, _SLOW = 3, 60  # passes that may be missed, and the seconds one may take, before it is told
 
 
 @router.get("/{project}/{name}/autoscaling")
@@ -23,7 +25,8 @@ async def get_autoscaling(
     app = await services.records.apps.get(found.id, name, app_id)
     store = services.records.autoscaling
     policy = (await store.in_force([app.id])).get(app.id)
-    return autoscaling_reply(app.id, policy, await store.changes(app.id, _LATEST), await store.decisions(app.id, _LATEST))
+    since = datetime.now(UTC) - timedelta(seconds=_MISSED * services.settings.mooring_autoscaling_seconds + _SLOW)
+    return autoscaling_reply(app, policy, await store.changes(app.id, _LATEST), await store.decisions(app.id, _LATEST), since)
 
 
 @router.delete("/{project}/{name}/autoscaling")

@@ -31,6 +31,9 @@ class Scaled:
     async def count(self) -> int:
         return int((await self.platform.get(self.path))["InstanceNum"])
 
+    async def versions(self) -> dict[int, int]:
+        return {v["revision"]: v["count"] for v in (await self.platform.get(self.path))["versions"] if v["count"]}
+
     async def by_hand(self, count: int, expect: int = 202) -> Any:
         return await self.platform.ask("POST", f"{self.path}/scale", expect=expect, type="manual", scale=count)
 
@@ -52,7 +55,7 @@ class Scaled:
             found = await self.get()
             return found["evaluatedAt"] is not None and found["evaluatedAt"] != before
 
-        await eventually(again, "autoscaling looks at the app again", 60)
+        await eventually(again, "autoscaling looks at the app again", 120)
         return found
 
 
@@ -66,12 +69,13 @@ def make(platform: Platform, project: str) -> Callable[..., Awaitable[Scaled]]:
     return made
 
 
+@pytest.mark.timeout(480)
 async def test_load_adds_instances_and_its_end_takes_them_away_after_the_window(make: Any, platform: Platform) -> None:
     policy = {"minReplicas": 1, "maxReplicas": 3, "targetCPUUtilization": 50, "stabilizationSeconds": 15}
-    app = await make(cmd=BURNS, scale=policy)
+    app = await make(cmd=BURNS, resources={"cpu": "0.03", "mem": "16Mi"}, scale=policy)
     assert (await platform.get(app.path))["scale"] == policy
     await eventually(app.comes_to(3), "the load brings it to 3 instances", 120)
-    await eventually(app.comes_to(1), "the end of the load brings it back to 1", 240)
+    await eventually(app.comes_to(1), "the end of the load brings it back to 1", 270)
     *downs, up = (await app.get())["decisions"]
     assert (up["before"], up["after"]) == (1, 2) or (up["before"], up["after"]) == (1, 3)
     assert downs[0]["after"] == 1
@@ -86,7 +90,7 @@ async def test_load_adds_instances_and_its_end_takes_them_away_after_the_window(
 async def test_a_schedule_raises_the_minimum_and_a_count_set_by_hand_is_the_base(make: Any, platform: Platform) -> None:
     app = await make()
     await app.set(minReplicas=1, maxReplicas=4, schedules=[{**ALWAYS, "minReplicas": 2}])
-    await eventually(app.comes_to(2), "the schedule brings it to 2", 60)
+    await eventually(app.comes_to(2), "the schedule brings it to 2", 120)
     assert "schedule * * * * *" in (await app.get())["decisions"][0]["message"]
 
     refused = await app.by_hand(1, expect=422)
@@ -140,6 +144,49 @@ async def test_a_general_service_is_scaled_too_and_its_killed_instance_is_left_a
     name = app.path.rpartition("/")[2]
     await platform.done("POST", f"/v2/instances/{project}/{name}-1/1/kill")
     await app.set(minReplicas=1, maxReplicas=4, schedules=[{**ALWAYS, "minReplicas": 2}])
-    await eventually(app.comes_to(3), "two run beside the killed one", 60)
+    await eventually(app.comes_to(3), "two run beside the killed one", 120)
     listed = await platform.get(f"/v2/instances/{project}/{name}/lists")
     assert [i["status"] for i in listed["instances"] if i["status"] != "KILLED"] == ["RUNNING", "RUNNING"]
+
+
+async def test_what_instances_report_is_scaled_by_too_within_their_own_project(make: Any, platform: Platform) -> None:
+    reports = ["sh", "-c", "mkdir /w && echo waiting_jobs 250 > /w/metrics && exec httpd -f -p 9100 -h /w"]
+    app = await make(cmd=reports, metricsPort=9100)
+    by_jobs = {"minReplicas": 1, "maxReplicas": 5, "metrics": [{"query": "max(waiting_jobs)", "target": 100}]}
+    await app.set(**by_jobs)
+    await eventually(app.comes_to(3), "250 waiting jobs at 100 each bring it to 3", 120)
+    (decision,) = (await app.get())["decisions"]
+    assert decision["message"].endswith("250 ÷ 100 asks for 3.")
+
+    elsewhere = await platform.project("other")
+    body = {**SLEEPS, "name": unique("app"), "scale": by_jobs}
+    await platform.done("POST", f"/v2/applications/{elsewhere}", body)
+    told = await Scaled(platform, elsewhere, body["name"]).looked_at_again()
+    assert told["evaluation"]["metrics"][0]["message"] == "no series answers the query"
+    assert told["evaluation"]["decision"]["wanted"] == 1
+
+
+async def test_a_gray_upgrade_stays_at_its_plan_and_goes_back_exactly_whatever_autoscaling_asks_for(
+    make: Any, platform: Platform
+) -> None:
+    app = await make(instanceNum=4)
+    gray = {"dockerEnv": [{"name": "A", "value": "1"}], "batches": [1, "100%"], "pause": "first"}
+    operation = await platform.submit("POST", f"{app.path}/rollout", gray)
+
+    async def paused() -> bool:
+        return (await platform.operation(operation)).status is Status.PAUSED
+
+    await eventually(paused, "the first batch is there", 90)
+    await app.set(minReplicas=1, maxReplicas=30, schedules=[{**ALWAYS, "minReplicas": 6}])
+    for _ in range(2):
+        told = await app.looked_at_again()
+        assert (told["status"], told["suspended"]["OperationID"]) == ("SUSPENDED", operation)
+        assert "It would go from 4 to 6" in told["message"]
+    assert await app.versions() == {1: 3, 2: 1}
+
+    await platform.ask("POST", f"/v2/operations/{operation}/rollback", expect=202)
+    await platform.wait(operation, Status.CANCELLED)
+    await eventually(app.comes_to(6), "autoscaling goes on once the upgrade has gone back", 120)
+    assert await app.versions() == {1: 6}
+    (decision,) = (await app.get())["decisions"]
+    assert (decision["before"], decision["after"]) == (4, 6)

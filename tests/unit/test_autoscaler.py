@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from model.apps import App, AppPhase
 from model.autoscaler import Measured, OperationSeen, Watched, autoscaling_reply, look, put_off, request_of
 from model.autoscaling import Autoscaler, Scale
+from model.layouts import first
 from model.operations import Status
 from model.scaling import Memory, Sample, first_memory
 
@@ -21,6 +23,22 @@ def watched(running=2, *, holder=None, newest=None, memory="kept", **more):
 
 def operation(kind="app.upgrade", actor="zoe", status=Status.RUNNING):
     return OperationSeen(id="op-1", kind=kind, actor=actor, status=status)
+
+
+def app(phase=AppPhase.LIVE):
+    return App(
+        id="ab" * 32,
+        project="shop",
+        project_id="prj-1",
+        name="web",
+        type="Deployment",
+        cluster="default",
+        phase=phase,
+        layout=first("Deployment", 1, 2),
+        username="zoe",
+        created_at=NOW,
+        created_by="zoe",
+    )
 
 
 def asking(value):
@@ -107,9 +125,24 @@ def test_the_reply_tells_what_is_in_force_and_what_was_done():
     )
     done = {"id": "op-2", "created_at": NOW, "status": "SUCCEEDED", "request": request_of(found), "error": None}
     changes = [{"policy": None, "set_by": "zoe", "set_at": NOW}]
-    told = autoscaling_reply("ab", policy, changes, [done])
+    told = autoscaling_reply(app(), policy, changes, [done], NOW)
     assert told["status"] == "SUSPENDED"
     assert told["suspended"] == {"reason": "app.kill op-9 is RUNNING.", "OperationID": "op-9"}
     assert (told["decisions"][0]["before"], told["decisions"][0]["after"]) == (2, 5)
     assert told["changes"] == [{"scale": None, "setBy": "zoe", "setAt": NOW}]
-    assert autoscaling_reply("ab", None, [], [])["status"] == "OFF"
+    assert autoscaling_reply(app(), None, [], [], NOW)["status"] == "OFF"
+
+
+@pytest.mark.parametrize(
+    ("phase", "evaluated", "set_at", "status"),
+    [
+        (AppPhase.LIVE, None, NOW, "STARTING"),
+        (AppPhase.LIVE, None, NOW - timedelta(seconds=1), "LATE"),
+        (AppPhase.LIVE, NOW - timedelta(seconds=1), NOW - timedelta(days=1), "LATE"),
+        (AppPhase.STOPPED, NOW - timedelta(days=1), NOW - timedelta(days=1), "SUSPENDED"),
+    ],
+)
+def test_it_is_told_when_nobody_looks(phase, evaluated, set_at, status):
+    found = look(watched(), asking(100.0), NOW).evaluation.model_dump(mode="json", by_alias=True) if evaluated else None
+    policy = Autoscaler(scale=watched().scale, set_by="zoe", set_at=set_at, evaluation=found, evaluated_at=evaluated)
+    assert autoscaling_reply(app(phase), policy, [], [], NOW)["status"] == status
