@@ -64,3 +64,41 @@ def test_a_refusal_names_the_places_and_the_operation_in_the_way() -> None:
     assert "Conflict: Busy." in shown
     assert "line 3, column 5: web.links: unknown link" in shown
     assert "mooring op show op-9" in shown
+
+
+def test_autoscaling_reads_as_what_holds_what_was_seen_and_what_was_done() -> None:
+    at = "2026-11-23T10:01:00+00:00"
+    cpu = {
+        "metric": "cpu",
+        "current": 98.0,
+        "target": 50.0,
+        "ratio": 1.96,
+        "ready": 2,
+        "unready": 1,
+        "missing": 0,
+        "replicas": None,
+    }
+    found = {
+        "status": "SUSPENDED",
+        "message": "Suspended: app.upgrade op-7 by ann is PAUSED.",
+        "scale": {"minReplicas": 1, "maxReplicas": 9},
+        "evaluation": {"metrics": [cpu]},
+        "evaluatedAt": at,
+        "decisions": [
+            {"OperationID": "op-3", "at": at, "status": "SUCCEEDED", "before": 1, "after": 3, "message": "1 × 3 asks for 3."}
+        ],
+        "changes": [{"scale": {}, "setBy": "ann", "setAt": at}],
+    }
+    shown = text(report.autoscaling("web", found))
+    for words in ("op-7 by ann is PAUSED", "maxReplicas=9", "by ann", "98", "op-3", "1 × 3 asks for 3."):
+        assert words in shown
+    off = {
+        "status": "OFF",
+        "message": "Off.",
+        "scale": None,
+        "evaluation": None,
+        "evaluatedAt": None,
+        "decisions": [],
+        "changes": [],
+    }
+    assert "Off." in text(report.autoscaling("web", off))

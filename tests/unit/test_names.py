@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.errors import Invalid
-from model.names import ROUTE_WORDS, check_name, check_project_name
+from model.names import ROUTE_WORDS, check_name, check_project_name, check_user_name
 from records import ids
 
 LEGAL = st.from_regex(r"[a-z]([-a-z0-9]{0,40}[a-z0-9])?", fullmatch=True).filter(lambda name: name not in ROUTE_WORDS)
@@ -48,3 +48,9 @@ def test_tokens_are_told_apart_by_hash_only() -> None:
     assert first != second
     assert ids.token_hash(first) != ids.token_hash(second)
     assert len(ids.token_hash(first)) == 32
+
+
+def test_no_user_is_called_like_the_platforms_own_actors() -> None:
+    assert check_user_name("zoe") == "zoe"
+    with pytest.raises(Invalid, match="keeps for itself"):
+        check_user_name("autoscaler")
