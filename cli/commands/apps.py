@@ -14,7 +14,7 @@ from cli.terminal import AsJson, Terminal, Watch, run
 
 app = typer.Typer(no_args_is_help=True, help="Apps: what runs in a project.")
 app.command("autoscale")(autoscale)
-for change in (changes.scale, changes.restart, changes.kill, changes.start):
+for change in (changes.rollout, changes.rollback, changes.scale, changes.restart, changes.kill, changes.start):
     app.command()(change)
 Project = Annotated[str, typer.Argument(help="The project's name.", show_default=False)]
 _LATEST = 5

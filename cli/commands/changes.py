@@ -1,5 +1,7 @@
-"""Changes of a running app and of one instance of a TApp: `mooring app scale|restart|kill|start`, `mooring instance …`."""
+"""Changes of a running app and of one instance of a TApp: `mooring app rollout|rollback|scale|…`, `mooring instance …`."""
 
+import json
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +15,76 @@ Project = Annotated[str, typer.Argument(help="The project's name.", show_default
 Name = Annotated[str, typer.Argument(help="The app's name.", show_default=False)]
 Instance = Annotated[str, typer.Argument(help="The instance's name: <app>-<index>.", show_default=False)]
 instance = typer.Typer(no_args_is_help=True, help="One instance of a TApp: stop it, start it, give it another image.")
+
+
+class OnFailure(StrEnum):
+    """What a failure does."""
+
+    KEEP = "keep"
+    PAUSE = "pause"
+    ROLLBACK = "rollback"
+
+
+class PauseAfter(StrEnum):
+    """After which batches it pauses."""
+
+    NEVER = "never"
+    FIRST = "first"
+    EACH = "each"
+
+
+def rollout(
+    project: Project,
+    name: Name,
+    image: Annotated[str | None, typer.Option(help="The image to roll out.", show_default=False)] = None,
+    container: Annotated[str | None, typer.Option(help="Which container, where there are several.", show_default=False)] = None,
+    batches: Annotated[
+        str | None,
+        typer.Option(help="Gray: how many instances are new after each batch, such as 10%,50%,100% or 1,5.", show_default=False),
+    ] = None,
+    pause: Annotated[PauseAfter, typer.Option(help="Pause after which batches.")] = PauseAfter.NEVER,
+    ready_seconds: Annotated[int, typer.Option(min=0, help="Seconds new instances have to stay ready after a batch.")] = 0,
+    gate: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='A gate as JSON, such as \'{"http": {"path": "/health", "port": 8080}}\'; may be repeated.', show_default=False
+        ),
+    ] = None,
+    on_failure: Annotated[OnFailure, typer.Option(help="What a failed batch does.")] = OnFailure.KEEP,
+    reason: Annotated[str | None, typer.Option(help="Why, for the app's revisions.", show_default=False)] = None,
+    follow: Watch = False,
+    as_json: AsJson = False,
+) -> None:
+    """Roll an app out with another image, at once or in batches with gates and pauses."""
+    given = {
+        "image": image,
+        "container": container,
+        "batches": [_batch(one.strip()) for one in batches.split(",")] if batches else None,
+        "pause": pause.value if pause is not PauseAfter.NEVER else None,
+        "readySeconds": ready_seconds or None,
+        "gates": [_gate(one) for one in gate] if gate else None,
+        "onFailure": on_failure.value if on_failure is not OnFailure.KEEP else None,
+        "reason": reason,
+    }
+    body = {field: value for field, value in given.items() if value is not None}
+    _run(as_json, follow, path("/v2/applications", project, name, "rollout"), body)
+
+
+def rollback(
+    project: Project,
+    name: Name,
+    revision: Annotated[
+        int | None, typer.Option(help="The revision to go back to; by default the one before.", show_default=False)
+    ] = None,
+    operation: Annotated[
+        str | None, typer.Option(help="Go back to the exact versions before this operation.", show_default=False)
+    ] = None,
+    follow: Watch = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go back to an earlier revision, or to exactly which instances had which version before an operation."""
+    body = ({"revision": revision} if revision else {}) | ({"operation": operation} if operation else {})
+    _run(as_json, follow, path("/v2/applications", project, name, "rollback"), body)
 
 
 def scale(
@@ -69,6 +141,17 @@ def update_instance(
     """Bring one instance to another image, in place where only that differs; the others keep theirs."""
     body = {"image": image} | ({"container": container} if container else {})
     _run(as_json, follow, _of(project, name, "update"), body)
+
+
+def _batch(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
+
+
+def _gate(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not JSON: {error}", param_hint="--gate") from error
 
 
 def _of(project: str, name: str, verb: str) -> str:

@@ -14,6 +14,9 @@ WEB: dict[str, Any] = {
 }
 TAPP = WEB | {"type": "TApp", "instanceNum": 3}
 
+# busybox serves an empty directory: "not found" is its answer.
+GATED = [{"http": {"port": 8080, "expectStatus": 404}}]
+
 _SERVICE = "  image: busybox\n  command: sh -c 'trap exit TERM; while :; do sleep 1; done'\n"
 STACK = {"stackInstanceName": "shop", "content": f"web:\n{_SERVICE}  links: [api]\napi:\n{_SERVICE}"}
 
@@ -52,6 +55,13 @@ async def versions(platform: Platform, project: str) -> Any:
     """The end state as the API tells it, with the version of each instance."""
     app = await platform.get(web(project))
     return [app["Status"], app["InstanceNum"], app["InstanceSummary"], app["versions"]]
+
+
+async def several(platform: Platform) -> str:
+    """The project, once two instances of `web` run in it."""
+    project = await platform.project("crash")
+    await platform.done("POST", f"/v2/applications/{project}", {**WEB, "instanceNum": 2})
+    return project
 
 
 async def shown(platform: Platform, project: str) -> Any:
