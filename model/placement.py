@@ -12,6 +12,7 @@ from model.base import Frozen
 from model.pods import Object, condition, is_over, requested
 from model.quantities import amount
 
+SIMULATED = "mooring.io/simulated"  # the taint of nodes that run nothing; unlike others it is never lifted
 _SCHEDULER = re.compile(r"0/(\d+) nodes are available: (.*?)\.(?: preemption:.*)?", re.DOTALL)
 _COUNTED = re.compile(r"\d+ (.*)")
 _BYTES = frozenset({"memory", "ephemeral-storage"})
@@ -80,7 +81,7 @@ def _obstacles(pod: Object, node: Object, used: dict[str, Decimal]) -> list[_Obs
     found = _mismatches(spec, node)
     for taint in node["spec"].get("taints", []):
         if taint["effect"] != "PreferNoSchedule" and not any(_tolerates(t, taint) for t in spec.get("tolerations", [])):
-            found.append(_Obstacle(kind=taint["key"], text=_taint(taint["key"]), never=False))
+            found.append(_Obstacle(kind=taint["key"], text=_taint(taint["key"]), never=taint["key"] == SIMULATED))
     allocatable = node["status"]["allocatable"]
     for name, asked in requested(pod).items():
         most = amount(allocatable.get(name, "0"))
@@ -135,6 +136,7 @@ def _taint(key: str) -> str:
         "node.kubernetes.io/unschedulable": "cordoned",
         "node.kubernetes.io/not-ready": "not ready",
         "node.kubernetes.io/unreachable": "unreachable",
+        SIMULATED: "only simulated, for who asks for that by nodeLabels",
     }
     return known.get(key, f"kept for others (taint {key})")
 

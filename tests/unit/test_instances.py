@@ -233,6 +233,15 @@ def test_a_cordoned_node_may_come_back() -> None:
     assert (verdict.text, verdict.never) == ("0 of 1 nodes fit: cordoned", False)
 
 
+def test_a_simulated_node_is_no_hope_for_who_does_not_ask_for_it() -> None:
+    simulated = [{"key": "mooring.io/simulated", "value": "true", "effect": "NoSchedule"}]
+    verdict = why_unplaced(pod("64"), [node("a"), node("s", cpu="64", taints=simulated)], [])
+    assert verdict.never
+    assert "1 only simulated" in verdict.text
+    asks = {"tolerations": [{"key": "mooring.io/simulated", "operator": "Exists"}]}
+    assert not why_unplaced(pod("64", **asks), [node("s", cpu="64", taints=simulated)], [bound("s", "1")]).never
+
+
 @pytest.mark.parametrize(
     ("operator", "values", "fits"),
     [
