@@ -283,7 +283,8 @@ async def test_kubernetes_documents_are_deployed_in_order_and_reach_each_other(t
 
 async def test_a_modern_compose_file_waits_for_health(templates: Templates, platform: Platform) -> None:
     content = (
-        "services:\n  store:\n    image: busybox\n    command: [sh, -c, 'sleep 3; touch /tmp/ok; trap exit TERM; sleep 9999 & wait']\n"
+        "services:\n  store:\n    image: busybox\n"
+        "    command: [sh, -c, 'sleep 3; touch /tmp/ok; trap exit TERM; sleep 9999 & wait']\n"
         "    healthcheck: {test: [CMD, test, -e, /tmp/ok], interval: 1s}\n"
         f"  web: {{{STAYS}, depends_on: {{store: {{condition: service_healthy}}}}}}\n"
     )
