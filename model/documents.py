@@ -5,7 +5,8 @@ small document large or to say one thing and mean another (targets F13, S14).
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import yaml
@@ -23,6 +24,7 @@ MOST_PROBLEMS = 50
 
 Node = yaml.Node
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 
 
 class Problems:
@@ -93,6 +95,23 @@ def read(content: str, field: str = "content") -> Node | None:
 
     Raises TooLarge above LARGEST_DOCUMENT bytes, and Invalid with the line and column of what cannot be read.
     """
+    return _read(content, field, _Bounded.get_single_node)
+
+
+def read_all(content: str, field: str = "content") -> list[Node]:
+    """The root nodes of all documents in `content` that are not empty; raises as `read`, the bounds being those of all together."""
+
+    def each(reader: _Bounded) -> list[Node]:
+        found: list[Node] = []
+        while reader.check_node():
+            node = reader.get_node()
+            found += [node] if node is not None and not is_null(node) else []
+        return found
+
+    return _read(content, field, each)
+
+
+def _read(content: str, field: str, take: Callable[["_Bounded"], T]) -> T:
     written = content.encode(errors="replace")
     if len(written) > LARGEST_DOCUMENT:
         taken = written[:LARGEST_DOCUMENT]
@@ -101,7 +120,7 @@ def read(content: str, field: str = "content") -> Node | None:
         raise TooLarge(f"line {line}: {field} {rule}.", problems=[Problem(field=field, message=rule, line=line, column=column)])
     problems = Problems()
     try:
-        return _Bounded(content).get_single_node()
+        return take(_Bounded(content))
     except _Refused as refused:
         problems.add(refused.mark, field, str(refused))
     except yaml.MarkedYAMLError as error:
@@ -193,6 +212,13 @@ def locate(node: Node, field: str, path: Sequence[str | int]) -> tuple[Node, str
     return place, field
 
 
+def inside(node: Node, *path: str) -> Node:
+    """The value at a path of keys that exist."""
+    for key in path:
+        node = next(value for known, value in node.value if known.value == key)
+    return node
+
+
 def _rule(kind: str, said: str, given: Any, refused: str | None) -> str:
     if kind == "extra_forbidden":
         return refused or "is not a known key; correct its spelling"
@@ -201,6 +227,7 @@ def _rule(kind: str, said: str, given: Any, refused: str | None) -> str:
     if given is None:
         return "has no value; give one or remove the line"
     said = said.removeprefix("Value error, ").replace("Input should be", "must be").partition(", unable to parse")[0]
+    said = re.sub(r"^(Dictionary|List) should have", "must have", said.partition(" after validation")[0])
     return said[0].lower() + said[1:]
 
 

@@ -115,9 +115,11 @@ class _Checks:
 
     def once(self, path: Sequence[str | int], names: Sequence[str], *key: str) -> None:
         """Every name stands for one thing."""
+        seen: set[str] = set()
         for index, name in enumerate(names):
-            if name in names[:index]:
+            if name in seen:
                 self.note([*path, index, *key], f"gives {name!r} a second time")
+            seen.add(name)
 
     def directories(self, pod: PodTemplate, listed: Sequence[Directories]) -> dict[str, Directories]:
         """The directories by container."""

@@ -12,9 +12,9 @@ Object = dict[str, Any]
 def graph(blueprint: Blueprint, live: Mapping[str, Mapping[str, Any]] | None = None) -> Object:
     """Nodes {id, type, name, level, …} and edges {from, to, type, …}; `live` has the apps' replies by member name.
 
-    A node is an app (image, images, replicas, status, summary) or a volume its containers share; `level` is its column, 1 for
-    what starts first. An edge goes from what needs to what is needed: `link` (aliases), `order` (started after, no name),
-    `volume` (mounts).
+    A node is an app (image, images, replicas, status, summary), a volume its containers share, or a configuration group
+    (`configMap`, `secret`); `level` is its column, 1 for what starts first. An edge goes from what needs to what is
+    needed: `link` (aliases), `order` (started after, no name), `volume` (mounts), `config` (entries, by "Volume" or "Env").
     """
     levels = blueprint.levels()
     nodes = [_app(member, levels[member.name], (live or {}).get(member.name)) for member in blueprint.members]
@@ -23,6 +23,10 @@ def graph(blueprint: Blueprint, live: Mapping[str, Mapping[str, Any]] | None = N
         found = _volumes(member)
         nodes += [{"id": name, "type": "volume", "name": short, "level": levels[member.name]} for name, (short, _) in found.items()]
         edges += [{"from": _id(member.name), "to": name, "type": "volume", "mounts": mounts} for name, (_, mounts) in found.items()]
+        uses = _configs(member)
+        known = {node["id"] for node in nodes}
+        nodes += [{"id": to, **node, "level": levels[member.name]} for to, (node, _) in uses.items() if to not in known]
+        edges += [{"from": _id(member.name), "to": to, "type": "config", "uses": how} for to, (_, how) in uses.items()]
     return {"nodes": nodes, "edges": edges}
 
 
@@ -77,6 +81,17 @@ def _volumes(member: Member) -> dict[str, tuple[str, list[str]]]:
         )
         for volume in spec.volumes
     }
+
+
+def _configs(member: Member) -> dict[str, tuple[Object, list[Object]]]:
+    """Node id → (type and name, how each container uses it)."""
+    found: dict[str, tuple[Object, list[Object]]] = {}
+    for container in member.spec.containers:
+        for kind, _, use in container.uses:
+            node: Object = {"type": kind.value, "name": use.name}
+            _, how = found.setdefault(f"{kind.value}:{use.name}", (node, []))
+            how.append({"container": container.name, "by": use.type, "keys": list(use.key), "mountPath": use.mount_path})
+    return found
 
 
 def _id(name: str) -> str:

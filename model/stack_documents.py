@@ -10,15 +10,17 @@ from model.app_bodies import LONGEST_NAME
 from model.blueprints import Blueprint, Member, answering
 from model.compose_services import parse_services
 from model.documents import Node, read
+from model.kubernetes_documents import parse_kubernetes
 from model.names import check_name
 from model.pod_documents import CheckImage, parse_pod
 
 
 class Kind(StrEnum):
-    """What a document is written in."""
+    """What a document is written in; COMPOSE is v1, or a modern file with `services:`."""
 
     COMPOSE = "compose"
     POD = "pod"
+    KUBERNETES = "kubernetes"
 
 
 LONGEST_DEPLOYMENT = 40  # leaves room for "-" and the name of a service
@@ -62,4 +64,8 @@ def _pod(content: str, deployment: str, check_image: CheckImage) -> Blueprint:
     return Blueprint(members=(Member(name=name, app=name, spec=pod.spec, replicas=pod.replicas, answers=answering(ports)),))
 
 
-_READERS: dict[Kind, Callable[[str, str, CheckImage], Blueprint]] = {Kind.COMPOSE: _compose, Kind.POD: _pod}
+_READERS: dict[Kind, Callable[[str, str, CheckImage], Blueprint]] = {
+    Kind.COMPOSE: _compose,
+    Kind.POD: _pod,
+    Kind.KUBERNETES: parse_kubernetes,
+}

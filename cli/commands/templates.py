@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="Templates: documents that describe
 Project = Annotated[str, typer.Argument(help="The project's name.", show_default=False)]
 Name = Annotated[str, typer.Argument(help="The template's name.", show_default=False)]
 File = Annotated[Path, typer.Argument(help="The document; - reads it.", show_default=False)]
-Kind = Annotated[str, typer.Option(help="What it is written in: compose or pod.")]
+Kind = Annotated[str, typer.Option(help="What it is written in: compose, pod or kubernetes.")]
 Reason = Annotated[str, typer.Option(help="Why, for the list of versions.")]
 Limit = Annotated[int, typer.Option(min=1, max=200, help="At most so many.")]
 

@@ -8,7 +8,7 @@ import pytest
 
 from clients.kubernetes import Cluster
 from model.operations import OperationRecord, Status
-from tests.platform import Platform, unique
+from tests.platform import Platform, eventually, unique
 
 STAYS = "image: busybox, command: [sh, -c, 'trap exit TERM; sleep 9999 & wait']"
 CRASHES = "image: busybox, command: [sh, -c, 'exit 3']"
@@ -224,3 +224,70 @@ async def test_who_may(templates: Templates, platform: Platform) -> None:
     await viewer.ask("POST", f"{path}/deploy", {"deploymentName": "x"}, expect=403)
     await stranger.ask("GET", path, expect=404)
     assert (await stranger.get("/v2/templates"))["total"] == 0
+
+
+KUBERNETES = """
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: store}
+spec:
+  selector: {matchLabels: {app: store}}
+  template:
+    metadata: {labels: {app: store}}
+    spec:
+      containers:
+      - name: store
+        image: busybox
+        command: [sh, -c, 'cd /tmp; echo hi > hello; httpd -f -p 8080']
+        ports: [{containerPort: 8080, name: http}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db}
+spec:
+  selector: {app: store}
+  ports: [{port: 80, targetPort: http}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api, annotations: {mooring.io/depends-on: store}}
+spec:
+  selector: {matchLabels: {app: api}}
+  template:
+    metadata: {labels: {app: api}}
+    spec:
+      containers:
+      - name: api
+        image: busybox
+        command: [sh, -c, 'until wget -qO- http://db/hello; do sleep 0.2; done; trap exit TERM; sleep 9999 & wait']
+"""
+
+
+async def test_kubernetes_documents_are_deployed_in_order_and_reach_each_other(templates: Templates, platform: Platform) -> None:
+    name = await templates.deployed(await templates.create(KUBERNETES, "kubernetes"))
+    apps = await templates.apps(name)
+    assert {service: (app["order"], app["Status"]) for service, app in apps.items()} == {
+        "store": (1, "RUNNING"),
+        "api": (2, "RUNNING"),
+    }
+    assert (await platform.get(f"/v2/applications/{templates.project}/{name}-store"))["Type"] == "TApp"
+    listed = await platform.get(f"/v2/instances/{templates.project}/{name}-api/lists")
+    path = f"/v2/containers/{templates.project}/{listed['instances'][0]['name']}/api/logs"
+
+    async def reached() -> bool:
+        return "hi\n" in (await platform.http.get(path)).text
+
+    await eventually(reached, "api has got store's answer under the Service's name and port")
+    await templates.delete(name)
+
+
+async def test_a_modern_compose_file_waits_for_health(templates: Templates, platform: Platform) -> None:
+    content = (
+        "services:\n  store:\n    image: busybox\n"
+        "    command: [sh, -c, 'sleep 3; touch /tmp/ok; trap exit TERM; sleep 9999 & wait']\n"
+        "    healthcheck: {test: [CMD, test, -e, /tmp/ok], interval: 1s}\n"
+        f"  web: {{{STAYS}, depends_on: {{store: {{condition: service_healthy}}}}}}\n"
+    )
+    name = await templates.deployed(await templates.create(content))
+    assert {app["Status"] for app in (await templates.apps(name)).values()} == {"RUNNING"}
+    await templates.delete(name)

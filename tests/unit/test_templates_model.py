@@ -1,5 +1,7 @@
 """Differences of versions, and relation graphs."""
 
+from model.blueprints import Blueprint
+from model.config_mounts import ConfigUse
 from model.relations import graph, images
 from model.stack_documents import Kind, read_blueprint
 from model.templates import diff
@@ -27,6 +29,22 @@ def test_a_graph_has_its_apps_in_columns_and_every_relation() -> None:
         {"from": "app:a", "to": "app:c", "type": "link", "aliases": ["c"], "ordered": True},
     ]
     assert images(blueprint) == ["x", "y"]
+
+
+def test_a_configuration_group_is_one_node_however_many_use_it() -> None:
+    use = ConfigUse(type="Env", name="settings", key=("A",))
+    blueprint = read_blueprint(Kind.COMPOSE, "a: {image: x}\nb: {image: y}\n", "d")
+    members = []
+    for member in blueprint.members:
+        (container,) = member.spec.containers
+        spec = member.spec.model_copy(update={"containers": (container.model_copy(update={"config_map": (use,)}),)})
+        members.append(member.model_copy(update={"spec": spec}))
+    drawn = graph(Blueprint(members=tuple(members)))
+    assert [n["name"] for n in drawn["nodes"]] == ["a", "b", "settings"]
+    assert [(e["from"], e["to"], e["uses"][0]["keys"]) for e in drawn["edges"]] == [
+        ("app:a", drawn["nodes"][2]["id"], ["A"]),
+        ("app:b", drawn["nodes"][2]["id"], ["A"]),
+    ]
 
 
 def test_a_volume_is_drawn_with_its_mounts() -> None:

@@ -1,0 +1,322 @@
+"""Several Kubernetes documents as one template: Deployment and StatefulSet become apps, Services the names they are reached by.
+
+What an app comes after is named by the annotation `mooring.io/depends-on: db, cache` (names of Deployments and StatefulSets); the
+names of the Services that select those resolve inside it. Other kinds, and keys without a meaning here, are refused by line.
+"""
+
+from collections.abc import Sequence
+from graphlib import CycleError, TopologicalSorter
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+from yaml import MappingNode
+
+from model.app_bodies import LONGEST_NAME, Fraction, Labels, Protocol
+from model.apps import MOST_INSTANCES, AppSpec
+from model.base import Frozen
+from model.blueprints import Answer, Blueprint, Link, Member, answering
+from model.documents import Node, Problems, inside, locate, read_all, shaped
+from model.errors import Invalid
+from model.names import check_name
+from model.pod_documents import CheckImage, pod_spec
+from model.pod_shapes import REFUSED as REFUSED_IN_PODS
+from model.pod_shapes import PodTemplate, Written
+
+DEPENDS_ON = "mooring.io/depends-on"
+MOST_DOCUMENTS = 200
+_LATER = "is not carried out; remove it"
+REFUSED = REFUSED_IN_PODS | {
+    "namespace": "is chosen by the project; remove it",
+    "status": "is the cluster's own; remove it",
+    "nodePort": "a port of the node cannot be chosen; remove it: the cluster picks it, and the app's portmapping tells it",
+    "externalIPs": "reaches for the host and is refused",
+    "clusterIP": "has no meaning here: every instance of a StatefulSet has an address of its own; remove it",
+    "volumeClaimTemplates": "is not carried out; deploy an app with a cloud disk for data that must last",
+    **dict.fromkeys(("serviceName", "podManagementPolicy", "updateStrategy", "revisionHistoryLimit", "paused"), _LATER),
+    **dict.fromkeys(("progressDeadlineSeconds", "ownerReferences", "finalizers", "generateName"), _LATER),
+}
+_KINDS_REFUSED = {
+    "Job": "an app here runs until it is stopped",
+    "CronJob": "an app here runs until it is stopped",
+    "DaemonSet": "an app's instances are counted, not one a node",
+    "Ingress": "binding a domain is not carried out by this version",
+    "ConfigMap": "create the group under /v2/configmaps, and name it under configMap of the app",
+    "Secret": "create the group under /v2/secrets, and name it under secret of the app",
+    "PersistentVolumeClaim": "deploy an app with a cloud disk for data that must last",
+    "Pod": "write a Deployment of it, or a template of the kind pod",
+}
+
+
+def _amount(value: Any) -> Any:
+    """A document's values are text: a number is one again."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 6 else value
+
+
+Amount = Annotated[Fraction, BeforeValidator(_amount)]
+
+
+class Metadata(Written):
+    """A document's `metadata`; labels say nothing here but what a selector asks for."""
+
+    name: str
+    labels: Labels = {}
+    annotations: dict[str, str] = {}
+
+
+class TemplateMetadata(Written):
+    """`spec.template.metadata`."""
+
+    labels: Labels
+    annotations: dict[str, str] = {}
+
+
+class Template(Written):
+    """`spec.template`."""
+
+    metadata: TemplateMetadata
+    spec: PodTemplate
+
+
+class Selector(Written):
+    """`spec.selector` of a workload."""
+
+    match_labels: Labels
+
+
+class RollingUpdate(Written):
+    """`spec.strategy.rollingUpdate`."""
+
+    max_surge: Amount = "25%"
+    max_unavailable: Amount = "25%"
+
+
+class Strategy(Written):
+    """`spec.strategy`."""
+
+    type: Literal["RollingUpdate"] = "RollingUpdate"
+    rolling_update: RollingUpdate = RollingUpdate()
+
+
+class StatefulSetSpec(Written):
+    """`spec` of a StatefulSet."""
+
+    replicas: Annotated[int, Field(ge=0, le=MOST_INSTANCES)] = 1
+    selector: Selector
+    template: Template
+    min_ready_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
+
+
+class DeploymentSpec(StatefulSetSpec):
+    """`spec` of a Deployment."""
+
+    strategy: Strategy = Strategy()
+
+
+class Deployment(Written):
+    """A microservice: instances alike."""
+
+    api_version: Literal["apps/v1"]
+    kind: Literal["Deployment"]
+    metadata: Metadata
+    spec: DeploymentSpec
+
+
+class StatefulSet(Written):
+    """A general service (TApp): every instance has an identity."""
+
+    api_version: Literal["apps/v1"]
+    kind: Literal["StatefulSet"]
+    metadata: Metadata
+    spec: StatefulSetSpec
+
+
+class ServicePort(Written):
+    """One entry of a Service's `ports`."""
+
+    port: Annotated[int, Field(ge=1, le=65535)]
+    target_port: str | None = None
+    name: str | None = None
+    protocol: Protocol = "tcp"
+
+
+class ServiceSpec(Written):
+    """`spec` of a Service."""
+
+    selector: Annotated[Labels, Field(min_length=1)]
+    ports: Annotated[list[ServicePort], Field(min_length=1, max_length=100)]
+    type: Literal["ClusterIP", "NodePort"] = "ClusterIP"
+
+
+class Service(Written):
+    """A name and ports by which one workload is reached."""
+
+    api_version: Literal["v1"]
+    kind: Literal["Service"]
+    metadata: Metadata
+    spec: ServiceSpec
+
+
+Workload = Deployment | StatefulSet
+_MODELS: dict[str, type[Deployment] | type[StatefulSet] | type[Service]] = {
+    "Deployment": Deployment,
+    "StatefulSet": StatefulSet,
+    "Service": Service,
+}
+
+
+class _Placed(Frozen):
+    """A document with its node, for places."""
+
+    model_config = {"arbitrary_types_allowed": True}
+    said: Any
+    node: Any
+    field: str
+
+    def note(self, problems: Problems, path: Sequence[str | int], message: str) -> None:
+        """Note a problem at a path of the document."""
+        place, name = locate(self.node, self.field, path)
+        problems.add(place, name, message)
+
+
+def parse_kubernetes(content: str, deployment: str, check_image: CheckImage) -> Blueprint:
+    """Read several documents; raises TooLarge, or Invalid with every problem found, each with line, column and field."""
+    problems, nodes = Problems(), read_all(content)
+    if len(nodes) > MOST_DOCUMENTS:
+        problems.add(nodes[MOST_DOCUMENTS], "content", f"is one document too many: at most {MOST_DOCUMENTS} are taken")
+        problems.check("content")
+    found = [placed for node in nodes if (placed := _document(node, problems))]
+    workloads = {p.said.metadata.name: p for p in found if not isinstance(p.said, Service)}
+    services = [p for p in found if isinstance(p.said, Service)]
+    problems.check("content")
+    if not workloads:
+        problems.add(nodes[0] if nodes else None, "content", "has no Deployment or StatefulSet; describe at least one")
+    problems.check("content")
+    _check_names(found, deployment, problems)
+    specs = {name: _spec(p, check_image, problems) for name, p in workloads.items()}
+    reached = _reached(workloads, services, problems)
+    after = {name: _after(p, workloads, problems) for name, p in workloads.items()}
+    problems.check("content")
+    _check_order(workloads, after, problems)
+    members = (_member(p, specs[name], reached, after, deployment) for name, p in workloads.items())
+    return Blueprint(members=tuple(members))
+
+
+def _document(node: Node, problems: Problems) -> _Placed | None:
+    kinds = [value for key, value in node.value if key.value == "kind"] if isinstance(node, MappingNode) else []
+    kind = str(kinds[0].value) if kinds and isinstance(kinds[0].value, str) else ""
+    if kind not in _MODELS:
+        known = ", ".join(_MODELS)
+        told = f"{kind} is not taken: {_KINDS_REFUSED[kind]}" if kind in _KINDS_REFUSED else f"must be one of {known}"
+        problems.add(kinds[0] if kinds else node, "kind", told)
+        return None
+    said = shaped(_MODELS[kind], node, kind, problems, REFUSED)
+    return _Placed(said=said, node=node, field=f"{kind}/{said.metadata.name}") if said else None
+
+
+def _check_names(found: list[_Placed], deployment: str, problems: Problems) -> None:
+    seen: set[tuple[bool, str]] = set()
+    for p in found:
+        is_service, name = isinstance(p.said, Service), p.said.metadata.name
+        if (is_service, name) in seen:
+            p.note(problems, ["metadata", "name"], f"gives {name!r} a second time")
+        seen.add((is_service, name))
+        try:
+            check_name(name if is_service else f"{deployment}-{name}", "name", longest=63 if is_service else LONGEST_NAME)
+        except Invalid as error:
+            rule = error.problems[0].message
+            told = rule if is_service else f"its app would be called {deployment}-{name[:80]}, which {rule}"
+            p.note(problems, ["metadata", "name"], told)
+
+
+def _spec(placed: _Placed, check_image: CheckImage, problems: Problems) -> AppSpec:
+    workload: Workload = placed.said
+    spec, template = workload.spec, workload.spec.template
+    if not spec.selector.match_labels.items() <= template.metadata.labels.items():
+        placed.note(problems, ["spec", "selector", "matchLabels"], "must be labels of the template")
+    node = inside(placed.node, "spec", "template", "spec")
+    made = pod_spec(template.spec, node, f"{placed.field}.spec.template.spec", check_image, problems)
+    fields: dict[str, Any] = {"min_ready_seconds": spec.min_ready_seconds}
+    if isinstance(spec, DeploymentSpec):
+        rolling = spec.strategy.rolling_update
+        fields |= {"max_surge": rolling.max_surge, "max_unavailable": rolling.max_unavailable}
+        if rolling.max_surge in (0, "0%") and rolling.max_unavailable in (0, "0%"):
+            placed.note(problems, ["spec", "strategy", "rollingUpdate"], "must not have 0 for both: nothing could be replaced")
+    else:
+        fields["type"] = "TApp"
+    return made.model_copy(update=fields)
+
+
+def _reached(workloads: dict[str, _Placed], services: list[_Placed], problems: Problems) -> dict[str, list[Service]]:
+    """By workload the Services that select it; each selects exactly one."""
+    reached: dict[str, list[Service]] = {name: [] for name in workloads}
+    for placed in services:
+        chosen = placed.said.spec.selector.items()
+        selected = [n for n, w in workloads.items() if chosen <= w.said.spec.template.metadata.labels.items()]
+        if len(selected) != 1:
+            which = f"selects {', '.join(selected)}" if selected else "selects none of the documents"
+            placed.note(problems, ["spec", "selector"], f"{which}; it must select exactly one Deployment or StatefulSet")
+            continue
+        reached[selected[0]].append(placed.said)
+        names = _port_names(workloads[selected[0]].said)
+        for index, port in enumerate(placed.said.spec.ports):
+            if _target(port, names) is None:
+                placed.note(
+                    problems,
+                    ["spec", "ports", index, "targetPort"],
+                    f"is no port from 1 to 65535 nor a name of one of {selected[0]!r}",
+                )
+    return reached
+
+
+def _after(placed: _Placed, workloads: dict[str, _Placed], problems: Problems) -> tuple[str, ...]:
+    named = placed.said.metadata.annotations.get(DEPENDS_ON, "")
+    names = tuple(dict.fromkeys(name.strip() for name in named.split(",") if name.strip()))
+    for name in names:
+        if name not in workloads:
+            placed.note(problems, ["metadata", "annotations", DEPENDS_ON], f"names {name!r}, and there is no such document")
+    return names
+
+
+def _check_order(workloads: dict[str, _Placed], after: dict[str, tuple[str, ...]], problems: Problems) -> None:
+    try:
+        TopologicalSorter(after).prepare()
+    except CycleError as error:
+        path = list(reversed(error.args[1]))
+        told = f"closes a cycle, and no order exists: {' → '.join(path)}"
+        workloads[path[0]].note(problems, ["metadata", "annotations", DEPENDS_ON], told)
+    problems.check("content")
+
+
+def _member(
+    placed: _Placed, spec: AppSpec, reached: dict[str, list[Service]], after: dict[str, tuple[str, ...]], deployment: str
+) -> Member:
+    workload: Workload = placed.said
+    name = workload.metadata.name
+    names = _port_names(workload)
+    answers = {
+        (port.protocol, port.port): Answer(protocol=port.protocol, port=port.port, target=_target(port, names) or port.port)
+        for service in reached[name]
+        for port in service.spec.ports
+    }
+    bare = answering((p.protocol, p.container_port) for c in workload.spec.template.spec.containers for p in c.ports)
+    return Member(
+        name=name,
+        app=f"{deployment}-{name}",
+        spec=spec.model_copy(update={"network_type": 2 if any(s.spec.type == "NodePort" for s in reached[name]) else 0}),
+        replicas=workload.spec.replicas,
+        links=tuple(Link(member=other, alias=s.metadata.name) for other in after[name] for s in reached[other]),
+        after=after[name],
+        answers=tuple(answers.values()) or bare,
+    )
+
+
+def _port_names(workload: Workload) -> dict[str, int]:
+    return {p.name: p.container_port for c in workload.spec.template.spec.containers for p in c.ports if p.name}
+
+
+def _target(port: ServicePort, names: dict[str, int]) -> int | None:
+    if port.target_port is None:
+        return port.port
+    if port.target_port.isascii() and port.target_port.isdigit() and len(port.target_port) < 6:
+        return int(port.target_port) if 0 < int(port.target_port) < 65536 else None
+    return names.get(port.target_port)
