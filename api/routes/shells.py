@@ -34,7 +34,7 @@ _HANG_UP = (
     """for p in /proc/[0-9]*; do case "$(cat $p/environ)" in *{mark}*) kill -{signal} "${{p#/proc/}}";; esac; done 2>/dev/null"""
 )
 _ENDED_BY_ITSELF = frozenset({"Exited", "InstanceEnded", "NotStarted"})
-_TO_HANG_UP = 5.0
+_TO_HANG_UP = 60.0
 _TO_TELL_WHY = 3.0
 _KILLED = 128 + 9
 _LOOK_SECONDS = 30.0
