@@ -27,7 +27,7 @@ async def test_an_app_s_figures_are_kept_under_its_name_and_revision(platform: P
     async def both_are_read() -> bool:
         return await store.query('sum(orders_total{app="shop"})', project) == 14
 
-    await eventually(both_are_read, "the figures of both instances are in the store")
+    await eventually(both_are_read, "the figures of both instances are in the store", 60)
     await store.close()
 
 

@@ -68,7 +68,7 @@ async def projects(cluster: Cluster, metrics: Metrics) -> AsyncIterator[Projects
             async def reported(project: str = namespace) -> bool:
                 return await metrics.query("max(orders_total)", project) is not None
 
-            await eventually(reported, f"the store has what {namespace} reports", 60)
+            await eventually(reported, f"the store has what {namespace} reports", _MEASURED_SECONDS)
         yield made
     finally:
         for namespace in reports:
