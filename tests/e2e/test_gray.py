@@ -9,6 +9,7 @@ import pytest
 from clients.kubernetes import Cluster
 from model.operations import Status
 from tests.e2e.test_controls import control, paused
+from tests.images import publish
 from tests.platform import Platform, eventually
 
 # It serves on for a moment after TERM: long enough for every node to send its traffic elsewhere.
@@ -84,10 +85,11 @@ async def test_ten_fifty_hundred_percent_of_twenty_and_back_without_a_failed_req
     app: App, platform: Platform, cluster: Cluster
 ) -> None:
     # given twenty replicas under traffic
+    await publish("gray", "gray")
     await app.create(20)
     async with traffic(platform, cluster, app.project):
         # when they are upgraded in batches with a pause after the first
-        operation = await app.rollout(batches=["10%", "50%", "100%"], pause="first", gates=[HTTP])
+        operation = await app.rollout(image="busybox:gray", batches=["10%", "50%", "100%"], pause="first", gates=[HTTP])
         record = await paused(platform, operation)
         # then exactly the planned number runs each version, and the pause says how to go on
         assert await app.versions() == {1: 18, 2: 2}
