@@ -4,7 +4,9 @@ Hints come by the shared watches, what they mean is judged by a fresh read, and 
 """
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -23,7 +25,7 @@ from model.base import Frozen
 from model.diagnosis import Seen, cause_at_deadline, dead_end
 from model.errors import DeadlineExceeded, MooringError
 from model.gray import first_open
-from model.layouts import Layout
+from model.layouts import Layout, Workload, changed_tracks
 from model.moves import Limits, limits_of
 from model.pod_templates import TEMPLATE
 from model.rollouts import has_settled, reached
@@ -67,9 +69,10 @@ class AppMoves:
         target = await self._records.apps.layout(ask.after)
         await self._records.apps.set_layout(app.id, target)
         course = await self._course(app, ask, target)
-        await self._workloads.put_service(app, course.revisions[target.revision].spec)
-        sight = await course.look()
-        await course.act(sight)
+        async with self._keeping_what_is_reached(app, ask, target):
+            await self._workloads.put_service(app, course.revisions[target.revision].spec)
+            sight = await course.look()
+            await course.act(sight)
         if sight.placed and not course.changed:
             unchanged(f"revision {target.revision} is what runs")
 
@@ -102,31 +105,37 @@ class AppMoves:
         """Undo of a move: back to the layout `before`, exactly, as availability allows; waits until it stands. Idempotent.
 
         What went before need not have been well either: instances that cannot get ready are not waited for. Where a kill or
-        delete takes the app over, only the record goes back: the instances go anyway.
+        delete takes the app over, also in the middle, only the record goes back: the instances go anyway. What another change
+        takes over, as a person's does from the autoscaler, stays where it got: that goes on from there.
         """
         app = await self._records.apps.by_id(ask.app_id)
         target = await self._records.apps.layout(ask.before)
         await self._records.apps.set_layout(app.id, target)
-        if await left_to_another(self._records, ask):
-            return
+        if not await left_to_another(self._records, ask):
+            await self._bring_back(app, ask, target)
+        if await self._is_moved_on(ask):
+            await self._keep_what_was_reached(app, target, await self._records.apps.layout(ask.after), wanted=target)
+
+    async def _bring_back(self, app: App, ask: MoveApp, target: Layout) -> None:
         course = await self._course(app, ask, target)
         if any(not revision.digests for revision in course.revisions.values()):
             await self._remove_all(app)  # it was never deployed: there were no objects
             return
         await self._workloads.put_service(app, course.revisions[target.revision].spec)
-        await self._go(course, back=True)
+        await self._go(course, ask, back=True)
+
+    async def _is_moved_on(self, ask: MoveApp) -> bool:
+        """Whether what takes the app over changes its instances, rather than removing them."""
+        taker = (await self._records.operations.get(ask.operation_id))["preempted_by"]
+        return bool(taker) and "after" in (await self._records.operations.get(taker))["ask"]
 
     async def _move(self, ask: MoveApp, to: int) -> Moved:
         app = await self._records.apps.by_id(ask.app_id)
         target = await self._records.apps.layout(to)
         await self._records.apps.set_layout(app.id, target)
         course = await self._course(app, ask, target)
-        try:
-            sight = await self._go(course, back=False)
-        except MooringError as error:
-            if not error.transient:
-                await self._keep_what_was_reached(app, ask, target)
-            raise
+        async with self._keeping_what_is_reached(app, ask, target):
+            sight = await self._go(course, ask, back=False)
         serving = course.serving(sight)
         if app.type != "TApp" or ask.before == ask.after:
             return Moved(instances=serving)
@@ -141,15 +150,19 @@ class AppMoves:
         return {w.track: self._workloads.template(app, revisions[w.revision], w) for w in those}
 
     async def _course(self, app: App, ask: MoveApp, target: Layout) -> Course:
-        before = await self._records.apps.layout(ask.before)
+        before, after = await self._records.apps.layout(ask.before), await self._records.apps.layout(ask.after)
         revisions = {number: await self._records.apps.revision(app.id, number) for number in target.revisions}
-        spec = revisions[target.revision].spec
+        # The limits are those of the version it goes to, also in the batches before that is in force, and on the way back.
+        spec = (revisions.get(after.revision) or await self._records.apps.revision(app.id, after.revision)).spec
         surge = spec.max_surge if app.type == "Deployment" else 0
         limits = limits_of(before.running, target.running, surge, spec.max_unavailable)
-        scope = _scope(before, await self._records.apps.layout(ask.after), target)
-        return COURSES[app.type](self._workloads, app, target, revisions, scope, limits)
+        if app.type == "TApp" and len(changed_tracks(before, after)) == 1:
+            # Who changes one instance means that one: others that are not well cannot be a reason to let it wait.
+            limits = Limits(least=0, most=limits.most)
+        other = after if target == before else target
+        return COURSES[app.type](self._workloads, app, target, revisions, _scope(before, other, target), limits)
 
-    async def _go(self, course: Course, *, back: bool) -> Sight:
+    async def _go(self, course: Course, ask: MoveApp, *, back: bool) -> Sight:
         """Look and act until it is done; `back` ends when every instance is of its version, whether it serves or not."""
         app, deadline, last = course.app, Deadline(), ""
         reads, looks = Pace(free=8, least=0.05), Pace(free=1, least=1.0)
@@ -158,12 +171,13 @@ class AppMoves:
             self._watches.subscribed("Pod", app.project, app.name) as moved,
         ):
             while True:
+                begun = time.monotonic()
                 sight = await course.look()
-                reads.took()
+                reads.took(time.monotonic() - begun)
                 await tell(sight.message)
-                if sight.placed and back:
+                if back and ((sight.placed and course.tended) or await left_to_another(self._records, ask)):
                     return sight
-                if sight.done and has_settled(await course.pods(sight), datetime.now(UTC)):
+                if sight.done and course.tended and has_settled(await course.pods(sight), datetime.now(UTC)):
                     return sight
                 if not deadline.left:
                     raise await self._at_deadline(course, sight, back=back)
@@ -199,6 +213,8 @@ class AppMoves:
         if back:
             return DeadlineExceeded(f"Going back is not done: {sight.message}.")
         wanted = sum(w.replicas for w in course.target.workloads if w.track in course.scope)
+        if not wanted:  # it only takes instances away
+            return DeadlineExceeded(f"It is not done: {sight.message}.", hint="Look at the instances that are left; then retry.")
         return cause_at_deadline(await self._evidence(course.app, await self._look(course, sight)), wanted)
 
     async def _look(self, course: Course, sight: Sight) -> Seen:
@@ -210,13 +226,25 @@ class AppMoves:
         """The same with the pods' events and the last lines of what failed."""
         return await with_logs(self._cluster, app.project, await with_events(self._cluster, app.project, seen))
 
-    async def _keep_what_was_reached(self, app: App, ask: MoveApp, target: Layout) -> None:
-        """A move that failed stays where it got: that, and not what was wanted, is what the next operation starts from."""
+    @contextlib.asynccontextmanager
+    async def _keeping_what_is_reached(self, app: App, ask: MoveApp, target: Layout) -> AsyncIterator[None]:
+        """A move that fails stays where it got: that, and not what was wanted, is what the next operation starts from."""
+        try:
+            yield
+        except MooringError as error:
+            if not error.transient:
+                before = await self._records.apps.layout(ask.before)
+                await self._keep_what_was_reached(app, before, target, wanted=target)
+            raise
+
+    async def _keep_what_was_reached(self, app: App, before: Layout, target: Layout, *, wanted: Layout) -> None:
+        """Write down what is found on the way from `before` to `target`; what was not begun is as in `wanted`."""
         known = {}
-        for layout in (await self._records.apps.layout(ask.before), target):
+        for layout in (before, target):
             for track, template in (await self._templates(app, layout)).items():
                 known[track, template["metadata"]["labels"][TEMPLATE]] = layout.by_track[track]
-        await self._records.apps.set_layout(app.id, reached(target, known, await self._workloads.read(app)))
+        got = reached(wanted, known, await self._workloads.read(app))
+        await self._records.apps.set_layout(app.id, before if got.workloads == before.workloads else got)
 
     async def _remove_all(self, app: App) -> None:
         for found in (await self._workloads.read(app)).values():
@@ -232,16 +260,28 @@ async def left_to_another(records: Records, ask: MoveApp) -> bool:
     return bool(taken)
 
 
-def _scope(before: Layout, after: Layout, target: Layout) -> frozenset[str]:
-    """The tracks that have to serve at the end: of a TApp those that the operation changes, else all.
+def _scope(before: Layout, other: Layout, target: Layout) -> frozenset[str]:
+    """The tracks that the move concerns, which have to serve at its end as far as they are to run; `other` is its other end.
 
-    All too where it changes none: a creation, a start.
+    Of a Deployment app those that get another version or more instances: the others serve no worse than before. All where
+    nothing differs: a creation, a start, the same again.
     """
-    old, new = before.by_track, after.by_track
-    changed = {track for track in (*old, *new) if old.get(track) != new.get(track)}
-    if target.type == "Deployment" or not changed:
+    concerned = changed_tracks(before, other)
+    if not concerned:
         return frozenset(target.by_track)
-    return frozenset(changed & set(target.by_track))
+    if target.type == "TApp":
+        return concerned
+    old = (before if target == other else other).by_track
+    return frozenset(w.track for w in target.workloads if w.track in concerned and not _is_less(w, old.get(w.track)))
+
+
+def _is_less(workload: Workload, before: Workload | None) -> bool:
+    """Whether nothing but instances of it go."""
+    return (
+        before is not None
+        and before == workload.model_copy(update={"replicas": before.replicas})
+        and (workload.replicas < before.replicas)
+    )
 
 
 async def _either(one: Changed, other: Changed, seconds: float) -> None:

@@ -1,13 +1,15 @@
 """What app operations do beside moving instances (app_moves.py): find images, choose who goes, remove, and the books."""
 
 import asyncio
+import time
 
 from temporalio import activity
 
 from activities.app_moves import left_to_another
 from activities.deadline import Deadline
+from activities.pace import Pace
 from activities.progress import tell, unchanged
-from activities.workloads import Workloads
+from activities.workloads import Workloads, side_by_side
 from clients.images import Images
 from clients.kubernetes import Cluster
 from clients.watch import Watches
@@ -40,7 +42,7 @@ class AppActivities:
         A pinned revision (a rollback) keeps its digests, which must still exist. Idempotent: asked again, a moved tag gives its
         new digest. Raises ImageNotFound, Conflict when another live app took the name meanwhile.
         """
-        await self._records.apps.set_phase(ask.app_id, AppPhase.LIVE)
+        await self._take_name(ask.app_id)
         digests: dict[str, str] = {}
         shown: dict[str, str] = {}
         for number in sorted(ask.resolve):
@@ -50,6 +52,15 @@ class AppActivities:
             shown |= {c.image: digests[c.name] for c in revision.spec.containers}
         await tell("; ".join(f"{image} is {digest[:19]}…" for image, digest in shown.items()))
         return digests
+
+    async def _take_name(self, app_id: str) -> None:
+        """It has the name already, but where a cancelled creation is retried: then others may have come in its way."""
+        app = await self._records.apps.by_id(app_id)
+        if app.phase is AppPhase.LIVE:
+            return
+        async with self._records.transaction() as tx:
+            await tx.apps.check_names(app.project_id, app.name, app.type)
+            await tx.apps.set_phase(app_id, AppPhase.LIVE)
 
     async def _resolve(self, revision: Revision) -> dict[str, str]:
         digests = {}
@@ -68,8 +79,8 @@ class AppActivities:
         """
         app = await self._records.apps.by_id(ask.app_id)
         pods = {pod["metadata"]["name"]: pod for pod in await self._workloads.pods(app) if not leaves(pod)}
-        shrunk = await self._is_shrunk(app, ask)
-        if missing := [name for name in ask.gone if name not in pods and not shrunk]:
+        missing = [name for name in ask.gone if name not in pods]
+        if len(missing) > await self._taken_away(app, ask):
             raise Conflict(
                 f"{', '.join(missing)} went by itself meanwhile.", hint="List the instances and name those that are there now."
             )
@@ -80,7 +91,9 @@ class AppActivities:
                 f"Kubernetes would remove {', '.join(others)} first, which is not ready.",
                 hint="Name that one too, or wait until it is ready; then ask again.",
             )
-        await asyncio.gather(*(self._price(app, pod, _CHEAPEST) for pod in chosen))
+        earlier = [pod for name, pod in pods.items() if name not in ask.gone and _is_marked(pod)]  # by one that failed
+        await side_by_side(lambda pod: self._price(app, pod, None), earlier)
+        await side_by_side(lambda pod: self._price(app, pod, _CHEAPEST), chosen)
 
     @activity.defn(name="app.check_leavers")
     async def check_leavers(self, ask: ScaleApp) -> None:
@@ -98,14 +111,13 @@ class AppActivities:
     async def keep_leavers(self, ask: ScaleApp) -> None:
         """Undo of choose_leavers: those that are left are like any other again. Idempotent."""
         app = await self._records.apps.by_id(ask.app_id)
-        marked = [pod for pod in await self._workloads.pods(app) if _COST in pod["metadata"].get("annotations", {})]
-        await asyncio.gather(*(self._price(app, pod, None) for pod in marked if not leaves(pod)))
+        marked = [pod for pod in await self._workloads.pods(app) if _is_marked(pod) and not leaves(pod)]
+        await side_by_side(lambda pod: self._price(app, pod, None), marked)
 
-    async def _is_shrunk(self, app: App, ask: ScaleApp) -> bool:
-        """Whether an earlier run of the operation got as far as shrinking: then the named ones may be gone."""
-        wanted = (await self._records.apps.layout(ask.after)).by_track
-        found = await self._workloads.read(app)
-        return all(track in found and found[track]["spec"]["replicas"] == w.replicas for track, w in wanted.items())
+    async def _taken_away(self, app: App, ask: ScaleApp) -> int:
+        """How many instances an earlier run of the operation has taken away: so many of the named ones may be gone."""
+        before = await self._records.apps.layout(ask.before)
+        return before.running - sum(item["spec"]["replicas"] for item in (await self._workloads.read(app)).values())
 
     async def _price(self, app: App, pod: Object, cost: str | None) -> None:
         change = {"metadata": {"uid": pod["metadata"]["uid"], "annotations": {_COST: cost}}}
@@ -147,18 +159,26 @@ class AppActivities:
             if not found:
                 unchanged("there are no objects of it")
                 return
-            await asyncio.gather(*(self._workloads.drop(app, item) for item in found.values()))
+            await side_by_side(lambda item: self._workloads.drop(app, item), found.values())
             # Deleted in the foreground, a workload goes last: when it is gone, so are its instances.
+            reads = Pace(free=8, least=0.05)
             while found:
                 if not deadline.left:
                     raise DeadlineExceeded(await self._still_there(app))
                 await tell(f"{len(found)} of its workloads left; instances have their termination grace to end")
                 await changed.wait(min(10, deadline.left))
+                await asyncio.sleep(min(reads.left, deadline.left))
+                begun = time.monotonic()
                 found = await self._workloads.read(app)
+                reads.took(time.monotonic() - begun)
 
     async def _still_there(self, app: App) -> str:
         names = ", ".join(sorted(pod["metadata"]["name"] for pod in await self._workloads.pods(app))[:5]) or "none"
         return f"The objects of {app.name!r} did not go in time; instances that have not ended: {names}."
+
+
+def _is_marked(pod: Object) -> bool:
+    return _COST in pod["metadata"].get("annotations", {})
 
 
 def _among(pod: Object, chosen: list[Object]) -> bool:

@@ -9,18 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from activities.workloads import Workloads
+from activities.workloads import Workloads, side_by_side
 from model.apps import App, Revision
 from model.diagnosis import refusal_of
 from model.layouts import Layout, Workload
 from model.manifests import WORKLOAD_KINDS
 from model.moves import Instance, Limits, Track, next_counts, next_instances
 from model.pod_templates import TEMPLATE, Object
-from model.pods import is_ready, leaves
+from model.pods import leaves
 from model.rollouts import Rollout, rollout_of
 from model.standing import Standing, pods_by_track, standing_of
-
-_AT_ONCE = 20  # requests side by side where many instances are changed
 
 
 @dataclass
@@ -69,6 +67,11 @@ class Course(ABC):
         """The kind of the app's workloads."""
         return WORKLOAD_KINDS[self.app.type]
 
+    @property
+    @abstractmethod
+    def tended(self) -> bool:
+        """Whether all that a look does not show has been set right once, as after another worker's death."""
+
     @abstractmethod
     async def look(self) -> Sight:
         """Read where the instances stand."""
@@ -89,7 +92,7 @@ class Course(ABC):
         """The pods of the wanted versions in `scope`, read where the look did not."""
         if sight.pods is None:
             wanted = {self.templates[track]["metadata"]["labels"][TEMPLATE] for track in self.scope if track in self.templates}
-            found = await self.workloads.pods(self.app)
+            found = await self.workloads.pods(self.app) if wanted else []
             sight.pods = [pod for pod in found if pod["metadata"]["labels"].get(TEMPLATE) in wanted]
         return sight.pods
 
@@ -104,15 +107,19 @@ class DeploymentCourse(Course):
 
     _applied: frozenset[str] = frozenset()
 
+    @property
+    def tended(self) -> bool:
+        """Each wanted Deployment was applied whole."""
+        return self._applied >= self.templates.keys()
+
     async def look(self) -> Sight:
         """One request."""
         found = {track: item for track, item in (await self.workloads.read(self.app)).items() if not leaves(item)}
         rollouts = {track: rollout_of(item) for track, item in found.items()}
-        placed = self._applied >= set(self.templates) and all(
-            (rollout := rollouts.get(w.track)) is not None and rollout.replaced and rollout.wanted == w.replicas
+        placed = found.keys() == self.templates.keys() and all(
+            self._is_told(w.track, found[w.track]) and rollouts[w.track].replaced and rollouts[w.track].wanted == w.replicas
             for w in self.target.workloads
         )
-        placed = placed and all(not rollouts[track].total for track in rollouts if track not in self.templates)
         done = placed and all(rollouts[w.track].done for w in self.target.workloads if w.track in self.scope)
         return Sight(done=done, placed=placed, message=self._told(rollouts), workloads=found)
 
@@ -131,8 +138,13 @@ class DeploymentCourse(Course):
         rollouts = {track: rollout_of(item) for track, item in sight.workloads.items()}
         now = {t: Track(wanted=r.wanted, total=r.total, available=r.available, seen=r.seen) for t, r in rollouts.items()}
         counts = next_counts(now, {w.track: w.replicas for w in self.target.workloads}, self.limits)
+        rolls = any(self._is_told(track, item) and not rollouts[track].done for track, item in sight.workloads.items())
         for w in self.target.workloads:
             found = sight.workloads.get(w.track)
+            if found is not None and not self._is_told(w.track, found):
+                if rolls and self.limits.least:
+                    continue  # each would take its own share of maxUnavailable: they are rolled one after the other
+                rolls = True
             if w.track not in self._applied or found is None or found["spec"]["replicas"] != counts[w.track]:
                 await self._put(w.model_copy(update={"replicas": counts[w.track]}), found)
                 self._applied |= {w.track}
@@ -144,6 +156,12 @@ class DeploymentCourse(Course):
                 self.changed = True
             elif not counts[track] and not rollouts[track].total and rollouts[track].seen:
                 await self.workloads.drop(self.app, found)
+                self.changed = True
+
+    def _is_told(self, track: str, found: Object) -> bool:
+        """Whether a wanted Deployment has its template already."""
+        wanted = self.templates.get(track)
+        return wanted is not None and _template_of(found) == wanted["metadata"]["labels"][TEMPLATE]
 
     def serving(self, sight: Sight) -> int:
         """As the Deployments say."""
@@ -156,6 +174,13 @@ class DeploymentCourse(Course):
 
 class InstancesCourse(Course):
     """One StatefulSet an instance: each is changed on its own, in place where only images differ."""
+
+    _addressed = False
+
+    @property
+    def tended(self) -> bool:
+        """Each instance has its address."""
+        return self._addressed
 
     async def look(self) -> Sight:
         """Two requests, however many instances."""
@@ -172,8 +197,8 @@ class InstancesCourse(Course):
             )
             for w in self.target.workloads
         }
-        gone = all(track in self.templates for track in (*found, *by_track))
-        placed = gone and all(s.right for s in standings.values())
+        here = {track for track, item in {**by_track, **found}.items() if track in self.scope or not leaves(item)}
+        placed = here <= self.templates.keys() and all(map(self._is_placed, standings.values()))
         waited = [s for s in standings.values() if s.track in self.scope and s.runs]
         soon = [(s.serves_at - now).total_seconds() for s in waited if s.serves_at and s.serves_at > now]
         return Sight(
@@ -189,18 +214,20 @@ class InstancesCourse(Course):
 
     async def act(self, sight: Sight) -> None:
         """Change the instances whose turn it is, some side by side."""
-        chosen = next_instances(self._instances(sight), self.limits)
-        wanted, turn = self.target.by_track, asyncio.Semaphore(_AT_ONCE)
+        wanted = self.target.by_track
+        if not self._addressed:
+            staying = [item for track, item in sight.workloads.items() if track in wanted]
+            self.changed = await self.workloads.put_addresses(self.app, staying) or self.changed
+            self._addressed = True
 
         async def change(track: str) -> None:
-            async with turn:
-                if track in wanted:
-                    await self._bring(wanted[track], sight)
-                else:
-                    await self.workloads.drop(self.app, sight.workloads[track])
-                    self.changed = True
+            if track in wanted:
+                await self._bring(wanted[track], sight)
+            else:
+                await self.workloads.drop(self.app, sight.workloads[track])
+                self.changed = True
 
-        await asyncio.gather(*(change(track) for track in chosen))
+        await side_by_side(change, next_instances(self._instances(sight), self.limits))
 
     def serving(self, sight: Sight) -> int:
         """As the pods say."""
@@ -208,16 +235,25 @@ class InstancesCourse(Course):
 
     async def refusal(self, sight: Sight) -> str:
         """A StatefulSet says it by an event; read only where a pod is missing."""
-        missing = [s.track for s in sight.standings.values() if s.runs and s.set_right and s.track not in sight.by_track]
+        concerned = [s for s in sight.standings.values() if s.track in self.scope]
+        missing = [s.track for s in concerned if s.runs and s.set_right and s.track not in sight.by_track]
         return await self.workloads.refused(self.app, missing[0]) if missing else ""
 
+    def _is_placed(self, standing: Standing) -> bool:
+        """Whether an instance is of its version; of one that the move does not concern, as far as it is ours to do.
+
+        Its pod may be missing because a node is lost or a quota is full: that is no reason to hold the others up.
+        """
+        return standing.right or (standing.set_right and not standing.pod_stays and standing.track not in self.scope)
+
     def _instances(self, sight: Sight) -> list[Instance]:
+        """What is to end is not among those that serve: so it goes at once, and does not make room for changing others."""
         seen = [
-            Instance(index=s.track, right=s.right, available=s.available and self._follows(s.track, sight))
+            Instance(index=s.track, right=s.right, available=s.runs and s.available and self._follows(s.track, sight))
             for s in sight.standings.values()
         ]
         extra = [
-            Instance(index=track, right=leaves(item), available=not leaves(item) and is_ready(sight.by_track.get(track, {})))
+            Instance(index=track, right=leaves(item), available=False)
             for track, item in sight.workloads.items()
             if track not in self.templates
         ]
@@ -228,8 +264,7 @@ class InstancesCourse(Course):
         found, pod = sight.workloads.get(track), sight.by_track.get(track)
         if found is None or pod is None or not found["spec"]["replicas"]:
             return False
-        told: str = found["spec"]["template"]["metadata"]["labels"][TEMPLATE]
-        return bool(pod["metadata"]["labels"].get(TEMPLATE) == told)
+        return bool(pod["metadata"]["labels"].get(TEMPLATE) == _template_of(found))
 
     async def _bring(self, workload: Workload, sight: Sight) -> None:
         """The template first, then the pod: one that dies in between comes back as wanted."""
@@ -250,6 +285,11 @@ def _told(standings: Mapping[str, Standing], to_go: int) -> str:
     as_asked, ready = sum(s.right for s in standings.values()), sum(s.available and s.pod_right for s in running)
     words = f"{as_asked} of {len(standings)} instances are as asked, {ready} of {len(running)} ready"
     return words + (f", {to_go} to go" if to_go else "")
+
+
+def _template_of(found: Object) -> str:
+    told: str = found["spec"]["template"]["metadata"]["labels"][TEMPLATE]
+    return told
 
 
 COURSES: Mapping[str, type[Course]] = {"Deployment": DeploymentCourse, "TApp": InstancesCourse}

@@ -1,14 +1,14 @@
 """The gates of a batch: its new instances stay ready, answer over HTTP, and a metric holds (mission B: gray upgrade)."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from temporalio import activity
 
 from activities.deadline import Deadline
 from activities.progress import tell
+from activities.together import together
 from clients.kubernetes import Cluster, Object
 from clients.metrics import Metrics
 from model.apps import App, AppAsk
@@ -57,7 +57,7 @@ class GateActivities:
         words, deadline = _Words(), Deadline()
         if check.ready_seconds:
             await self._stay_ready(app, tracks, check.ready_seconds, words, deadline)
-        await _all(self._check(gate, app, tracks, words, deadline) for gate in check.gates)
+        await together(self._check(gate, app, tracks, words, deadline) for gate in check.gates)
         await words.tell_all()
 
     async def _check(self, gate: Gate, app: App, tracks: frozenset[str], words: "_Words", deadline: Deadline) -> None:
@@ -98,7 +98,7 @@ class GateActivities:
             passed += 1
             await words.say(title, f"{passed} of {len(pods)} instances answer")
 
-        await _all(probe(pod["metadata"]["name"]) for pod in pods)
+        await together(probe(pod["metadata"]["name"]) for pod in pods)
 
     async def _probe(self, title: str, gate: HttpGate, app: App, pod: str, words: "_Words", deadline: Deadline) -> None:
         """One instance answers well so many times in a row, or badly so many times."""
@@ -175,17 +175,6 @@ class _Words:
 
     async def tell_all(self) -> None:
         await tell("; ".join(self._said.values())[:2000])
-
-
-async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Do all side by side; the first that fails ends the others."""
-    tasks = [asyncio.create_task(one) for one in work]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _now() -> str:

@@ -8,19 +8,21 @@ _SHARE = 0.3  # of the time waited so far, between two reads
 class Pace:
     """The first `free` reads come `least` seconds apart, then ever more seldom.
 
-    The number of reads so grows with the logarithm of the time waited, however many instances send their hints.
+    The number of reads so grows with the logarithm of the time waited, however many instances send their hints. What is costly
+    to read is read at most half of the time.
     """
 
     def __init__(self, free: int, least: float) -> None:
         self._clock = asyncio.get_running_loop().time
         self._free = free
         self._least = least
+        self._cost = 0.0
         self.restart()
 
     def restart(self) -> None:
-        """Begin anew: the first read may come after `least` seconds."""
+        """Begin anew: the first read may come after `least` seconds, or as long as the last one took."""
         self._began = self._clock()
-        self._next = self._began + self._least
+        self._next = self._began + max(self._least, self._cost)
         self._taken = 0
 
     @property
@@ -28,9 +30,10 @@ class Pace:
         """Seconds until the next read may come, 0 when it may."""
         return max(0.0, self._next - self._clock())
 
-    def took(self) -> None:
-        """Say that a read was made."""
+    def took(self, seconds: float = 0.0) -> None:
+        """Say that a read was made, and how long it took."""
         self._taken += 1
         now = self._clock()
         waited = _SHARE * (now - self._began) if self._taken >= self._free else 0.0
-        self._next = now + max(self._least, waited)
+        self._cost = seconds
+        self._next = now + max(self._least, waited, seconds)

@@ -1,7 +1,11 @@
 """Reading and writing an app's Kubernetes workloads: Deployments, or StatefulSets with their headless Services."""
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
 
+from activities.together import together
 from clients.images import Images
 from clients.kubernetes import Cluster
 from model.apps import App, AppSpec, Revision
@@ -10,7 +14,10 @@ from model.events import event_time
 from model.layouts import Workload
 from model.manifests import WORKLOAD_KINDS, instance_service, selector, service, workload_name, workload_object
 from model.pod_templates import APP_ID, SHAPE, TEMPLATE, Object, pod_template, track_of
-from model.pods import REPLACED, containers
+from model.pods import REPLACED, containers, leaves
+
+T = TypeVar("T")
+_AT_ONCE = 20  # requests side by side where many instances are changed
 
 
 class Workloads:
@@ -48,11 +55,7 @@ class Workloads:
             if app.type == "TApp":
                 await self._cluster.apply(instance_service(app, made), force=False)
         except Conflict as error:
-            kind, name = WORKLOAD_KINDS[app.type], workload_name(app.name, workload.track)
-            raise Conflict(
-                f"The cluster has a {kind} or Service {name!r} in {app.project!r} that is not this app's.",
-                hint="Choose another name, or remove that object; then retry.",
-            ) from error
+            raise _taken(app, workload_name(app.name, workload.track)) from error
         return made
 
     async def shrink(self, app: App, found: Object, replicas: int) -> None:
@@ -65,13 +68,39 @@ class Workloads:
         if "deletionTimestamp" not in metadata:
             await self._cluster.delete(WORKLOAD_KINDS[app.type], metadata["name"], app.project, uid=metadata["uid"])
 
+    async def put_addresses(self, app: App, found: Iterable[Object]) -> bool:
+        """Give those of a TApp's StatefulSets their headless Service that have none; idempotent. Whether there were any.
+
+        A worker may have died between the two, or somebody removed one. Raises Conflict when a Service of that name is another's.
+        """
+        listed = await self._cluster.list("Service", app.project, labelSelector=selector(app.id))
+        there = {item["metadata"]["name"] for item in listed["items"] if not leaves(item)}
+
+        async def address(item: Object) -> None:
+            try:
+                await self._cluster.apply(instance_service(app, item), force=False)
+            except Conflict as error:
+                raise _taken(app, item["metadata"]["name"]) from error
+
+        bare = [item for item in found if not leaves(item) and item["metadata"]["name"] not in there]
+        await side_by_side(address, bare)
+        return bool(bare)
+
     async def put_service(self, app: App, spec: AppSpec) -> None:
-        """Apply the Service over the ports of the spec, or remove an earlier one's; idempotent."""
+        """Apply the Service over the ports of the spec, or remove an earlier one's; idempotent.
+
+        What hands have changed on it is set right; raises Conflict when it is not this app's.
+        """
         wanted = service(app, spec)
-        if wanted:
+        if not wanted:
+            return await self.drop_service(app)
+        try:
+            await self._cluster.apply(wanted, force=False)
+        except Conflict as error:
+            found = await self._cluster.find("Service", app.name, app.project)
+            if found and not belongs(found, app):
+                raise _taken(app, app.name) from error
             await self._cluster.apply(wanted)
-        else:
-            await self.drop_service(app)
 
     async def drop_service(self, app: App) -> None:
         """Remove the app's Service if there is one; idempotent."""
@@ -107,6 +136,24 @@ class Workloads:
         chosen = f"involvedObject.kind=StatefulSet,involvedObject.name={name},reason=FailedCreate"
         events = (await self._cluster.list("Event", app.project, fieldSelector=chosen))["items"]
         return str(max(events, key=event_time).get("message", "")) if events else ""
+
+
+async def side_by_side(change: Callable[[T], Awaitable[None]], things: Iterable[T]) -> None:
+    """Change all things, some at once; the first error ends it."""
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def in_turn(thing: T) -> None:
+        async with places:
+            await change(thing)
+
+    await together(in_turn(thing) for thing in things)
+
+
+def _taken(app: App, name: str) -> Conflict:
+    return Conflict(
+        f"The cluster has a {WORKLOAD_KINDS[app.type]} or Service {name!r} in {app.project!r} that is not this app's.",
+        hint="Choose another name, or remove that object; then retry.",
+    )
 
 
 def belongs(found: Object, app: App) -> bool:

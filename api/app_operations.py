@@ -10,7 +10,7 @@ from api.apps_shown import shown
 from api.services import Services
 from api.submission import Accepted, Prepared, reply, submit
 from model.app_replies import without_values
-from model.apps import App, AppPhase, AppSpec, Revision
+from model.apps import MOST_INSTANCES, App, AppPhase, AppSpec, Revision
 from model.autoscaling import Scale
 from model.errors import Conflict, Invalid, Problem
 from model.images import check_use, parse
@@ -20,6 +20,8 @@ from records import Records
 from records.ids import new_app_id
 from workflows.operation import Operation
 
+# A StatefulSet's pods carry its name and a hash as a label's value, of at most 63 characters: "<app>-<index>-<10>".
+_LONGEST_TAPP_NAME = 63 - 11 - len(f"-{MOST_INSTANCES - 1}")
 Prepare = Callable[[Records, App], Awaitable[Prepared]]
 _TO_STOP = 300  # seconds a removal may take beyond the instances' own termination grace
 Place = tuple[str, str, str | None]  # project, app's name, AppID
@@ -99,8 +101,10 @@ async def creating(
 ) -> Prepared:
     """What is submitted to create an app, whose row and policy are written here.
 
-    Raises Conflict when the name is taken, Invalid for configuration that is not there.
+    Raises Conflict when the name is taken, Invalid for configuration that is not there and a name too long for the type.
     """
+    if spec.type == "TApp" and len(name) > _LONGEST_TAPP_NAME:
+        raise invalid("name", f"must be at most {_LONGEST_TAPP_NAME} characters for a TApp, whose instances are <name>-<index>")
     found = await tx.projects.hold(project)
     await tx.apps.hold(found.id, name)
     await tx.configs.check(found.id, spec)

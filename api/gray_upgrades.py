@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from api.app_operations import invalid, moving
+from api.app_operations import check_deployed, invalid, moving
 from api.services import Services
 from api.submission import Prepared
 from model.apps import DEFAULT_DEADLINE, App, Revision
@@ -24,13 +24,15 @@ async def upgrading_gray(tx: Records, app: App, to: Revision, body: Rollout) -> 
     """What is submitted to bring all instances to a revision as the body's batches say.
 
     With several batches a Deployment app's new version gets a Deployment of its own beside the others. Raises Invalid naming a
-    batch that this app cannot have, and a deadline that the gates alone exceed.
+    batch that this app cannot have, and a deadline that the gates alone exceed, Conflict where nothing of the app ever ran.
     """
     batches = _batches(app, body)
     after = beside(app.layout, to.number) if app.type == "Deployment" else at_revision(app.layout, to.number)
     layouts = planned(app.layout, after, batches)
     if len(layouts) == 1:
         layouts = [at_revision(app.layout, to.number)]
+    else:
+        await check_deployed(tx, app)  # a batch keeps instances of the version before
     return await moving(
         tx,
         app,

@@ -115,7 +115,7 @@ def fewer(layout: Layout, gone: Mapping[str, int]) -> Layout:
     """The layout without so many instances of each track (of a TApp: without the instances that are named)."""
     if layout.type == "TApp":
         return _with(layout, (w for w in layout.workloads if w.track not in gone))
-    left = (w.model_copy(update={"replicas": w.replicas - gone.get(w.track, 0)}) for w in layout.workloads)
+    left = (w.model_copy(update={"replicas": max(0, w.replicas - gone.get(w.track, 0))}) for w in layout.workloads)
     return _with(layout, left)
 
 
@@ -147,6 +147,12 @@ def beside(layout: Layout, revision: int) -> Layout:
     restart = known.restart if known else ""
     only = Workload(track=track, revision=revision, replicas=layout.total, restart=restart)
     return layout.model_copy(update={"revision": revision, "workloads": (only,)})
+
+
+def changed_tracks(one: Layout, other: Layout) -> frozenset[str]:
+    """The tracks that are not the same in both layouts, those that only one of them has among them."""
+    was, becomes = one.by_track, other.by_track
+    return frozenset(track for track in (*was, *becomes) if was.get(track) != becomes.get(track))
 
 
 def with_running(layout: Layout, index: str, running: bool) -> Layout:

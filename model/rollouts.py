@@ -115,8 +115,8 @@ def app_status(
     """An app's Status and InstanceSummary from its record, its newest operation (kind and status) and its workloads.
 
     A running operation says what the app goes through. Else what serves counts: all instances that shall run ready is RUNNING,
-    however the last operation ended; less is FAILED after a failed operation or where the instances are `dead`, in a state that
-    does not mend itself, and PENDING where the cluster is expected to mend it.
+    however the last operation ended; less is FAILED after a failed operation, where an upgrade was cancelled of what never ran, or
+    where the instances are `dead`, in a state that does not mend itself, and PENDING where the cluster is expected to mend it.
     """
     ready = ready_of(workloads)
     killed = app.layout.total - app.layout.running
@@ -124,12 +124,14 @@ def app_status(
     ended = operation_status in (None, "SUCCEEDED", "FAILED", "CANCELLED")
     if not ended and operation in _BY_OPERATION:
         return _BY_OPERATION[operation], summary
-    if app.phase is not AppPhase.LIVE or (not workloads and operation_status == "CANCELLED"):
+    cancelled = operation_status == "CANCELLED" and not workloads
+    if app.phase is not AppPhase.LIVE or (cancelled and operation == "app.create"):
         return AppStatus.STOPPED, summary
     there = bool(workloads) or app.type == "TApp"  # a TApp without instances has no objects
     if there and ready >= app.layout.running and all(rollout_of(item).seen for item in workloads):
         return AppStatus.RUNNING, summary
-    return (AppStatus.FAILED if dead or operation_status == "FAILED" else AppStatus.PENDING), summary
+    lost = dead or cancelled or operation_status == "FAILED"
+    return (AppStatus.FAILED if lost else AppStatus.PENDING), summary
 
 
 def ready_of(workloads: Iterable[Object]) -> int:

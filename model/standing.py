@@ -12,13 +12,15 @@ from model.pods import condition, containers, is_over, is_ready, leaves, replace
 class Standing(Frozen):
     """One instance: whether its StatefulSet is as wanted, its pod too (gone, where it is killed), and whether it serves.
 
-    `serves_at` is when it will have been ready for long enough, where it is ready.
+    `pod_stays` says that it has a pod that is not on its way out; `serves_at` is when it will have been ready for long enough,
+    where it is ready.
     """
 
     track: str
     runs: bool
     set_right: bool
     pod_right: bool
+    pod_stays: bool
     available: bool
     serves_at: datetime | None = None
 
@@ -33,11 +35,13 @@ def standing_of(
 ) -> Standing:
     """Compare one instance's StatefulSet and pod with what is wanted; `settle_seconds` is how long it has to be ready."""
     serves_at = _serves_at(pod, settle_seconds) if pod else None
+    stays = pod is not None and not leaves(pod)
     return Standing(
         track=workload.track,
         runs=bool(workload.replicas),
         set_right=_is_right(workload, template, found),
-        pod_right=(pod is not None and not leaves(pod) and _of(pod, template)) if workload.replicas else pod is None,
+        pod_right=(pod is not None and stays and _of(pod, template)) if workload.replicas else pod is None,
+        pod_stays=stays,
         available=serves_at is not None and serves_at <= now,
         serves_at=serves_at,
     )

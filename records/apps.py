@@ -120,7 +120,7 @@ class AppStore(Store):
         return _revision(row)
 
     async def deployed_before(self, app_id: str, number: int) -> Revision | None:
-        """The newest revision below `number` whose images were found, or None."""
+        """The newest revision below `number` that was in force and whose images were found, or None."""
         row = await self._call("deployed_before", app_id=app_id, number=number)
         return _revision(row) if row else None
 
@@ -160,7 +160,11 @@ class AppStore(Store):
             ) from error
 
     async def check_names(self, project_id: str, name: str, type: str) -> None:
-        """Raise Conflict when a live app has, or would give one of its instances, a name of this app's or its instances'."""
+        """Raise Conflict when a live app has, or would give one of its instances, a name of this app's or its instances'.
+
+        In the transaction that takes the name: until its end no other takes one in the project.
+        """
+        await self._rows("hold_names", project_id=project_id)
         found = await self._rows("names_in_the_way", project_id=project_id, name=name, type=type)
         if found:
             other = found[0]["name"]

@@ -37,14 +37,18 @@ class AppOperation(Operation):
         if ask.resolve:
             digests = await self.step("Find the image", AppActivities.resolve_images, ask, undo=release)
             shown |= {"revision": max(ask.resolve), "digests": digests}
-        await self.step(title, AppMoves.apply, ask, undo=undo)
+        await self.step(title, AppMoves.apply, ask, undo=undo, policy=WATCH)  # a thousand instances are not made in 30 s
         return {**shown, **result_of(await self.step("Wait until it serves", AppMoves.move, ask, policy=WATCH))}
 
     async def change(self, ask: MoveApp, title: str) -> dict[str, Any]:
         """A change of a running app: what runs on it already is taken over, and undone it comes back to the layout before."""
+        await self.begin(ask)
+        return await self.bring(ask, title, undo=AppMoves.move_back)
+
+    async def begin(self, ask: MoveApp) -> None:
+        """Have the app to itself before anything of it is looked at or touched."""
         self.on_failure = ask.on_failure
         await self.take_over(ask)
-        return await self.bring(ask, title, undo=AppMoves.move_back)
 
     async def remove(self, ask: AppAsk, last: AppStep) -> None:
         """Take a running operation over, remove the objects (every instance gets its termination grace), and write it down."""
@@ -97,10 +101,11 @@ class AppScale(AppOperation):
     async def run(self, ask: ScaleApp) -> None:
         """Named instances of a Deployment app are marked first, so that exactly those go."""
         async with self.recorded(ask, steps=2 + bool(ask.resolve) + 2 * bool(ask.marks)) as record:
+            await self.begin(ask)
             if ask.marks:
                 names = ", ".join(ask.gone)[:150]
                 await self.step(f"Choose {names}", AppActivities.choose_leavers, ask, undo=AppActivities.keep_leavers)
-            record.result = await self.change(ask, f"Set {ask.replicas} instances")
+            record.result = await self.bring(ask, f"Set {ask.replicas} instances", undo=AppMoves.move_back)
             if ask.marks:
                 await self.step("Check who went", AppActivities.check_leavers, ask)
 

@@ -22,6 +22,7 @@ router = APIRouter(prefix="/v2/instances", tags=["instances"])
 Writer = Annotated[Caller, allow("app:write")]
 Index = Annotated[int, Path(alias="tAppInstanceID", ge=0, le=9999, description="The instance's index, from 0")]
 OfInstance = Annotated[str | None, Query(description="The instance's id; by default the one of that index")]
+_MOST_PARTS = 4  # <app>-r<revision>-<number>-<template>-<pod>
 OnFailure = Annotated[Literal["keep", "rollback"], Query(alias="onFailure")]
 
 
@@ -118,7 +119,8 @@ async def update_instance(
 async def _owner(services: Services, project: str, instance: str, index: int) -> str:
     """The name of the app whose instance this is; raises NotFound, and Invalid where name and index do not agree."""
     found = await services.records.projects.get(project)
-    for end in reversed([place for place, letter in enumerate(instance) if letter == "-"]):
+    # A Deployment's pod is told too, as what it is: its name has at most so many parts after the app's.
+    for end in reversed([place for place, letter in enumerate(instance) if letter == "-"][-_MOST_PARTS:]):
         app = await services.records.apps.find(found.id, instance[:end])
         if app and app.type == "TApp" and instance[end + 1 :] != str(index):
             raise invalid("tAppInstanceID", f"{index} is not the index of {instance!r}; instance {index} is {app.name}-{index}")

@@ -53,7 +53,12 @@ SELECT * FROM apps WHERE project_id = :project_id AND phase = 'LIVE' ORDER BY na
 SELECT * FROM app_revisions WHERE app_id = :app_id AND number = :number;
 
 -- name: deployed_before^
-SELECT * FROM app_revisions WHERE app_id = :app_id AND number < :number AND digests <> '{}' ORDER BY number DESC LIMIT 1;
+-- Only what was in force once: an update of one instance, or new instances with an image of their own, make revisions that never
+-- were. Which were is in the layouts; before the first of those there were no others.
+SELECT * FROM app_revisions r WHERE app_id = :app_id AND number < :number AND digests <> '{}' AND (
+    EXISTS (SELECT FROM layouts l WHERE l.app_id = r.app_id AND l.layout ->> 'revision' = cast(r.number AS text))
+    OR number < (SELECT min(cast(layout ->> 'revision' AS integer)) FROM layouts WHERE app_id = :app_id))
+ORDER BY number DESC LIMIT 1;
 
 -- name: revisions_of_layouts
 -- Per app the revisions its instances have, and the one in force.
@@ -83,13 +88,17 @@ INSERT INTO layouts (app_id, layout) VALUES (:app_id, :layout) RETURNING id;
 -- name: get_layout^
 SELECT layout FROM layouts WHERE id = :id;
 
+-- name: hold_names
+-- Serialises what takes a name in the project: two that stand in each other's way do not see each other until one is committed.
+SELECT pg_advisory_xact_lock(hashtextextended('app names of ' || cast(:project_id AS text), 0));
+
 -- name: names_in_the_way
 -- Live apps whose objects would have the name of one of this app's: a TApp's instances are <name>-<index>, a Deployment app's
--- further versions <name>-r<revision>.
+-- further versions <name>-r<revision>, or <name>-r<revision>-2 where that is taken.
 SELECT name FROM apps
 WHERE project_id = :project_id AND phase = 'LIVE' AND name <> :name AND (
-    (type = 'TApp' AND :name ~ ('^' || name || '-[0-9]+$')) OR (type = 'Deployment' AND :name ~ ('^' || name || '-r[0-9]+$'))
-    OR (:type = 'TApp' AND name ~ ('^' || :name || '-[0-9]+$')) OR (:type = 'Deployment' AND name ~ ('^' || :name || '-r[0-9]+$')))
+    (type = 'TApp' AND :name ~ ('^' || name || '-[0-9]+$')) OR (type = 'Deployment' AND :name ~ ('^' || name || '-r[0-9]+(-[0-9]+)?$'))
+    OR (:type = 'TApp' AND name ~ ('^' || :name || '-[0-9]+$')) OR (:type = 'Deployment' AND name ~ ('^' || :name || '-r[0-9]+(-[0-9]+)?$')))
 ORDER BY name LIMIT 1;
 
 -- name: delete_apps_of!

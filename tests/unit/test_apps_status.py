@@ -97,6 +97,15 @@ def test_a_killed_instance_is_not_missed() -> None:
     assert status == (AppStatus.RUNNING, "1/2 running, 1 killed")
 
 
+def test_a_tapp_without_instances_is_not_stopped_by_a_cancelled_change() -> None:
+    empty = app().model_copy(update={"type": "TApp", "layout": first("TApp", 1, 0)})
+    assert app_status(empty, "app.scale", "CANCELLED", [])[0] is AppStatus.RUNNING
+
+
+def test_an_upgrade_cancelled_of_what_never_ran_leaves_it_failed() -> None:
+    assert app_status(app(), "app.upgrade", "CANCELLED", [])[0] is AppStatus.FAILED
+
+
 @pytest.mark.parametrize(
     ("pods", "settled"),
     [

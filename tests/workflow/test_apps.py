@@ -27,10 +27,11 @@ from model.errors import ClusterUnreachable, Conflict, CrashLoop, ImageNotFound
 from model.operations import Ask, Status
 from records.ids import new_id
 from tests.workflow.conftest import Ended, Run, Seen, StandIn, raising, returning, stand_in, worker_with
-from workflows.apps import AppCreate, AppDelete, AppKill, AppRestart, AppScale, AppStart, AppUpgrade
+from workflows.apps import AppCreate, AppDelete, AppKill, AppRestart, AppScale, AppStart
 from workflows.instances import InstanceKill, InstanceStart, InstanceUpdate
 from workflows.operation import Operation
 from workflows.registry import QUEUES
+from workflows.upgrades import AppUpgrade
 
 DIGESTS = {"web": "sha256:" + "1" * 64}
 FOUND = stand_in(AppActivities.resolve_images, returning(DIGESTS))
@@ -56,6 +57,14 @@ CHANGES = [AppUpgrade, AppScale, AppRestart, InstanceKill, InstanceStart, Instan
 def ask(workflow: type[Operation], **fields: Any) -> Ask:
     made, own = OPERATIONS[workflow]
     return made(operation_id=new_id("op"), project="shop", target="web", actor="ann", **{"app_id": "ab" * 32, **own, **fields})
+
+
+async def test_who_goes_is_chosen_when_the_app_is_its_own(run: Run) -> None:
+    """The autoscaler's operation, which it took over, may still be moving instances until then."""
+    named = ask(AppScale, gone=("web-a",), marks=True, preempts="op-2")
+    ended = await run(AppScale, named, SERVES)
+    steps = ["operation.take_over", "app.choose_leavers", "app.apply", "app.move", "app.check_leavers"]
+    assert done(ended) == steps
 
 
 async def cancelled_while_waiting(run: Run, workflow: type[Operation], **fields: Any) -> Ended:

@@ -1,0 +1,81 @@
+"""Apps on a real PostgreSQL: whose names stand in whose way, and what was in force."""
+
+import asyncio
+
+import pytest
+
+from model.apps import AppSpec, ContainerSpec
+from model.errors import Conflict
+from model.layouts import AppType, at_revision
+from model.projects import Project
+from records import Records
+from records.ids import new_app_id
+from tests.platform import unique
+
+DIGESTS = {"web": "sha256:" + "1" * 64}
+
+
+def spec(type: AppType = "Deployment") -> AppSpec:
+    return AppSpec(type=type, containers=(ContainerSpec(name="web", image="busybox"),))
+
+
+async def project(records: Records) -> Project:
+    return await records.projects.add(unique("t"), "", "ann")
+
+
+async def add(records: Records, place: Project, name: str, type: AppType = "Deployment") -> str:
+    app_id = new_app_id()
+    async with records.transaction() as tx:
+        await tx.apps.add(app_id, place, name, spec(type), replicas=2, username="ann", actor="ann")
+        await tx.apps.keep_layout(app_id, (await tx.apps.by_id(app_id)).layout)
+    return app_id
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        (("web", "TApp"), ("web-0", "Deployment"), False),
+        (("web-12", "Deployment"), ("web", "TApp"), False),
+        (("web", "Deployment"), ("web-r2", "TApp"), False),
+        (("web", "Deployment"), ("web-r2-2", "Deployment"), False),
+        (("web", "Deployment"), ("web-0", "Deployment"), True),
+        (("web", "TApp"), ("web-r2", "Deployment"), True),
+        (("web", "TApp"), ("web-0-0", "TApp"), True),
+    ],
+)
+async def test_names_that_one_app_gives_its_instances_are_not_another_apps(
+    records: Records, one: tuple[str, AppType], other: tuple[str, AppType], apart: bool
+) -> None:
+    place = await project(records)
+    await add(records, place, *one)
+    if apart:
+        await add(records, place, *other)
+    else:
+        with pytest.raises(Conflict, match="stand in each other's way"):
+            await add(records, place, *other)
+
+
+async def test_of_two_in_each_others_way_that_come_at_once_one_is_refused(records: Records) -> None:
+    for _ in range(5):
+        place = await project(records)
+        tries = (add(records, place, "web", "TApp"), add(records, place, "web-0"), add(records, place, "web-1"))
+        ends = await asyncio.gather(*tries, return_exceptions=True)
+        live = {app.name for app in await records.apps.live(place.id)}
+        assert live in ({"web"}, {"web-0", "web-1"}), ends
+
+
+async def test_the_version_before_is_one_that_was_in_force(records: Records) -> None:
+    """An instance was updated by itself in between: that version was never the app's."""
+    app_id = await add(records, await project(records), "web", "TApp")
+    for number in (1, 2, 3):
+        if number > 1:
+            await records.apps.add_revision(app_id, spec("TApp"), "ann", "")
+        await records.apps.set_digests(app_id, number, DIGESTS)
+    created = (await records.apps.by_id(app_id)).layout
+    singly = at_revision(created, 2, ["1"])
+    await records.apps.keep_layout(app_id, singly)
+    await records.apps.keep_layout(app_id, at_revision(singly, 3))
+    found = await records.apps.deployed_before(app_id, 3)
+    assert found is not None
+    assert found.number == 1
+    assert await records.apps.deployed_before(app_id, 1) is None
