@@ -123,7 +123,8 @@ async def test_configuration_is_made_changed_and_looked_at(platform: Platform, t
     project = await platform.project()
     (tmp_path / "app.ini").write_bytes(b"level = 1\n\xff")
     made = await mooring("config", "create", project, "settings", str(tmp_path / "app.ini"))
-    assert (made.code, made.out.strip()) == (0, "config settings created with 1 entries."), made.err
+    assert made.code == 0, made.err
+    assert made.out.startswith("config settings created with 1 entries.")
     changed = await mooring("config", "set", project, "settings", "LEVEL", "2")
     assert "LEVEL added (version 2)" in changed.out
     assert "settings" in (await mooring("config", "ls", project)).out

@@ -78,7 +78,7 @@ async def configured(platform: Platform) -> Configured:
             "special-config2": {"HELLO": hello, "WORLD": world},
         }
         for name, data in groups.items():
-            await platform.ask("POST", f"/v2/{kind}/{project}", {"name": name, "data": data})
+            await platform.done("POST", f"/v2/{kind}/{project}", {"name": name, "data": data}, wait=0)
     return Configured(platform, project)
 
 
