@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import report
+from cli import config_report as report
 from cli.api import Api, path
 from cli.commands.operations import watch
 from cli.failures import Failure
