@@ -30,6 +30,7 @@ from model.moves import Limits, limits_of
 from model.pod_templates import TEMPLATE
 from model.rollouts import has_settled, reached
 from model.standing import ways
+from model.veil import veiled
 from records import Records
 
 _SAFETY_NET = 10.0
@@ -223,8 +224,9 @@ class AppMoves:
         return await with_nodes(self._cluster, seen)
 
     async def _evidence(self, app: App, seen: Seen) -> Seen:
-        """The same with the pods' events and the last lines of what failed."""
-        return await with_logs(self._cluster, app.project, await with_events(self._cluster, app.project, seen))
+        """The same with the pods' events and the last lines of what failed, the secrets in them hidden: a record keeps it."""
+        found = await with_logs(self._cluster, app.project, await with_events(self._cluster, app.project, seen))
+        return veiled(found, await self._records.configs.veil(app.project_id, found.pods))
 
     @contextlib.asynccontextmanager
     async def _keeping_what_is_reached(self, app: App, ask: MoveApp, target: Layout) -> AsyncIterator[None]:

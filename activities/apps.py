@@ -40,14 +40,17 @@ class AppActivities:
         """Take the app's name and find what each image's tag stands for now; returns digests by container, the newest version's.
 
         A pinned revision (a rollback) keeps its digests, which must still exist. Idempotent: asked again, a moved tag gives its
-        new digest. Raises ImageNotFound, Conflict when another live app took the name meanwhile.
+        new digest. Raises ImageNotFound, Invalid for configuration that is gone, Conflict when another live app took the name.
         """
         await self._take_name(ask.app_id)
+        app = await self._records.apps.by_id(ask.app_id)
         digests: dict[str, str] = {}
         shown: dict[str, str] = {}
         for number in sorted(ask.resolve):
             revision = await self._records.apps.revision(ask.app_id, number)
             digests = await self._resolve(revision)
+            async with self._records.transaction() as tx:  # what was there when it was submitted may be gone at a retry
+                await tx.configs.check(app.project_id, revision.spec)
             await self._records.apps.set_digests(ask.app_id, number, digests)
             shown |= {c.image: digests[c.name] for c in revision.spec.containers}
         await tell("; ".join(f"{image} is {digest[:19]}…" for image, digest in shown.items()))

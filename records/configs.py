@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model.apps import AppSpec
-from model.config_uses import Use, problems_of, uses_of_spec
+from model.config_uses import Use, problems_of, uses_of_pod, uses_of_spec
 from model.configs import Change, ConfigKind, Entry, Group, GroupVersion, changes, check_sizes, is_text
 from model.errors import Conflict, Invalid, NotFound
 from model.projects import Project
+from model.veil import Hide, veil
 from records.ids import new_id
 from records.sealing import Seal
 from records.store import Executor, Row, Store
@@ -170,6 +171,15 @@ class ConfigStore(Store):
     async def app_ids(self, project_id: str, labels: Sequence[str]) -> dict[str, str]:
         """The AppIDs by their labels (the first 32 digits)."""
         return {row["id"][:32]: row["id"] for row in await self._rows("app_ids", project_id=project_id, labels=list(labels))}
+
+    async def veil(self, project_id: str, pods: Sequence[dict[str, Any]]) -> Hide:
+        """What hides, in a text, the contents of the secrets that these pods were made with, in whichever version."""
+        used = {(use.group, use.key) for pod in pods for use in uses_of_pod(pod) if use.kind is ConfigKind.SECRET}
+        if not used:
+            return veil([])
+        rows = await self._rows("secrets_ever", project_id=project_id, names=[group for group, _ in used])
+        chosen = [Entry(**entry) for row in rows for key, entry in row["entries"].items() if (row["name"], key) in used]
+        return veil((await self.contents({entry.value: entry for entry in chosen})).values())
 
     async def check(self, project_id: str, spec: AppSpec) -> None:
         """Keep the groups that the spec uses as they are until the transaction ends.

@@ -8,6 +8,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+from cryptography.fernet import Fernet
 from google.protobuf.duration_pb2 import Duration
 from temporalio import workflow
 from temporalio.api.operatorservice.v1 import DeleteNamespaceRequest
@@ -72,11 +73,13 @@ async def own_instance() -> AsyncIterator[Instance]:
     """Database and namespace together; the environment names them meanwhile."""
     async with database() as url, temporal_namespace() as client:
         before = dict(os.environ)
-        os.environ.update(DATABASE_URL=url, TEMPORAL_NAMESPACE=client.namespace, MOORING_TOKEN=TOKEN)
+        key = Fernet.generate_key().decode()
+        os.environ.update(DATABASE_URL=url, TEMPORAL_NAMESPACE=client.namespace, MOORING_TOKEN=TOKEN, MOORING_SECRET_KEY=key)
         try:
             yield Instance(url, client)
         finally:
-            os.environ.update({name: before[name] for name in ("DATABASE_URL", "TEMPORAL_NAMESPACE", "MOORING_TOKEN")})
+            os.environ.clear()
+            os.environ.update(before)
 
 
 @workflow.defn(name="probe", sandboxed=False)

@@ -26,7 +26,7 @@ log = structlog.get_logger()
 ACTOR = "mooring"
 _STREAM_SECONDS = 300
 _RECONNECT_SECONDS = 3.0
-_PATIENCE = 30.0  # how long a change of the platform's own is let end before its object is looked at
+_PATIENCE = 5.0  # how long a change of the platform's own is let end before its object is looked at
 
 
 class ConfigWatch:

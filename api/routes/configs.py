@@ -122,11 +122,15 @@ async def create_group(
 
 @both("GET", "/{project}/{group}")
 async def get_group(
-    services: Using, caller: Reader, kind: Kind, project: str, group: str, version: Version = None
+    services: Using, caller: Reader, kind: Kind, project: str, group: str, version: Version = None, values: bool = True
 ) -> dict[str, Any]:
-    """Read a group with its entries and how many apps use each. Secrets' values need the permission secret:read."""
+    """Read a group with its entries and how many apps use each.
+
+    A Secret's values need the permission secret:read, and showing them is recorded; with `values=false` there is no `data`.
+    """
     found, asked = await _read(services, project, kind, group, version)
-    return await _whole(services, caller, found, asked)
+    shown = await contents(services, caller, found, asked) if values else {}
+    return await _whole(services, found, asked, shown)
 
 
 @both("DELETE", "/{project}/{group}")
@@ -275,11 +279,8 @@ async def _read(
     return group, await services.records.configs.version(group, number or group.version)
 
 
-async def _whole(
-    services: Services, caller: Caller, group: Group, version: GroupVersion, known: list[str] | None = None
-) -> dict[str, Any]:
+async def _whole(services: Services, group: Group, version: GroupVersion, shown: dict[str, Any]) -> dict[str, Any]:
     uses, message = await used_now(services, await services.records.projects.get(group.project))
-    shown = await contents(services, caller, group, version, known=known or [])
     lines = entry_lines(group, version.entries, uses)
     return {**head(group, version), **shown, **lines, **({"message": message} if message else {})}
 
@@ -297,7 +298,7 @@ async def _after(
     group, version = await _read(services, project, kind, name)
     uses, _ = await used_now(services, await services.records.projects.get(project))
     needed = restarts(group, of_group(uses, group), [c.entry for c in changed.changes])
-    whole = await _whole(services, caller, group, version, known)
+    whole = await _whole(services, group, version, await contents(services, caller, group, version, known=known or []))
     return {**whole, "changes": told(changed.changes), **needed, **answered}
 
 

@@ -14,6 +14,7 @@ from model.instances import access, address_of, container_reply, instance_detail
 from model.manifests import selector
 from model.pod_templates import APP
 from model.pods import Object, containers, is_over, is_ready, leaves
+from model.veil import veiled
 
 router = APIRouter(tags=["instances"])
 Reader = Annotated[Caller, allow("app:read")]
@@ -48,6 +49,8 @@ async def get_instance(
     else:
         seen = await with_events(services.cluster, project, Seen(pods=[found.pod]))
         seen = await with_logs(services.cluster, project, await with_nodes(services.cluster, seen))
+        seen = veiled(seen, await services.records.configs.veil(found.app.project_id, seen.pods))
+        found = found.model_copy(update={"pod": seen.pods[0]})
     return instance_detail(found, seen, await revisions_of(services, found.app))
 
 

@@ -105,3 +105,7 @@ WHERE a.project_id = :project_id
 
 -- name: app_ids
 SELECT id, name FROM apps WHERE project_id = :project_id AND left(id, 32) = ANY (cast(:labels AS text[]));
+
+-- name: secrets_ever
+SELECT g.name, v.entries FROM config_groups g JOIN config_versions v ON v.group_id = g.id
+WHERE g.project_id = :project_id AND g.kind = 'secret' AND g.deleted_at IS NULL AND g.name = ANY (cast(:names AS text[]));

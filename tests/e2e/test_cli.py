@@ -117,3 +117,30 @@ async def test_errors_are_told_without_a_traceback(platform: Platform, words: tu
     assert ran.code == 1
     assert ran.err.strip()
     assert "Traceback" not in ran.err
+
+
+async def test_configuration_is_made_changed_and_looked_at(platform: Platform, tmp_path: Path) -> None:
+    project = await platform.project()
+    (tmp_path / "app.ini").write_bytes(b"level = 1\n\xff")
+    made = await mooring("config", "create", project, "settings", str(tmp_path / "app.ini"))
+    assert made.code == 0, made.err
+    assert made.out.startswith("config settings created with 1 entries.")
+    changed = await mooring("config", "set", project, "settings", "LEVEL", "2")
+    assert "LEVEL added (version 2)" in changed.out
+    assert "settings" in (await mooring("config", "ls", project)).out
+    shown = (await mooring("config", "show", project, "settings", "--json")).json
+    assert (shown["entries"]["LEVEL"], "data" in shown) == ({"size": 1, "text": True}, False)
+    assert (await mooring("config", "get", project, "settings", "LEVEL")).out == "2"
+    assert (await mooring("config", "rollback", project, "settings", "1")).code == 0
+    assert (await mooring("config", "apps", project, "settings", "app.ini")).out.strip() == "No app uses app.ini."
+    assert (await mooring("config", "delete", project, "settings", "--yes")).code == 0
+
+    assert (await mooring("secret", "create", project, "keys")).code == 0
+    refused = await mooring("secret", "set", project, "keys", "TOKEN", "s3cret")
+    assert (refused.code, "history" in refused.err) == (1, True)
+    assert (await mooring("secret", "set", project, "keys", "TOKEN", stdin="s3cret")).code == 0
+    assert "TOKEN" in (await mooring("secret", "show", project, "keys")).out
+    assert "Nobody" in (await mooring("secret", "reads", project, "keys")).out
+    assert (await mooring("secret", "get", project, "keys", "TOKEN")).out == "s3cret"
+    assert "TOKEN" in (await mooring("secret", "reads", project, "keys")).out
+    assert (await mooring("secret", "unset", project, "keys", "TOKEN")).code == 0

@@ -22,7 +22,7 @@ KINDS = pytest.mark.parametrize("kind", EXAMPLES)
 async def group(platform: Platform, project: str, kind: str = "configmaps", **data: str) -> str:
     """A group of the test's own; its path."""
     name = unique("group")
-    await platform.ask("POST", f"/v2/{kind}/{project}", {"name": name, "data": data}, wait=30)
+    await platform.done("POST", f"/v2/{kind}/{project}", {"name": name, "data": data}, wait=0)
     return f"/v2/{kind}/{project}/{name}"
 
 
@@ -78,7 +78,7 @@ async def test_the_cluster_holds_what_the_group_says(platform: Platform, cluster
 async def test_groups_are_listed_by_page_and_found_by_name(platform: Platform) -> None:
     project = await platform.project()
     for name in ("web-a", "web-b", "other"):
-        await platform.ask("POST", f"/v2/configmaps/{project}", {"name": name, "data": {"k": "v"}})
+        await platform.done("POST", f"/v2/configmaps/{project}", {"name": name, "data": {"k": "v"}}, wait=0)
     found = await platform.get(f"/v2/configmaps/{project}", name="web", size=1, page=1)
     assert (found["total"], found["page"], found["size"]) == (2, 1, 1)
     assert [(c["name"], c["configNum"], c["appMapNum"]) for c in found["configmaps"]] == [("web-b", 1, {"k": 0})]

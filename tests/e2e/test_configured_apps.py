@@ -78,13 +78,14 @@ async def configured(platform: Platform) -> Configured:
             "special-config2": {"HELLO": hello, "WORLD": world},
         }
         for name, data in groups.items():
-            await platform.ask("POST", f"/v2/{kind}/{project}", {"name": name, "data": data})
+            await platform.done("POST", f"/v2/{kind}/{project}", {"name": name, "data": data}, wait=0)
     return Configured(platform, project)
 
 
-async def test_the_manuals_fields_become_files_and_variables(configured: Configured) -> None:
+@pytest.mark.parametrize("type", ["Deployment", "TApp"])
+async def test_the_manuals_fields_become_files_and_variables(configured: Configured, type: str) -> None:
     env = [{"name": "HELLO", "value": "from dockerEnv"}]
-    name = await configured.create(configMap=CONFIG_MAP, secret=SECRET, dockerEnv=env)
+    name = await configured.create(configMap=CONFIG_MAP, secret=SECRET, dockerEnv=env, type=type)
     app = await configured.platform.get(configured.path(name))
     assert (app["configMap"], app["secret"]) == (CONFIG_MAP, SECRET)
     assert await configured.file(name, "/etc/config/game-config") == "secret"

@@ -18,7 +18,7 @@ async def configured(platform: Platform) -> str:
     """The project, once `web` runs in it with the group."""
     project = await platform.project("crash")
     body = {"name": GROUP, "data": {"app.ini": "level = 1", "LEVEL": "1"}}
-    await platform.ask("POST", f"/v2/configmaps/{project}", body)
+    await platform.done("POST", f"/v2/configmaps/{project}", body, wait=0)
     await platform.done("POST", f"/v2/applications/{project}", WEB | USES)
     return project
 

@@ -1,0 +1,224 @@
+"""`mooring config` and `mooring secret`: the same commands for ConfigMaps and Secrets."""
+
+import base64
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli import config_report as report
+from cli.api import Api, path
+from cli.commands.operations import watch
+from cli.failures import Failure
+from cli.terminal import AsJson, Terminal, run
+
+app = typer.Typer(no_args_is_help=True)
+PLURALS = {"config": "configmaps", "secret": "secrets"}
+Project = Annotated[str, typer.Argument(help="The project's name.", show_default=False)]
+Name = Annotated[str, typer.Argument(metavar="GROUP", help="The group's name.", show_default=False)]
+Entry = Annotated[str, typer.Argument(help="The entry's name.", show_default=False)]
+File = Annotated[Path | None, typer.Option("--file", "-f", help="Take the content of this file.", show_default=False)]
+
+
+@app.command("ls")
+def list_groups(
+    ctx: typer.Context,
+    project: Project,
+    name: Annotated[str, typer.Option(help="Only those with this in their name.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List a project's groups."""
+    plural = _plural(ctx)
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.get(path(f"/v2/{plural}", project), name=name, size=limit)
+        here.show(found, report.groups(_word(ctx), project, found[plural], found["total"]))
+        return 0
+
+    run(as_json, work)
+
+
+@app.command("show")
+def show_group(ctx: typer.Context, project: Project, group: Name, as_json: AsJson = False) -> None:
+    """Show a group: its entries, how many apps use each, and its versions; never a value."""
+    place = (f"/v2/{_plural(ctx)}", project, group)
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.get(path(*place), values="false")
+        versions = (await api.get(path(*place, "versions"), size=10))["versions"]
+        here.show({**found, "versions": versions}, report.group(found, versions))
+        return 0
+
+    run(as_json, work)
+
+
+@app.command("get")
+def get_entry(ctx: typer.Context, project: Project, group: Name, entry: Entry) -> None:
+    """Write an entry's content, byte for byte, to standard output. Reading a secret is recorded."""
+    place = (f"/v2/{_plural(ctx)}", project, group, entry)
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.get(path(*place))
+        encoded = _word(ctx) == "secret" or found.get("encoding") == "base64"
+        sys.stdout.buffer.write(base64.b64decode(found["data"]) if encoded else found["data"].encode())
+        return 0
+
+    run(False, work)
+
+
+@app.command("create")
+def create_group(
+    ctx: typer.Context,
+    project: Project,
+    group: Name,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Files that become entries of their names.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create a group, empty or with files as its entries."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        given = {file.name: _encoded(_read(file)) for file in files or []}
+        data = {name: body["data"] for name, body in given.items()}
+        encoding = {} if _word(ctx) == "secret" else dict.fromkeys(data, "base64")
+        found = await api.post(path(f"/v2/{_plural(ctx)}", project), {"name": group, "data": data, "encoding": encoding})
+        return await _told(ctx, api, here, found, f"{_word(ctx)} {group} created with {len(data)} entries.")
+
+    run(as_json, work)
+
+
+@app.command("set")
+def set_entry(
+    ctx: typer.Context,
+    project: Project,
+    group: Name,
+    entry: Entry,
+    value: Annotated[str | None, typer.Argument(help="The content; without it or --file it is read.", show_default=False)] = None,
+    file: File = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add or change an entry. Its content is given, in a file, or read from standard input."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        content = _content(_word(ctx), value, file)
+        found = await api.post(path(f"/v2/{_plural(ctx)}", project, group, entry), _encoded(content))
+        return await _told(ctx, api, here, found, f"{entry}: {found['changes']} (version {found['version']}).")
+
+    run(as_json, work)
+
+
+@app.command("unset")
+def delete_entry(ctx: typer.Context, project: Project, group: Name, entry: Entry, as_json: AsJson = False) -> None:
+    """Delete an entry; refused while an app uses it."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.delete(path(f"/v2/{_plural(ctx)}", project, group, entry))
+        return await _told(ctx, api, here, found, f"{entry} is deleted.")
+
+    run(as_json, work)
+
+
+@app.command("delete")
+def delete_group(
+    ctx: typer.Context,
+    project: Project,
+    group: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a group with all its entries; refused while an app uses one."""
+    if not yes:
+        typer.confirm(f"Delete the {_word(ctx)} {group} with all its entries?", abort=True, err=True)
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.delete(path(f"/v2/{_plural(ctx)}", project, group))
+        return await _told(ctx, api, here, found, f"{_word(ctx)} {group} is deleted.")
+
+    run(as_json, work)
+
+
+@app.command("rollback")
+def rollback_group(
+    ctx: typer.Context,
+    project: Project,
+    group: Name,
+    version: Annotated[int, typer.Argument(min=1, help="The version to go back to.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Give a group the entries of an earlier version, as a new version."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.post(path(f"/v2/{_plural(ctx)}", project, group, "rollback"), {"version": version})
+        return await _told(ctx, api, here, found, f"{found['changes']} (version {found['version']}).")
+
+    run(as_json, work)
+
+
+@app.command("apps")
+def list_apps(ctx: typer.Context, project: Project, group: Name, entry: Entry, as_json: AsJson = False) -> None:
+    """List the apps that use an entry, and how."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.get(path(f"/v2/{_plural(ctx)}", project, group, entry, "apps"))
+        here.show(found, report.users(entry, found["content"]))
+        return 0
+
+    run(as_json, work)
+
+
+@app.command("reads")
+def list_reads(ctx: typer.Context, project: Project, group: Name, as_json: AsJson = False) -> None:
+    """List who was shown which entries of a secret."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.get(path(f"/v2/{_plural(ctx)}", project, group, "reads"), size=50)
+        here.show(found, report.reads(group, found["reads"]))
+        return 0
+
+    run(as_json, work)
+
+
+def _word(ctx: typer.Context) -> str:
+    """Under which of the two names the command was called."""
+    assert ctx.parent is not None
+    return str(ctx.parent.info_name)
+
+
+def _plural(ctx: typer.Context) -> str:
+    return PLURALS[_word(ctx)]
+
+
+async def _told(ctx: typer.Context, api: Api, here: Terminal, found: dict[str, Any], words: str) -> int:
+    """Say what was done, and follow its operation where that goes on."""
+    here.show(found, report.changed(words, found))
+    operation = await api.operation(found["OperationID"])
+    return 0 if operation["status"] == "SUCCEEDED" or here.as_json else await watch(api, here, found["OperationID"])
+
+
+def _encoded(content: bytes) -> dict[str, str]:
+    return {"data": base64.b64encode(content).decode(), "encoding": "base64"}
+
+
+def _content(word: str, value: str | None, file: Path | None) -> bytes:
+    """The content that was given; raises Failure where that is not one way, or not a safe one."""
+    if value is not None and file is not None:
+        raise Failure("Give either the content or --file.")
+    if value is not None and word == "secret":
+        raise Failure("A secret in a command stays in the shell's history. Pipe it in, give --file, or type it when asked.")
+    if value is not None:
+        return value.encode()
+    if file is not None:
+        return _read(file)
+    if sys.stdin.isatty():
+        return str(typer.prompt("Content", hide_input=word == "secret")).encode()
+    return sys.stdin.buffer.read()
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Failure(f"{file} cannot be read: {error.strerror}.") from error
