@@ -86,6 +86,7 @@ class _AppStep:
             raise Conflict(f"The app {now.app!r} cannot be changed in place: {planned.reason}.", hint="Upgrade the stack.")
         app = await tx.apps.by_id(now.app_id)
         await tx.apps.hold(app.project_id, app.name)
+        app = await tx.apps.by_id(now.app_id)  # an operation that ended just now may have moved it until here
         if planned.replaces or not now.well:
             return await self._upgrade(tx, app, now, digests)
         return await self._scaling(tx, app, now)
