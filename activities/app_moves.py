@@ -6,7 +6,7 @@ Hints come by the shared watches, what they mean is judged by a fresh read, and 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -166,11 +166,12 @@ class AppMoves:
     async def _go(self, course: Course, ask: MoveApp, *, back: bool) -> Sight:
         """Look and act until it is done; `back` ends when every instance is of its version, whether it serves or not."""
         app, deadline, last = course.app, Deadline(), ""
-        reads, looks = Pace(free=8, least=0.05), Pace(free=1, least=1.0)
-        async with (
-            self._watches.subscribed(course.kind, app.project, app.name) as rolled,
-            self._watches.subscribed("Pod", app.project, app.name) as moved,
-        ):
+        reads, looks = Pace(free=3, least=0.1), Pace(free=1, least=1.0)
+        async with contextlib.AsyncExitStack() as subscriptions:
+            hints = [
+                await subscriptions.enter_async_context(self._watches.subscribed(kind, app.project, app.name))
+                for kind in course.hints
+            ]
             while True:
                 begun = time.monotonic()
                 sight = await course.look()
@@ -182,16 +183,17 @@ class AppMoves:
                     return sight
                 if not deadline.left:
                     raise await self._at_deadline(course, sight, back=back)
-                if await self._advance(course, sight) or sight.message != last:
-                    # It moves: it is looked at again soon, and nobody is blamed before it stands still for a moment.
-                    last = sight.message
+                acted = await self._advance(course, sight)
+                if acted:
                     reads.restart()
+                if acted or sight.message != last:  # it moves: nobody is blamed before it stands still for a moment
+                    last = sight.message
                     looks.restart()
                 if not looks.left:
                     await self._check(course, sight, back=back)
                     looks.took()
                 soon = [sight.again_in] if sight.again_in is not None else []
-                await _either(rolled, moved, min(_SAFETY_NET, deadline.left, looks.left, *soon))
+                await _any(hints, min(_SAFETY_NET, deadline.left, looks.left, *soon))
                 await asyncio.sleep(min(reads.left, deadline.left))
 
     async def _advance(self, course: Course, sight: Sight) -> bool:
@@ -286,9 +288,9 @@ def _is_less(workload: Workload, before: Workload | None) -> bool:
     )
 
 
-async def _either(one: Changed, other: Changed, seconds: float) -> None:
-    """Wait for a hint of either, at most `seconds`."""
-    waiting = [asyncio.create_task(changed.wait(seconds)) for changed in (one, other)]
+async def _any(hints: Sequence[Changed], seconds: float) -> None:
+    """Wait for any of the hints, at most `seconds`."""
+    waiting = [asyncio.create_task(changed.wait(seconds)) for changed in hints]
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -72,6 +72,11 @@ class Course(ABC):
     def tended(self) -> bool:
         """Whether all that a look does not show has been set right once, as after another worker's death."""
 
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """The kinds whose changes call for another look."""
+        return (self.kind,)
+
     @abstractmethod
     async def look(self) -> Sight:
         """Read where the instances stand."""
@@ -181,6 +186,11 @@ class InstancesCourse(Course):
     def tended(self) -> bool:
         """Each instance has its address."""
         return self._addressed
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """A pod changed in place tells nothing to its StatefulSet."""
+        return (self.kind, "Pod")
 
     async def look(self) -> Sight:
         """Two requests, however many instances."""
