@@ -32,9 +32,15 @@ async def list_instances(
     pods = (await services.cluster.list("Pod", project, labelSelector=selector(found.id)))["items"]
     instances = instances_of(found, pods)
     shown = instances[page * size : (page + 1) * size]
-    seen = await _look(services, project, [instance.pod for instance in shown if instance.pod])
-    revisions = await revisions_of(services, found)
-    lines = [instance_reply(instance, seen if instance.pod else Seen(pods=[]), revisions) for instance in shown]
+    there = [instance.pod for instance in shown if instance.pod]
+    seen = veiled(await _look(services, project, there), await services.records.configs.veil(found.project_id, there))
+    pods_shown, revisions = iter(seen.pods), await revisions_of(services, found)
+    lines = [
+        instance_reply(instance.model_copy(update={"pod": next(pods_shown)}), seen, revisions)
+        if instance.pod
+        else instance_reply(instance, Seen(pods=[]), revisions)
+        for instance in shown
+    ]
     return {"total": len(instances), "page": page, "size": size, "instances": lines}
 
 
