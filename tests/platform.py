@@ -116,6 +116,11 @@ class Platform:
         self._others.append(other)
         return other
 
+    @property
+    def projects(self) -> set[str]:
+        """The projects that tests have made and that are not being removed yet."""
+        return set(self._projects)
+
     async def discard(self, project: str) -> None:
         """Have a project's removal begun now; `clean` waits for its end."""
         reply = await self.http.delete(f"/v2/projects/{project}", params={"cascade": "true"})

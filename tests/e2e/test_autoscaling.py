@@ -10,7 +10,7 @@ from tests.platform import Platform, eventually, unique
 
 # Each instance burns all the cpu it gets for a while after its start, then sleeps.
 BURNS = ["sh", "-c", "end=$(($(date +%s) + 75)); while [ $(date +%s) -lt $end ]; do :; done; exec sleep 100000"]
-SMALL = {"imageRef": "busybox", "resources": {"cpu": "0.1", "mem": "16Mi"}, "terminationGracePeriodSeconds": 0}
+SMALL = {"imageRef": "busybox", "resources": {"cpu": "0.02", "mem": "16Mi"}, "terminationGracePeriodSeconds": 0}
 SLEEPS = {**SMALL, "cmd": "sleep 100000"}
 ALWAYS = {"cron": "* * * * *", "minutes": 5}
 

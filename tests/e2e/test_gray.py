@@ -17,6 +17,7 @@ SERVES = "mkdir /tmp/w; echo ok > /tmp/w/index.html; httpd -f -p 8080 -h /tmp/w 
 # Debian's busybox crashes at wget -T.
 PROBER = "while :; do timeout 10 wget -q -O /dev/null http://{}:8080/ && echo well || echo BADLY; sleep 0.05; done"
 HTTP = {"http": {"path": "/", "port": 8080}}
+THIRTY = {"minReplicas": 1, "maxReplicas": 40, "schedules": [{"cron": "* * * * *", "minutes": 5, "minReplicas": 30}]}
 
 
 class App:
@@ -99,7 +100,19 @@ async def test_ten_fifty_hundred_percent_of_twenty_and_back_without_a_failed_req
         assert sorted(images.count(image) for image in set(images)) == [2, 18]
         assert record.pause is not None
         assert "2 of 20 instances are of revision 2" in record.pause.message
-        # and another operation is refused meanwhile, naming this one
+        # and the autoscaler, which asks for thirty meanwhile, is suspended, naming this one
+        place = f"/v2/applications/{app.project}/web"
+        await platform.ask("POST", f"{place}/scale", THIRTY, type="auto")
+
+        async def suspended() -> bool:
+            told = await platform.get(f"{place}/autoscaling")
+            named = told["status"] == "SUSPENDED" and told["suspended"]["OperationID"] == operation
+            return named and "from 20 to" in told["message"]
+
+        await eventually(suspended, "autoscaling is suspended", 60)
+        assert await app.versions() == {1: 18, 2: 2}
+        await platform.ask("DELETE", f"{place}/autoscaling")
+        # and another operation is refused, naming this one too
         refused = await platform.ask("POST", f"/v2/applications/{app.project}/web/scale", expect=409, type="manual", scale=30)
         assert refused["OperationID"] == operation
 

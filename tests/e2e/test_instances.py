@@ -20,7 +20,7 @@ FAILING: dict[str, dict[str, Any]] = {
     "called": {"cmd": ["sh", "-c", "nosuchtool --serve"], **HELD},
     "memory": {
         "cmd": ["sh", "-c", "x=a; while true; do x=$x$x; done"],
-        "resources": {"cpu": "0.5", "mem": "16Mi"},
+        "resources": {"cpu": "0.1", "mem": "16Mi"},
         **HELD,
     },
     "probe": {"cmd": SLEEP, "deadlineSeconds": 40, "readinessProbe": {"tcpSocket": {"port": 8088}, "periodSeconds": 1}},

@@ -23,7 +23,7 @@ def hold(operation: str, version: int = 0, attempt: int = 1) -> Hold:
         version=version,
         title="Pause",
         words="It waits.",
-        planned=True,
+        because="This pause was planned.",
         verbs=(Verb.RESUME,),
     )
 

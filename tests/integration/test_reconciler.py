@@ -13,7 +13,9 @@ async def test_a_creation_cancelled_before_it_was_started_gives_its_name_back(pl
     project = await records.projects.get(await platform.project("early"))
     body = {"name": "web", "imageRef": "public/busybox:latest", "resources": {"cpu": "0.01", "mem": "32Mi"}, "instanceNum": 1}
     spec, app_id, operation_id = spec_of(NewApp.model_validate(body)), new_app_id(), new_id("op")
-    ask = CreateApp(operation_id=operation_id, project=project.name, target="web", actor="admin", app_id=app_id, before=1, after=1)
+    ask = CreateApp(
+        operation_id=operation_id, project=project.name, target="web", actor="admin", app_id=app_id, before=1, after=1, resolve=(1,)
+    )
     new = NewOperation(
         kind="app.create",
         target=Target(kind="app", name="web", id=app_id),
