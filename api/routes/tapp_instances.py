@@ -40,15 +40,8 @@ async def kill_instance(
 ) -> dict[str, Any]:
     """Stop one instance of a TApp; its index, version and what belongs to it are kept for a start."""
 
-    async def prepare(tx: Records, app: App) -> Prepared:
-        workload = await _instance(tx, app, instance, index, instance_id)
-        if not workload.replicas:
-            raise Conflict(f"The instance {instance!r} is killed already.", hint="Start it to have it again.")
-        after = with_running(app.layout, workload.track, False)
-        return await moving(tx, app, after, index=workload.track, on_failure=on_failure)
-
-    app = await _owner(services, project, instance, index)
-    return await act(services, caller, InstanceKill, (project, app, app_id), {"instance": instance}, prepare, response)
+    place = (project, instance, index, app_id, instance_id)
+    return await _switch(services, caller, place, on_failure, response, running=False)
 
 
 @router.post("/{project}/{instance}/{tAppInstanceID}/start", status_code=202)
@@ -65,15 +58,8 @@ async def start_instance(
 ) -> dict[str, Any]:
     """Start a killed instance of a TApp again: the same index, name and version."""
 
-    async def prepare(tx: Records, app: App) -> Prepared:
-        workload = await _instance(tx, app, instance, index, instance_id)
-        if workload.replicas:
-            raise Conflict(f"The instance {instance!r} is not killed.", hint="To start it anew, kill it first.")
-        after = with_running(app.layout, workload.track, True)
-        return await moving(tx, app, after, index=workload.track, on_failure=on_failure)
-
-    app = await _owner(services, project, instance, index)
-    return await act(services, caller, InstanceStart, (project, app, app_id), {"instance": instance}, prepare, response)
+    place = (project, instance, index, app_id, instance_id)
+    return await _switch(services, caller, place, on_failure, response, running=True)
 
 
 @router.post("/{project}/{instance}/{tAppInstanceID}/update", status_code=202)
@@ -114,6 +100,32 @@ async def update_instance(
     app = await _owner(services, project, instance, index)
     request = {"instance": instance, **body.model_dump(by_alias=True, exclude_unset=True)}
     return await act(services, caller, InstanceUpdate, (project, app, app_id), request, prepare, response)
+
+
+async def _switch(
+    services: Services,
+    caller: Caller,
+    place: tuple[str, str, int, str | None, str | None],
+    on_failure: str,
+    response: Response,
+    *,
+    running: bool,
+) -> dict[str, Any]:
+    """Submit the kill or the start of one instance; raises Conflict where it is so already."""
+    project, instance, index, app_id, instance_id = place
+
+    async def prepare(tx: Records, app: App) -> Prepared:
+        workload = await _instance(tx, app, instance, index, instance_id)
+        if running and workload.replicas:
+            raise Conflict(f"The instance {instance!r} is not killed.", hint="To start it anew, kill it first.")
+        if not running and not workload.replicas:
+            raise Conflict(f"The instance {instance!r} is killed already.", hint="Start it to have it again.")
+        after = with_running(app.layout, workload.track, running)
+        return await moving(tx, app, after, index=workload.track, on_failure=on_failure)
+
+    app = await _owner(services, project, instance, index)
+    workflow = InstanceStart if running else InstanceKill
+    return await act(services, caller, workflow, (project, app, app_id), {"instance": instance}, prepare, response)
 
 
 async def _owner(services: Services, project: str, instance: str, index: int) -> str:

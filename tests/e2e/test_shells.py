@@ -184,7 +184,6 @@ async def test_what_is_open_ends_within_five_seconds_of_the_revocation(
         told = {what: await asyncio.wait_for(ending[what], 20) for what in ends}
         assert not [what for what, task in ending.items() if what not in ends and task.done()]
     took = {what: round(moment - began, 2) for what, (moment, _) in told.items()}
-    print(took)  # noqa: T201  (the figure for the report)
     assert max(took.values()) < REVOKED_WITHIN, took
     assert "Revoked" in told["shell"][1]
     assert "log" not in ends or "--- mooring: " in told["log"][1]
