@@ -1,6 +1,7 @@
 """What instances use and what they report: the cluster's pod metrics, and the metrics store (Prometheus query API)."""
 
 import math
+import re
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from model.manifests import MANAGED
 
 _LONGEST_QUERY = 4096
 _PROBE = "vector(1)"
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
 _NOBODY = "/"  # no project can have this name
 
 
@@ -145,9 +147,8 @@ def _usage(item: Object) -> PodUsage:
 
 
 def _seconds(duration: str) -> float:
-    """Go's notation of a duration, as far as windows use it: "10.032s", "1m30s"."""
-    minutes, _, seconds = duration.rpartition("m") if not duration.endswith("ms") else ("", "", "0s")
-    return 60 * float(minutes or 0) + float(seconds.removesuffix("s") or 0)
+    """Go's notation of a duration, as windows have it: "10.032s", "1m30s", "845.2ms" for an instance that has just started."""
+    return sum(float(count) * _UNITS[unit] for count, unit in re.findall(r"([0-9.]+)([a-zµ]+)", duration))
 
 
 def _number(found: Object, promql: str) -> float | None:

@@ -40,7 +40,7 @@ class CanaryPlatform(Platform):
 
     def __init__(self, api: Api) -> None:
         self.replies: list[str] = []
-        self.projects: list[str] = []
+        self.touched: list[str] = []
 
         async def keep(reply: httpx.Response) -> None:
             await reply.aread()
@@ -55,7 +55,7 @@ class CanaryPlatform(Platform):
     async def project(self, stem: str = "canary") -> str:
         """A project with the secret in it."""
         name = await super().project(stem)
-        self.projects.append(name)
+        self.touched.append(name)
         await self.put(name, {"name": GROUP, "data": {"CANARY": _B64, "canary.txt": _B64}})
         return name
 
@@ -95,7 +95,7 @@ async def test_a_secret_is_found_nowhere(canary: CanaryPlatform, instance: Insta
     found = [
         *await _in_database(instance.database_url),
         *await _in_temporal(instance),
-        *await _in_cluster(cluster, canary.projects),
+        *await _in_cluster(cluster, canary.touched),
         *(f"reply: {reply[:300]}" for reply in canary.replies if _has(reply)),
         *_in_logs(logs),
     ]
