@@ -6,11 +6,11 @@ from api.app_operations import check_deployed, invalid, moving
 from api.services import Services
 from api.submission import Prepared
 from model.apps import DEFAULT_DEADLINE, App, Revision
+from model.batches import Batch, planned
 from model.change_bodies import Rollout
 from model.gray import GrayPlan, Stage, default_deadline
 from model.layouts import Layout, at_revision, beside
 from records import Records
-from workflows.planning.batches import Batch, planned
 
 
 async def check_gates(services: Services, body: Rollout) -> None:

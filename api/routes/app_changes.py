@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 
 from api.access import Caller, allow
-from api.app_operations import Place, act, check_deployed, check_images, check_live, invalid, moving, upgrading
+from api.app_operations import Place, Prepare, act, check_deployed, check_images, check_live, invalid, moving, upgrading
 from api.autoscaling import check_bounds, set_policy
 from api.gray_upgrades import check_gates, upgrading_gray
 from api.parameters import AppId, Page, Size, body_of
@@ -42,7 +42,6 @@ async def rollout_app(
     await check_gates(services, body)
 
     async def prepare(tx: Records, app: App) -> Prepared:
-        check_live(app)
         before = await tx.apps.revision(app.id, app.revision)
         spec = changed(before.spec, body)
         check_images(services, caller, spec, "image")
@@ -51,8 +50,7 @@ async def rollout_app(
             return await upgrading_gray(tx, app, made, body)
         return await upgrading(tx, app, made, on_failure=body.on_failure, deadline_seconds=body.deadline_seconds)
 
-    request = body.model_dump(by_alias=True, exclude_unset=True)
-    return await act(services, caller, AppUpgrade, (project, name, app_id), request, prepare, response)
+    return await _upgraded(services, caller, (project, name, app_id), body, prepare, response)
 
 
 @router.post("/{project}/{name}/rollback", status_code=202)
@@ -72,7 +70,6 @@ async def rollback_app(
     asked = body or Rollback()
 
     async def prepare(tx: Records, app: App) -> Prepared:
-        check_live(app)
         if asked.operation is not None:
             return await _back_before(services, caller, tx, app, asked)
         wanted = await _earlier(tx, app, asked.revision)
@@ -81,8 +78,7 @@ async def rollback_app(
         made = await tx.apps.add_revision(app.id, wanted.spec, caller.actor.name, reason, wanted.digests)
         return await upgrading(tx, app, made, on_failure=asked.on_failure, deadline_seconds=asked.deadline_seconds)
 
-    request = asked.model_dump(by_alias=True, exclude_unset=True)
-    return await act(services, caller, AppUpgrade, (project, name, app_id), request, prepare, response)
+    return await _upgraded(services, caller, (project, name, app_id), asked, prepare, response)
 
 
 @router.post("/{project}/{name}/scale", status_code=202)
@@ -156,6 +152,18 @@ async def list_revisions(
     before: list[Revision | None] = [*found[1:], None]
     lines = [revision_reply(r, b, app.layout) for r, b in zip(found, before, strict=True)][:size]
     return {"total": total, "page": page, "size": size, "revisions": lines}
+
+
+async def _upgraded(
+    services: Services, caller: Caller, place: Place, asked: Rollout | Rollback, prepare: Prepare, response: Response
+) -> dict[str, Any]:
+    """Submit what `prepare` makes of a live app and the body; its reply."""
+
+    async def on_live(tx: Records, app: App) -> Prepared:
+        check_live(app)
+        return await prepare(tx, app)
+
+    return await act(services, caller, AppUpgrade, place, asked.model_dump(by_alias=True, exclude_unset=True), on_live, response)
 
 
 async def _back_before(services: Services, caller: Caller, tx: Records, app: App, asked: Rollback) -> Prepared:

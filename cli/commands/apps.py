@@ -3,13 +3,12 @@
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from cli import report
 from cli.api import Api, path
 from cli.commands import changes
 from cli.commands.autoscaling import autoscale
-from cli.commands.operations import watch
+from cli.commands.operations import followed, watch
 from cli.terminal import AsJson, Terminal, Watch, run
 
 app = typer.Typer(no_args_is_help=True, help="Apps: what runs in a project.")
@@ -70,11 +69,7 @@ def copy_app(
         asked = {"name": new, "project": to, "instanceNum": instances}
         body = {field: value for field, value in asked.items() if value is not None}
         made = await api.post(path("/v2/applications", project, name, "copy"), body)
-        if follow:
-            return await watch(api, here, made["OperationID"])
-        told = Text.assemble(f"{to or project}/{new} is being deployed. ", ("mooring op watch " + made["OperationID"], "bold"))
-        here.show(made, told)
-        return 0
+        return await followed(api, here, made, follow, f"{to or project}/{new} is being deployed.")
 
     run(as_json, work)
 

@@ -5,10 +5,9 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from cli.api import Api, path
-from cli.commands.operations import Watch, watch
+from cli.commands.operations import Watch, followed
 from cli.terminal import AsJson, Terminal, run
 
 Project = Annotated[str, typer.Argument(help="The project's name.", show_default=False)]
@@ -161,11 +160,6 @@ def _of(project: str, name: str, verb: str) -> str:
 
 def _run(as_json: bool, follow: bool, place: str, body: dict[str, Any] | None = None, **query: Any) -> None:
     async def work(api: Api, here: Terminal) -> int:
-        answer = await api.post(place, body or None, **query)
-        if follow:
-            return await watch(api, here, answer["OperationID"])
-        shown = Text.assemble("It is accepted. Follow it: ", (f"mooring op watch {answer['OperationID']}", "bold"))
-        here.show(answer, shown)
-        return 0
+        return await followed(api, here, await api.post(place, body or None, **query), follow)
 
     run(as_json, work)

@@ -6,7 +6,7 @@ import typer
 from rich.text import Text
 
 from cli import report
-from cli.api import Api, path
+from cli.api import Api, Record, path
 from cli.progress import Progress
 from cli.terminal import AsJson, Terminal, Watch, run
 
@@ -113,6 +113,17 @@ async def watch(api: Api, here: Terminal, operation_id: str, wanted: str = "SUCC
     return 0 if record["status"] == wanted else 1
 
 
+async def followed(
+    api: Api, here: Terminal, accepted: Record, follow: bool, told: str = "It is accepted.", wanted: str = "SUCCEEDED"
+) -> int:
+    """Follow what was accepted, whose reply names the operation, or say what happens and how to follow it; the exit status."""
+    operation_id = accepted["OperationID"]
+    if follow:
+        return await watch(api, here, operation_id, wanted)
+    here.show(accepted, Text.assemble(told, " Follow it: ", (f"mooring op watch {operation_id}", "bold")))
+    return 0
+
+
 _TOLD = {
     "cancel": ("It is being cancelled.", "CANCELLED"),
     "retry": ("It runs again.", "SUCCEEDED"),
@@ -125,8 +136,4 @@ _TOLD = {
 
 async def _control(api: Api, here: Terminal, operation_id: str, verb: str, follow: bool) -> int:
     told, wanted = _TOLD[verb]
-    answer = await api.post(path("/v2/operations", operation_id, verb))
-    if follow:
-        return await watch(api, here, operation_id, wanted)
-    here.show(answer, Text.assemble(told, " Follow it: ", (f"mooring op watch {operation_id}", "bold")))
-    return 0
+    return await followed(api, here, await api.post(path("/v2/operations", operation_id, verb)), follow, told, wanted)

@@ -7,7 +7,8 @@ import typer
 
 from cli import stack_report
 from cli.api import Api, path
-from cli.commands.templates import Limit, document, followed
+from cli.commands.operations import followed
+from cli.commands.templates import Limit, document
 from cli.terminal import AsJson, Terminal, Watch, run
 
 app = typer.Typer(no_args_is_help=True, help="Stacks: several apps that were deployed together.")
@@ -103,8 +104,7 @@ def delete_stack(
         typer.confirm(f"Delete the deployment {name} with all its apps?", abort=True, err=True)
 
     async def work(api: Api, here: Terminal) -> int:
-        accepted = await api.delete(path("/v2/stacks", project, name))
-        return await followed(api, here, accepted["OperationID"], accepted, follow)
+        return await followed(api, here, await api.delete(path("/v2/stacks", project, name)), follow)
 
     run(as_json, work)
 
@@ -114,5 +114,4 @@ async def _move(api: Api, here: Terminal, place: tuple[str, ...], body: dict[str
         found = await api.post(path("/v2/stacks", *place), body, dryRun="true")
         here.show(found, stack_report.plan(found))
         return 0
-    accepted = await api.post(path("/v2/stacks", *place), body)
-    return await followed(api, here, accepted["OperationID"], accepted, follow)
+    return await followed(api, here, await api.post(path("/v2/stacks", *place), body), follow)

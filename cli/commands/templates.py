@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cli import stack_report
 from cli.api import Api, path
-from cli.commands.operations import watch
+from cli.commands.operations import followed
 from cli.failures import Failure
 from cli.terminal import AsJson, Terminal, Watch, run
 
@@ -132,8 +132,7 @@ def deploy_template(
 
     async def work(api: Api, here: Terminal) -> int:
         body = {"deploymentName": deployment, **({"version": version} if version else {})}
-        accepted = await api.post(path("/v2/templates", project, name, "deploy"), body)
-        return await followed(api, here, accepted["OperationID"], accepted, follow)
+        return await followed(api, here, await api.post(path("/v2/templates", project, name, "deploy"), body), follow)
 
     run(as_json, work)
 
@@ -147,14 +146,6 @@ def delete_template(project: Project, name: Name, as_json: AsJson = False) -> No
         return 0
 
     run(as_json, work)
-
-
-async def followed(api: Api, here: Terminal, operation: str, accepted: object, follow: bool) -> int:
-    """Follow an accepted operation, or say how to."""
-    if follow:
-        return await watch(api, here, operation)
-    here.show(accepted, Text.assemble("Accepted. Follow it: ", (f"mooring op watch {operation}", "bold")))
-    return 0
 
 
 def document(file: Path) -> str:

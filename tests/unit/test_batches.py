@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.batches import Batch, planned, size_of
 from model.layouts import AppType, Layout, at_revision, beside, first, scaled, with_running
-from workflows.planning.batches import Batch, planned, size_of
 
 NEW = 9
 SIZES = st.one_of(st.integers(1, 60), st.integers(1, 100).map(lambda n: f"{n}%"))

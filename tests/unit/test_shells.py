@@ -24,12 +24,27 @@ class People:
     def __init__(self, now: Actor | Exception | None) -> None:
         self.now = now
         self.looks = 0
+        self._looked = asyncio.Event()
 
     async def actors(self, hashes: Collection[bytes]) -> dict[bytes, Actor]:
         self.looks += 1
+        self._looked.set()
         if isinstance(self.now, Exception):
             raise self.now
         return dict.fromkeys(hashes, self.now) if self.now else {}
+
+    async def looked(self, times: int) -> None:
+        """Wait until they have been asked so many times."""
+        async with asyncio.timeout(2):
+            while self.looks < times:
+                self._looked.clear()
+                await self._looked.wait()
+
+
+async def turns(count: int) -> None:
+    """Let everything that could go on do so, so many times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
 
 
 def judge(actor: Actor) -> None:
@@ -53,7 +68,7 @@ async def test_what_may_no_longer_be_kept_open_is_told_why(becomes: Any, reason:
     people = People(Actor(name="zoe", admin=True))
     async with opened(people) as grants:  # type: ignore[arg-type]
         with grants.held(TOKEN, judge) as grant:
-            await asyncio.sleep(0.05)
+            await people.looked(2)
             assert not grant.lost.is_set()
             people.now = becomes
             await asyncio.wait_for(grant.lost.wait(), 2)
@@ -61,16 +76,15 @@ async def test_what_may_no_longer_be_kept_open_is_told_why(becomes: Any, reason:
             assert grant.error.reason == reason
 
 
-@pytest.mark.usefixtures("quick")
-async def test_nobody_is_looked_up_while_nothing_is_open() -> None:
+async def test_nobody_is_looked_up_while_nothing_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.grants._BETWEEN", 0)
     people = People(Actor(name="zoe", admin=True))
     async with opened(people) as grants:  # type: ignore[arg-type]
         with grants.held(TOKEN, judge):
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(0.03)
+            await people.looked(20)
+        await turns(20)  # a look that was under way ends
         looks = people.looks
-        assert looks
-        await asyncio.sleep(0.05)
+        await turns(500)
         assert people.looks == looks
 
 
@@ -229,8 +243,8 @@ async def test_frames_go_both_ways_and_the_exit_is_told() -> None:
 async def test_who_does_not_read_holds_the_container_up_and_is_ended_by_revocation() -> None:
     grant, program = Grant(TOKEN, judge), Program(endless=True)
     carrying = asyncio.create_task(carried(Person(reads=False), program, grant=grant))
-    await asyncio.sleep(0.1)
-    assert program.read <= 2
+    await turns(500)
+    assert 0 < program.read <= 2
     grant.take(Forbidden("no more"))
     assert (await carrying).reason == "Revoked"
 
