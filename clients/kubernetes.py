@@ -85,7 +85,8 @@ class Cluster:
 
     async def list_metadata(self, kind: str, selector: str) -> Object:
         """Read a collection in all namespaces, of each object its metadata only, however large the objects are."""
-        return await self._request("GET", path_of(kind), {"labelSelector": selector}, accept=_METADATA_LIST)
+        listed = await self._request("GET", path_of(kind), {"labelSelector": selector}, accept=_METADATA_LIST)
+        return {**listed, "items": listed["items"] or []}  # the API server says null of none, in this form only
 
     async def patch(self, kind: str, name: str, namespace: str | None, change: Object, *, strategic: bool = False) -> Object:
         """Merge-patch one object (RFC 7386); raises NotFound, and Conflict for another `metadata.uid`.
