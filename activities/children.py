@@ -37,17 +37,18 @@ class Children:
         """The child to run on `target`, None when there is nothing to do.
 
         In one transaction: a child accepted before is taken as it is; what `holds` of an ended one is left unchanged; a FAILED
-        or CANCELLED one is reopened with its next attempt and `seconds` as its deadline, unless something newer was done to
-        the target; else `begin` says what to insert. An ended one that does not count (`counts`) served another purpose of the
-        same parent. Raises StaleAttempt, Conflict when the target is busy, and what `begin`
-        raises.
+        or CANCELLED one is reopened with its next attempt and `seconds` as its deadline (a gray one keeps its own), unless
+        something newer was done to the target; else `begin` says what to insert. An ended one that does not count (`counts`)
+        served another purpose of the same parent. Raises StaleAttempt, Conflict when the target is busy, and what `begin` raises.
         """
         await self._let_end(parent, target)
         async with self._records.transaction() as tx:
             await tx.operations.hold_attempt(parent.operation_id, parent.attempt)
             known = await tx.operations.child(parent.operation_id, target)
             known = known if known and (known["status"] not in TERMINAL or counts(known)) else None
-            reopen = functools.partial(tx.operations.reopen, cancellable=cancellable, by_parent=True, deadline_seconds=seconds)
+            own_time = known is not None and known["ask"].get("gray") is not None
+            lasts = None if own_time else seconds
+            reopen = functools.partial(tx.operations.reopen, cancellable=cancellable, by_parent=True, deadline_seconds=lasts)
             row = await self._decide(tx, known, begin, holds, reopen)
         if row is None:
             unchanged()

@@ -58,7 +58,9 @@ class StackPlans:
         standing = await self._records.stacks.standing(stack.id)
         pinned = await self._records.stacks.pinned(version, standing)
         listed = await self._cluster.list("Service", stack.project, labelSelector=f"{STACK_ID}={stack.id}")
-        planned = changes(blueprint, standing, addresses_of(stack.id, blueprint, listed["items"]), pinned, before)
+        at_once = version.restores is not None or move.goes_back
+        addresses = addresses_of(stack.id, blueprint, listed["items"])
+        planned = changes(blueprint, standing, addresses, pinned, before, at_once=at_once)
         for one in planned:
             if one.action is Action.UNCHANGED:
                 await note(self._records, version, one.name, standing[one.name])
@@ -73,6 +75,7 @@ class StackPlans:
             addresses=addresses,
             removals=removals(blueprint, standing, before),
             changes={one.name: one for one in planned},
+            at_once=at_once,
         )
 
     @activity.defn(name="stack.plan_delete")

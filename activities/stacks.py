@@ -6,13 +6,15 @@ from activities.children import Children
 from activities.progress import unchanged
 from activities.stack_documents import document, note
 from clients.temporal import Operations
-from model.apps import App, CreateApp, DeleteApp, ScaleApp, UpgradeApp
+from model.apps import DEFAULT_DEADLINE, App, CreateApp, DeleteApp, ScaleApp, UpgradeApp
 from model.blueprints import Member, with_aliases
 from model.errors import Conflict
-from model.layouts import at_revision, first, scaled
+from model.gray import GrayPlan, Stage, default_deadline
+from model.layouts import first, scaled
 from model.operations import Ask, Child, Target, workflow_id
-from model.stack_changes import Action, Change, Standing, change
+from model.stack_changes import Action, Change, Gray, Standing, change, steps
 from model.stacks import DeleteStack, Part, StackVersion
+from model.template_rollouts import Rollout
 from records import Records
 from records.ids import new_app_id, new_id
 from records.operations import NewOperation
@@ -88,7 +90,7 @@ class _AppStep:
         await tx.apps.hold(app.project_id, app.name)
         app = await tx.apps.by_id(now.app_id)  # an operation that ended just now may have moved it until here
         if planned.replaces or not now.well:
-            return await self._upgrade(tx, app, now, digests)
+            return await self._upgrade(tx, app, now, digests, planned.gray)
         return await self._scaling(tx, app, now)
 
     async def holds(self, tx: Records, _: Row) -> bool:
@@ -104,7 +106,8 @@ class _AppStep:
         standing = await tx.stacks.standing(self._version.stack_id)
         now = standing.get(self.member.name)
         digests = (await tx.stacks.pinned(self._version, standing)).get(self.member.name)
-        return change(self.member, now, self._part.addresses, digests), now, digests
+        found = change(self.member, now, self._part.addresses, digests, at_once=self._part.at_once)
+        return found, now, digests
 
     async def _creation(self, tx: Records) -> NewOperation:
         project, member, actor = await tx.projects.hold(self._part.ask.project), self.member, self._part.ask.actor
@@ -117,17 +120,29 @@ class _AppStep:
         ask = CreateApp(**_fields(self._part, member.app), app_id=app_id, before=kept, after=kept, resolve=(1,))
         return self._operation("app.create", ask, project.id, app_id)
 
-    async def _upgrade(self, tx: Records, app: App, now: Standing, digests: dict[str, str] | None) -> NewOperation:
+    async def _upgrade(
+        self, tx: Records, app: App, now: Standing, digests: dict[str, str] | None, gray: Gray | None
+    ) -> NewOperation:
         spec, reason = with_aliases(self.member, self._part.addresses), f"version {self._version.number} of the stack"
         revision = await tx.apps.add_revision(app.id, spec, self._part.ask.actor, reason, digests)
         await self._note(tx, app.id, revision.number)
-        replicas = None if now.autoscaled else self.member.replicas
-        sized = app.layout if replicas is None else scaled(app.layout, replicas)
-        before = await tx.apps.keep_layout(app.id, app.layout)
-        after = await tx.apps.keep_layout(app.id, at_revision(sized, revision.number))
-        place = {"app_id": app.id, "before": before, "after": after, "resolve": (revision.number,)}
-        ask = UpgradeApp(**_fields(self._part, app.name), **place, revision=revision.number)
+        layouts = steps(self.member, now.model_copy(update={"layout": app.layout}), revision.number, at_once=gray is None)
+        stages = await tx.apps.keep_stages(app.id, layouts, revision.number)
+        place = {"app_id": app.id, "before": await tx.apps.keep_layout(app.id, app.layout), "after": stages[-1].layout}
+        fields = {**_fields(self._part, app.name), **place, "resolve": (revision.number,), "revision": revision.number}
+        how = self.member.rollout.how if self.member.rollout and not self._part.at_once else Rollout()
+        if gray:
+            fields["deadline_seconds"] = default_deadline(how, len(stages), DEFAULT_DEADLINE)
+            fields["gray"] = await self._in_batches(tx, how, stages)
+        ask = UpgradeApp(**fields, on_failure=how.on_failure)
         return self._operation("app.upgrade", ask, app.project_id, app.id)
+
+    async def _in_batches(self, tx: Records, how: Rollout, stages: tuple[Stage, ...]) -> GrayPlan:
+        """The plan of batches; where the stack was promoted, without the pauses and gates that are left."""
+        stack = await tx.operations.get(self._part.ask.operation_id)
+        if stack["promoted"]:
+            return GrayPlan(stages=stages)
+        return GrayPlan(stages=stages, pause=how.pause, ready_seconds=how.ready_seconds, gates=tuple(how.gates))
 
     async def _scaling(self, tx: Records, app: App, now: Standing) -> NewOperation:
         assert self.member.replicas is not None, "only the number differs, so the document says one"

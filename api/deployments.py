@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.access import Caller
+from api.documents import read_document
 from api.placed import usable
 from api.services import Services
 from api.submission import Accepted, Prepared, submit
@@ -42,7 +43,7 @@ async def deploy(
     Raises Invalid with every problem of the document, Conflict for taken names. A stack whose deploy FAILED or was CANCELLED is
     deployed again with this document, what is as it says being left unchanged.
     """
-    blueprint = read_blueprint(source.kind, source.content, name, usable(services, caller))
+    blueprint = await read_document(services, caller, source.kind, source.content, name)
 
     async def prepare(tx: Records) -> Prepared:
         found = await tx.projects.hold(project)
@@ -60,16 +61,20 @@ async def deploy(
 
 async def upgrade(services: Services, caller: Caller, project: str, name: str, body: StackUpgradeBody) -> Accepted:
     """Have a stack brought to another document, or to a version of its template; raises Invalid, Conflict, NotFound."""
+    _, known, blueprint = await _wanted(services, caller, project, name, body)
 
     async def prepare(tx: Records) -> Prepared:
         stack = await _held(tx, project, name)
         source = await _source(tx, stack, body)
-        blueprint = read_blueprint(stack.kind, source.content, name, usable(services, caller))
+        if source != known:
+            raise Conflict(f"The template of {name!r} was edited just now.", hint="Look at the plan again, then upgrade.")
         await _check_names(tx, stack, blueprint)
         before = stack.version
         template_version = source.template[1] if source.template else None
         made = await tx.stacks.add_version(stack.id, source.content, caller.actor.name, template_version=template_version)
-        return _prepared(stack, body.deadline_seconds, version=made.version, before=before, on_failure=body.on_failure)
+        gray = any(member.rollout and member.rollout.how.gray for member in blueprint.members)
+        fields = {"version": made.version, "before": before, "on_failure": body.on_failure, "gray": gray}
+        return _prepared(stack, body.deadline_seconds, **fields)
 
     told = body.model_dump(by_alias=True, exclude_unset=True, exclude={"content"})
     request = {**told, **({"contentSha256": digest(body.content)} if body.content is not None else {})}
@@ -107,10 +112,7 @@ async def delete(services: Services, caller: Caller, project: str, name: str) ->
 
 async def planned(services: Services, caller: Caller, project: str, name: str, body: StackUpgradeBody) -> list[Change]:
     """What an upgrade would do, without doing it."""
-    found = await services.records.projects.get(project)
-    stack = await services.records.stacks.get(found.id, name)
-    source = await _source(services.records, stack, body)
-    blueprint = read_blueprint(stack.kind, source.content, name, usable(services, caller))
+    stack, _, blueprint = await _wanted(services, caller, project, name, body)
     return await _plan(services, stack, blueprint, None)
 
 
@@ -129,7 +131,18 @@ async def _plan(services: Services, stack: Stack, blueprint: Blueprint, restores
     pinned = await services.records.stacks.pinned(restores, standing) if restores else {}
     listed = await services.cluster.list("Service", stack.project, labelSelector=f"{STACK_ID}={stack.id}")
     addresses = addresses_of(stack.id, blueprint, listed["items"])
-    return changes(blueprint, standing, addresses, pinned, read_blueprint(stack.kind, stack.content, stack.name))
+    before = read_blueprint(stack.kind, stack.content, stack.name)
+    return changes(blueprint, standing, addresses, pinned, before, at_once=restores is not None)
+
+
+async def _wanted(
+    services: Services, caller: Caller, project: str, name: str, body: StackUpgradeBody
+) -> tuple[Stack, Source, Blueprint]:
+    """The stack as it is, what an upgrade would bring it to, and what that describes."""
+    found = await services.records.projects.get(project)
+    stack = await services.records.stacks.get(found.id, name)
+    source = await _source(services.records, stack, body)
+    return stack, source, await read_document(services, caller, stack.kind, source.content, name)
 
 
 async def _held(tx: Records, project: str, name: str) -> Stack:

@@ -6,10 +6,10 @@ from api.app_operations import check_deployed, invalid, moving
 from api.services import Services
 from api.submission import Prepared
 from model.apps import DEFAULT_DEADLINE, App, Revision
-from model.batches import Batch, planned
+from model.batches import Batch, stages
 from model.change_bodies import Rollout
-from model.gray import GrayPlan, Stage, default_deadline
-from model.layouts import Layout, at_revision, beside
+from model.gray import Grayness, GrayPlan, OnFailure, default_deadline
+from model.layouts import Layout, scaled
 from records import Records
 
 
@@ -20,49 +20,51 @@ async def check_gates(services: Services, body: Rollout) -> None:
             await services.metrics.check(gate.metric.query, f"gates.{place}.metric.query")
 
 
-async def upgrading_gray(tx: Records, app: App, to: Revision, body: Rollout) -> Prepared:
-    """What is submitted to bring all instances to a revision as the body's batches say.
+async def upgrading_gray(
+    tx: Records,
+    app: App,
+    to: Revision,
+    how: Grayness,
+    *,
+    on_failure: OnFailure,
+    deadline_seconds: int | None,
+    replicas: int | None = None,
+) -> Prepared:
+    """What is submitted to bring all instances to a revision as the batches say, and their number to `replicas` where given.
 
-    With several batches a Deployment app's new version gets a Deployment of its own beside the others. Raises Invalid naming a
-    batch that this app cannot have, and a deadline that the gates alone exceed, Conflict where nothing of the app ever ran.
+    `deadline_seconds` None is a time that batches and gates have room in. With several batches a Deployment app's new version gets
+    a Deployment of its own beside the others. Raises Invalid naming a batch that this app cannot have, and a deadline that the
+    gates alone exceed, Conflict where nothing of the app ever ran.
     """
-    batches = _batches(app, body)
-    after = beside(app.layout, to.number) if app.type == "Deployment" else at_revision(app.layout, to.number)
-    layouts = planned(app.layout, after, batches)
-    if len(layouts) == 1:
-        layouts = [at_revision(app.layout, to.number)]
-    else:
+    counted = app.layout if replicas is None else scaled(app.layout, replicas)
+    layouts = stages(counted, to.number, _batches(app, counted, how))
+    if len(layouts) > 1:
         await check_deployed(tx, app)  # a batch keeps instances of the version before
     return await moving(
         tx,
         app,
         layouts[-1],
         resolve=(to.number,),
-        deadline_seconds=_deadline(body, len(layouts)),
+        deadline_seconds=_deadline(how, len(layouts), deadline_seconds),
         revision=to.number,
-        on_failure=body.on_failure,
+        on_failure=on_failure,
         gray=GrayPlan(
-            stages=tuple([await _kept(tx, app, layout, to.number) for layout in layouts]),
-            pause=body.pause,
-            ready_seconds=body.ready_seconds,
-            gates=tuple(body.gates),
+            stages=await tx.apps.keep_stages(app.id, layouts, to.number),
+            pause=how.pause,
+            ready_seconds=how.ready_seconds,
+            gates=tuple(how.gates),
         ),
     )
 
 
-async def _kept(tx: Records, app: App, layout: Layout, revision: int) -> Stage:
-    kept = await tx.apps.keep_layout(app.id, layout)
-    return Stage(layout=kept, moved=layout.versions.get(revision, 0), total=layout.total)
-
-
-def _batches(app: App, body: Rollout) -> list[Batch]:
-    """The body's batches with tracks for names; raises Invalid where the app has not so many instances, or none of that name."""
+def _batches(app: App, layout: Layout, how: Grayness) -> list[Batch]:
+    """The batches with tracks for names; raises Invalid where the app has not so many instances, or none of that name."""
     found: list[Batch] = []
-    for place, batch in enumerate(body.batches or []):
+    for place, batch in enumerate(how.batches or []):
         if isinstance(batch, list):
             found.append(_tracks(app, place, batch))
-        elif isinstance(batch, int) and batch > app.layout.total:
-            raise invalid(f"batches.{place}", f"{batch} is more than the {app.layout.total} instances of {app.name!r}")
+        elif isinstance(batch, int) and batch > layout.total:
+            raise invalid(f"batches.{place}", f"{batch} is more than the {layout.total} instances of {app.name!r}")
         else:
             found.append(batch)
     return found
@@ -79,10 +81,10 @@ def _tracks(app: App, place: int, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(by_name[name] for name in names)
 
 
-def _deadline(body: Rollout, stages: int) -> int:
-    gates = default_deadline(body, stages, 0)
-    if "deadline_seconds" not in body.model_fields_set:
-        return default_deadline(body, stages, DEFAULT_DEADLINE)
-    if body.deadline_seconds <= gates:
+def _deadline(how: Grayness, stages: int, asked: int | None) -> int:
+    gates = default_deadline(how, stages, 0)
+    if asked is None:
+        return default_deadline(how, stages, DEFAULT_DEADLINE)
+    if asked <= gates:
         raise invalid("deadlineSeconds", f"must be more than {gates}: so long may the gates of {stages} batches take by themselves")
-    return body.deadline_seconds
+    return asked

@@ -31,6 +31,7 @@ def operation(record: Record) -> Group:
         ("result", _values(record["result"])),
         ("asked", "\n".join(_asked(control) for control in record["controls"])),
         ("paused", clean(record["pause"]["message"]) if record["pause"] else None),
+        ("waits for", "\n".join(_waiting(one) for one in record.get("waitsFor") or []) or None),
     ]
     parts: list[RenderableType] = [drawing.operation(Watched.of(record), now()), Text(), tables.facts(facts)]
     if record["temporalUrl"]:
@@ -78,6 +79,11 @@ def next_steps(record: Record) -> list[Text]:
         ]
         return [follow, *ways, *([stop] if record["cancellable"] else [])]
     return []
+
+
+def _waiting(one: Record) -> str:
+    """A paused child: what is asked of its parent reaches it too."""
+    return clean(f"{one['kind']} {one['operationId']} on {one['target']}: {one['pause']['message']}")
 
 
 def operations(records: Sequence[Record], total: int) -> RenderableType:

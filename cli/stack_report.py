@@ -83,10 +83,17 @@ def plan(found: Record) -> Group:
     """What an upgrade would do, in its order."""
     table = tables.table("app", "action", "instances", "why")
     for one in found["changes"]:
-        replaced = "replaced" if one["replaces"] and one["action"] == "update" else ""
+        replaced = _gray(one["gray"]) if one.get("gray") else "replaced" if one["replaces"] and one["action"] == "update" else ""
         table.add_row(one["app"], Text(one["action"], style=_COLOURS[one["action"]]), replaced, clean(one["reason"]))
     told = ", ".join(f"{count} {action}" for action, count in found["counts"].items() if count)
     return Group(table, Text(f"{told or 'nothing'}. Nothing was done; leave --dry-run out to do it."))
+
+
+def _gray(found: Record) -> str:
+    """How many instances are new after each batch, and what happens then."""
+    pause = f", pause {found['pause']}" if found["pause"] != "never" else ""
+    gates = f", gates {found['gates']}" if found["gates"] else ""
+    return f"{', '.join(str(count) for count in found['batches'])} of {found['total']}{pause}{gates}"
 
 
 def _diff(text: str | None) -> Text:

@@ -14,7 +14,7 @@ leave over goes in a last one; a batch that would change nothing is left out.
 import math
 from collections.abc import Sequence
 
-from model.layouts import Layout, Workload, scaled
+from model.layouts import Layout, Workload, at_revision, beside, scaled
 
 Batch = int | str | tuple[str, ...]
 
@@ -27,6 +27,17 @@ def size_of(batch: int | str, total: int) -> int:
     """
     wanted = math.ceil(total * int(batch.removesuffix("%")) / 100) if isinstance(batch, str) else batch
     return min(wanted, total)
+
+
+def stages(now: Layout, revision: int, batches: Sequence[Batch]) -> list[Layout]:
+    """The layouts by which all instances come to `revision`, one for each gate.
+
+    In several steps a Deployment app's new version gets a Deployment of its own beside the others; at once Kubernetes rolls the
+    one there is.
+    """
+    after = beside(now, revision) if now.type == "Deployment" else at_revision(now, revision)
+    layouts = planned(now, after, batches)
+    return layouts if len(layouts) > 1 else [at_revision(now, revision)]
 
 
 def planned(before: Layout, after: Layout, batches: Sequence[Batch]) -> list[Layout]:

@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 from model.apps import AppSpec, HostAlias
 from model.apps import Port as AppPort
 from model.base import Frozen
+from model.template_rollouts import AppRollout
 
 
 class Link(Frozen):
@@ -29,7 +30,8 @@ class Answer(Frozen):
 class Member(Frozen):
     """One app of a document: `name` in the document, `app` in the project; the spec without what its links stand for.
 
-    `replicas` is None where the document says nothing. `after` names the members it is started after.
+    `replicas` is None where the document says nothing. `after` names the members it is started after, `rollout`
+    says how its upgrades go.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Member(Frozen):
     links: tuple[Link, ...] = ()
     after: tuple[str, ...] = ()
     answers: tuple[Answer, ...] = ()
+    rollout: AppRollout | None = None
 
     @property
     def ports(self) -> tuple[AppPort, ...]:

@@ -2,7 +2,7 @@
 
 `256m` is MiB, `cpu_shares` 1024 is one core, `links` name what must be ready before, `ports` are published by NAT and `expose`
 opens ports for links only; everything else that docker-compose knows is refused by name and line, above all what reaches for
-the host (targets S7). Nothing is interpolated: `$` is a plain character.
+the host (targets S7). `x-mooring` is this platform's own. Nothing is interpolated: `$` is a plain character.
 """
 
 import re
@@ -18,9 +18,10 @@ from model.apps import Port as AppPort
 from model.base import Frozen
 from model.blueprints import Blueprint, Member, answering
 from model.blueprints import Link as BlueprintLink
-from model.documents import Node, Problems, entries, is_null, items, join, read, text
+from model.documents import Node, Problems, entries, inside, is_null, items, join, read, shaped, text
 from model.errors import Invalid, MooringError
 from model.names import check_name
+from model.template_rollouts import EXTENSION, AppRollout, Extension, checked, with_amounts
 
 MOST_SERVICES = 200
 MOST_REPLICAS = 1000
@@ -92,6 +93,7 @@ class Service(Frozen):
     command: str | tuple[str, ...] | None = None
     ports: tuple[Port, ...] = ()
     expose: tuple[Port, ...] = ()
+    rollout: AppRollout | None = None
 
 
 class Compose(Frozen):
@@ -139,7 +141,8 @@ def _member(service: Service, app: str) -> Member:
     return Member(
         name=service.name,
         app=app,
-        spec=_spec(service, app),
+        spec=with_amounts(_spec(service, app), service.rollout),
+        rollout=service.rollout,
         replicas=service.replicas,
         links=tuple(BlueprintLink(member=link.service, alias=link.alias) for link in service.links),
         after=tuple(dict.fromkeys(link.service for link in service.links)),
@@ -182,6 +185,8 @@ def _service(name: str, key: Node, node: Node, check_image: CheckImage, problems
     given = entries(node, name, problems)
     for word, (place, value) in given.items():
         field = join(name, word)
+        if word == EXTENSION:
+            continue  # read last: it counts the replicas
         if word in READERS:
             said |= READERS[word](value, field, problems)
         else:
@@ -193,7 +198,16 @@ def _service(name: str, key: Node, node: Node, check_image: CheckImage, problems
             problems.add(given["image"][1], join(name, "image"), str(error).rstrip("."))
     elif "image" not in given and isinstance(node, yaml.MappingNode):
         problems.add(key, join(name, "image"), "is required")
-    return Service.model_validate({"name": name, "image": "", **said})
+    made = Service.model_validate({"name": name, "image": "", **said})
+    return made.model_copy(update={"rollout": _rollout(made, given[EXTENSION][1], problems)}) if EXTENSION in given else made
+
+
+def _rollout(service: Service, node: Node, problems: Problems) -> AppRollout | None:
+    field = join(service.name, EXTENSION)
+    found = shaped(Extension, node, field, problems, {})
+    if found is None or found.rollout is None:
+        return None
+    return checked(found.rollout, inside(node, "rollout"), f"{field}.rollout", problems, service.name, replicas=service.replicas)
 
 
 def _keys(node: Node) -> set[str]:

@@ -18,11 +18,12 @@ from model.base import Input
 from model.blueprints import Blueprint, Link, Member, answering
 from model.compose import ASSUMED_PORT, MOST_SERVICES
 from model.compose import REFUSED as REFUSED_V1
-from model.documents import Node, Problems, locate, shaped
+from model.documents import Node, Problems, inside, locate, shaped
 from model.errors import Invalid, MooringError
 from model.names import check_name
 from model.pod_documents import CheckImage
 from model.scheduling import ExecAction, Probe
+from model.template_rollouts import EXTENSION, AppRollout, Extension, checked, with_amounts
 
 _JOB = "is not carried out: an app here runs until it is stopped; depend on one that serves"
 _ALIAS = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -44,7 +45,7 @@ REFUSED: dict[str, str] = {key: told for key, told in REFUSED_V1.items() if key 
     "profiles": "has no meaning here: every service is deployed; remove it",
     "init": "has no meaning here; remove it",
     "mode": "has no meaning here: every app has as many instances as it says; remove it",
-    "update_config": "is not carried out here; roll the app out in batches instead",
+    "update_config": "is not carried out here; say it under x-mooring.rollout",
     "rollback_config": "is not carried out here; upgrade the stack with onFailure instead",
     "restart_policy": "has no meaning here: instances are always restarted; remove it",
     "placement": "is not carried out; remove it",
@@ -215,6 +216,13 @@ class Service(Said):
     scale: Annotated[int, Field(ge=0, le=MOST_INSTANCES)] | None = None
     stop_grace_period: Span = 30
     restart: Literal["always", "unless-stopped"] = "always"
+    extension: Annotated[Extension, Field(alias=EXTENSION)] = Extension()
+
+    @property
+    def replicas(self) -> int:
+        """How many instances; 1 where nothing is said."""
+        said = self.scale if self.scale is not None else self.deploy.replicas
+        return 1 if said is None else said
 
     @property
     def aliases(self) -> dict[str, str]:
@@ -241,9 +249,11 @@ def parse_services(root: Node, deployment: str, check_image: CheckImage) -> Blue
     assert file is not None, "check() raises for what was noted"
     for name, service in file.services.items():
         _check(name, service, file, deployment, check_image, lambda path, told: problems.add(*locate(root, "", path), told))
+    rollouts = {name: _rollout(root, name, service, problems) for name, service in file.services.items()}
     problems.check("content")
     _check_order(root, file, problems)
-    return Blueprint(members=tuple(_member(name, service, f"{deployment}-{name}") for name, service in file.services.items()))
+    members = (_member(name, service, f"{deployment}-{name}", rollouts[name]) for name, service in file.services.items())
+    return Blueprint(members=tuple(members))
 
 
 def _check(name: str, service: Service, file: File, deployment: str, check_image: CheckImage, note: Any) -> None:
@@ -291,15 +301,22 @@ def _numbers(ports: list[ServicePort]) -> list[tuple[str, int]]:
     return [(port.protocol, port.target) for port in ports]
 
 
-def _member(name: str, service: Service, app: str) -> Member:
+def _rollout(root: Node, name: str, service: Service, problems: Problems) -> AppRollout | None:
+    if service.extension.rollout is None:
+        return None
+    path = ("services", name, EXTENSION, "rollout")
+    return checked(service.extension.rollout, inside(root, *path), ".".join(path), problems, name, replicas=service.replicas)
+
+
+def _member(name: str, service: Service, app: str, rollout: AppRollout | None) -> Member:
     ports = _numbers([*service.ports, *service.expose])
     answers = answering(ports or [(ASSUMED_PORT.protocol, ASSUMED_PORT.container)])
-    replicas = service.scale if service.scale is not None else service.deploy.replicas
     return Member(
         name=name,
         app=app,
-        spec=_spec(service, app, _numbers(service.ports or service.expose)),
-        replicas=1 if replicas is None else replicas,
+        spec=with_amounts(_spec(service, app, _numbers(service.ports or service.expose)), rollout),
+        rollout=rollout,
+        replicas=service.replicas,
         links=tuple(Link(member=other, alias=alias) for alias, other in service.aliases.items()),
         after=_after(service),
         answers=answers,

@@ -67,13 +67,29 @@ def stopped(reason: str) -> MooringError:
     >>> stopped('{"verb": "rollback", "actor": "ann"}').message
     'ann rolled it back: what it had done is taken back.'
     """
-    try:
-        stop = Stop.model_validate_json(reason)
-    except ValidationError:
+    stop = _stop(reason)
+    if stop is None:
         return Cancelled("It was cancelled.")
     if stop.verb == Verb.ROLLBACK:
         return RolledBack(f"{stop.actor} rolled it back: what it had done is taken back.")
     return Cancelled(f"It was cancelled by {stop.actor}.")
+
+
+def is_rollback(reason: str) -> bool:
+    """Whether a cancellation for that reason is a rollback.
+
+    >>> is_rollback('{"verb": "rollback", "actor": "ann"}'), is_rollback("by hand")
+    (True, False)
+    """
+    stop = _stop(reason)
+    return stop is not None and stop.verb == Verb.ROLLBACK
+
+
+def _stop(reason: str) -> Stop | None:
+    try:
+        return Stop.model_validate_json(reason)
+    except ValidationError:
+        return None
 
 
 def pause_message(hold: Hold, asked_by: str | None, until: datetime) -> str:
@@ -83,15 +99,23 @@ def pause_message(hold: Hold, asked_by: str | None, until: datetime) -> str:
     return f"{hold.words} {why} {'; '.join(ways)}. It holds until {until:%Y-%m-%d %H:%M} UTC at most."
 
 
-def now_possible(controls: frozenset[Verb], status: Status, *, cancellable: bool, pause_asked: bool, promoted: bool) -> list[Verb]:
-    """The kind's controls that would change something now, in the order of Verb."""
+def now_possible(
+    controls: frozenset[Verb],
+    status: Status,
+    *,
+    cancellable: bool,
+    pause_asked: bool,
+    promoted: bool,
+    child_paused: bool = False,
+) -> list[Verb]:
+    """The kind's controls that would change something now, in the order of Verb; what is asked of a parent reaches its children."""
     if status in TERMINAL or status is Status.CANCELLING:
         return []
     holds = status is Status.PAUSED or pause_asked
     sensible = {
         Verb.PAUSE: not holds,
-        Verb.RESUME: holds,
-        Verb.PROMOTE: holds or not promoted,
+        Verb.RESUME: holds or child_paused,
+        Verb.PROMOTE: holds or child_paused or not promoted,
         Verb.ROLLBACK: cancellable,
     }
     return [verb for verb in Verb if verb in controls and sensible[verb]]

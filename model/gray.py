@@ -142,10 +142,15 @@ class Grayness(Input):
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
-        check_rising(self.batches or [])
+        self.check_order()
+        return self
+
+    def check_order(self) -> None:
+        """Raise ValueError where batches do not rise, and for a pause without any."""
+        if found := not_rising(self.batches or []):
+            raise ValueError(f"batches.{found[0]}: {found[1]}")
         if self.pause != "never" and not self.batches:
             raise ValueError(f"pause: {self.pause!r} has nothing to hold between: give batches")
-        return self
 
 
 class Stage(Frozen):
@@ -203,22 +208,25 @@ def whole(duration: int | str) -> int:
     return duration if isinstance(duration, int) else seconds_of(duration)
 
 
-def check_rising(batches: list[int | str | list[str]]) -> None:
-    """Raise ValueError unless numbers and percentages rise and no instance is named twice; they are cumulative."""
+def not_rising(batches: Sequence[int | str | list[str]]) -> tuple[int, str] | None:
+    """The first batch that is wrong after those before it, and why: numbers and percentages rise, no instance is named twice.
+
+    >>> not_rising([1, "10%", 1])
+    (2, '1 must be more than the one before: batches are cumulative')
+    """
     newest: dict[bool, int] = {}
     named: set[str] = set()
     for place, batch in enumerate(batches):
         if isinstance(batch, list):
-            if twice := named.intersection(batch) or len(set(batch)) < len(batch):
-                raise ValueError(
-                    f"batches.{place}: names an instance twice" + (f": {min(twice)}" if isinstance(twice, set) else "")
-                )
+            if twice := sorted(named.intersection(batch) | {name for name in batch if batch.count(name) > 1}):
+                return place, f"names an instance twice: {twice[0]}"
             named.update(batch)
             continue
         size = int(str(batch).removesuffix("%"))
         if size <= newest.get(isinstance(batch, str), 0):
-            raise ValueError(f"batches.{place}: {batch!r} must be more than the one before: batches are cumulative")
+            return place, f"{batch!r} must be more than the one before: batches are cumulative"
         newest[isinstance(batch, str)] = size
+    return None
 
 
 def default_deadline(grayness: Grayness, stages: int, one_batch: int) -> int:

@@ -1,7 +1,8 @@
 """Several Kubernetes documents as one template: Deployment and StatefulSet become apps, Services the names they are reached by.
 
 What an app comes after is named by the annotation `mooring.io/depends-on: db, cache` (names of Deployments and StatefulSets); the
-names of the Services that select those resolve inside it. Other kinds, and keys without a meaning here, are refused by line.
+names of the Services that select those resolve inside it. `mooring.io/rollout` says how its upgrades go. Other kinds, and keys
+without a meaning here, are refused by line.
 """
 
 from collections.abc import Sequence
@@ -17,10 +18,12 @@ from model.base import Frozen
 from model.blueprints import Answer, Blueprint, Link, Member, answering
 from model.documents import Node, Problems, inside, locate, read_all, shaped
 from model.errors import Invalid
+from model.layouts import AppType
 from model.names import check_name
 from model.pod_documents import CheckImage, pod_spec
 from model.pod_shapes import REFUSED as REFUSED_IN_PODS
 from model.pod_shapes import PodTemplate, Written
+from model.template_rollouts import ANNOTATION, AppRollout, checked, with_amounts, written
 
 DEPENDS_ON = "mooring.io/depends-on"
 MOST_DOCUMENTS = 200
@@ -195,10 +198,11 @@ def parse_kubernetes(content: str, deployment: str, check_image: CheckImage) -> 
     specs = {name: _spec(p, check_image, problems) for name, p in workloads.items()}
     reached = _reached(workloads, services, problems)
     after = {name: _after(p, workloads, problems) for name, p in workloads.items()}
+    rollouts = {name: _rollout(p, problems) for name, p in workloads.items()}
     problems.check("content")
     _check_order(workloads, after, problems)
     members = (_member(p, specs[name], reached, after, deployment) for name, p in workloads.items())
-    return Blueprint(members=tuple(members))
+    return Blueprint(members=tuple(_rolled(member, rollouts[member.name]) for member in members))
 
 
 def _document(node: Node, problems: Problems) -> _Placed | None:
@@ -275,6 +279,27 @@ def _after(placed: _Placed, workloads: dict[str, _Placed], problems: Problems) -
         if name not in workloads:
             placed.note(problems, ["metadata", "annotations", DEPENDS_ON], f"names {name!r}, and there is no such document")
     return names
+
+
+def _rollout(at: _Placed, problems: Problems) -> AppRollout | None:
+    workload: Workload = at.said
+    if ANNOTATION not in workload.metadata.annotations:
+        return None
+    path = ("metadata", "annotations", ANNOTATION)
+    field = ".".join((at.field, *path))
+    found = written(inside(at.node, *path), field, problems)
+    if found is None:
+        return None
+    how, root, inner = found
+    says = isinstance(workload, Deployment) and "strategy" in workload.spec.model_fields_set
+    if says and (how.max_surge is not None or how.max_unavailable is not None):
+        inner.add(root, field, "spec.strategy says already how many are replaced at once: leave maxSurge and maxUnavailable out")
+    kind: AppType = "Deployment" if isinstance(workload, Deployment) else "TApp"
+    return checked(how, root, field, inner, workload.metadata.name, kind, workload.spec.replicas)
+
+
+def _rolled(member: Member, rollout: AppRollout | None) -> Member:
+    return member.model_copy(update={"rollout": rollout, "spec": with_amounts(member.spec, rollout)})
 
 
 def _check_order(workloads: dict[str, _Placed], after: dict[str, tuple[str, ...]], problems: Problems) -> None:

@@ -74,6 +74,11 @@ class Child(Frozen):
     workflow_id: str
     ask: dict[str, Any]
 
+    @property
+    def has_own_time(self) -> bool:
+        """Whether it goes in batches, which may pause for days: its time is no part of its parent's."""
+        return self.ask.get("gray") is not None
+
 
 class Outcome(Frozen):
     """How one attempt ended, as the workflow tells it to the record; `result` is small and holds no secret."""
@@ -138,6 +143,15 @@ class Pause(Body):
     until: datetime
 
 
+class WaitsFor(Body):
+    """A paused child operation, for which its parent waits; resume or promote either of them."""
+
+    operation_id: str
+    kind: str
+    target: str
+    pause: Pause
+
+
 class Control(Body):
     """Who asked what of an operation, and when: a Verb, cancel or retry; `attempt` is the operation's that it was asked of."""
 
@@ -148,7 +162,7 @@ class Control(Body):
 
 
 class OperationRecord(Body):
-    """The record as the API shows it (issue: record fields); `available` are the controls that would change something now."""
+    """The record as the API shows it; `available` are the controls that would change something now, `waitsFor` paused children."""
 
     id: str
     kind: str
@@ -165,6 +179,7 @@ class OperationRecord(Body):
     cancellable: bool
     available: list[Verb] = []
     pause: Pause | None = None
+    waits_for: list[WaitsFor] | None = None
     controls: list[Control] | None = None
     parent_id: str | None = None
     workflow_id: str

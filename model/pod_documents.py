@@ -13,10 +13,11 @@ from model import quantities
 from model.apps import DEFAULT_DEADLINE, AppSpec, ContainerSpec, EnvVar, Mount, Port, Resources, SharedVolume
 from model.autoscaling import Scale
 from model.base import Frozen, Input
-from model.documents import Node, Problems, is_null, locate, read, shaped
+from model.documents import Node, Problems, inside, is_null, locate, read, shaped
 from model.errors import MooringError
 from model.pod_shapes import REFUSED, Container, ContainerResources, Directories, PodDocument, PodTemplate
 from model.scheduling import Probe
+from model.template_rollouts import EXTENSION, AppRollout, Extension, checked, with_amounts
 
 MOST_PORTS = 100
 
@@ -42,10 +43,17 @@ class PodStackChange(Input):
 
 
 class PodApp(Frozen):
-    """The app a document means; `replicas` is None where it says nothing."""
+    """The app a document means; `replicas` is None where it says nothing, `rollout` says how its upgrades go."""
 
     spec: AppSpec
     replicas: int | None
+    rollout: AppRollout | None = None
+
+
+class Document(PodDocument):
+    """The whole document with what this platform adds to it."""
+
+    extension: Annotated[Extension, Field(alias=EXTENSION)] = Extension()
 
 
 CheckImage = Callable[[str], object]
@@ -59,18 +67,22 @@ def parse_pod(content: str, check_image: CheckImage = lambda _: None) -> PodApp:
     problems, root = Problems(), read(content)
     if root is None or is_null(root):
         problems.add(root, "content", "is empty; describe at least one container")
-    elif document := shaped(PodDocument, root, "", problems, REFUSED):
+    elif document := shaped(Document, root, "", problems, REFUSED):
         spec = pod_spec(document, root, "", check_image, problems, document.annotation)
+        rollout = None
+        if how := document.extension.rollout:
+            path = (EXTENSION, "rollout")
+            rollout = checked(how, inside(root, *path), ".".join(path), problems, "the pod", replicas=document.replicas)
         problems.check("content")
-        return PodApp(spec=spec, replicas=document.replicas)
+        return PodApp(spec=with_amounts(spec, rollout), replicas=document.replicas, rollout=rollout)
     problems.check("content")
     raise AssertionError("check() raises")
 
 
-def in_place_of(before: AppSpec, pod: AppSpec) -> AppSpec:
-    """The spec after an update of the document, which says all of the pod; how it is rolled and reached stays."""
-    said = {name: getattr(pod, name) for name in _OF_THE_POD}
-    return before.model_copy(update=said)
+def in_place_of(before: AppSpec, pod: PodApp) -> AppSpec:
+    """The spec after an update of the document, which says all of the pod; how it is reached, and what else is not said, stays."""
+    said = {name: getattr(pod.spec, name) for name in _OF_THE_POD}
+    return with_amounts(before.model_copy(update=said), pod.rollout)
 
 
 _OF_THE_POD = ("containers", "volumes", "node_labels", "affinity", "termination_grace_period_seconds", "priority_class_name")

@@ -8,8 +8,11 @@ from enum import StrEnum
 
 from model.apps import AppSpec, differences
 from model.base import Body, Frozen
+from model.batches import stages
 from model.blueprints import Blueprint, Member, with_aliases
-from model.layouts import Layout
+from model.gray import OnFailure, PauseAfter
+from model.layouts import Layout, scaled
+from model.template_rollouts import tracks
 
 
 class Action(StrEnum):
@@ -47,21 +50,40 @@ class Standing(Frozen):
         return self.layout.total
 
 
+class Gray(Body):
+    """How an app goes out gray: of the `total` instances how many are new after each batch, and what happens after it."""
+
+    batches: tuple[int, ...]
+    total: int
+    pause: PauseAfter = "never"
+    ready_seconds: int = 0
+    gates: int = 0
+    on_failure: OnFailure = "keep"
+
+
 class Change(Body):
-    """What happens to one app, and why; `replaces` says that instances are replaced."""
+    """What happens to one app, and why; `replaces` says that instances are replaced, `gray` how, where not at once."""
 
     name: str
     app: str
     action: Action
     reason: str
     replaces: bool = False
+    gray: Gray | None = None
 
 
-def change(member: Member, now: Standing | None, addresses: Mapping[str, str], digests: Mapping[str, str] | None = None) -> Change:
+def change(
+    member: Member,
+    now: Standing | None,
+    addresses: Mapping[str, str],
+    digests: Mapping[str, str] | None = None,
+    *,
+    at_once: bool = False,
+) -> Change:
     """What brings one app to what its document says.
 
     `addresses` are those of the links by member name; one that is missing is still to be made, so it is a difference.
-    `digests` are the images a rollback goes back to; without them an image counts by its name.
+    `digests` are the images a rollback goes back to; without them an image counts by its name. A way back goes `at_once`.
     """
     if now is None:
         return Change(name=member.name, app=member.app, action=Action.CREATE, reason="there is no such app", replaces=True)
@@ -80,7 +102,33 @@ def change(member: Member, now: Standing | None, addresses: Mapping[str, str], d
     if not now.well:
         fields.append("its last operation did not succeed")
     action = Action.UPDATE if fields else Action.UNCHANGED
-    return Change(name=member.name, app=member.app, action=action, reason="; ".join(fields), replaces=replaces)
+    gray = _gray(member, now) if replaces and not at_once else None
+    return Change(name=member.name, app=member.app, action=action, reason="; ".join(fields), replaces=replaces, gray=gray)
+
+
+def steps(member: Member, now: Standing, revision: int, *, at_once: bool = False) -> list[Layout]:
+    """The layouts by which an app comes to `revision` as its document says: one, or one for each batch.
+
+    New instances come with the first. What never ran has no version to keep beside the new one, so it goes at once.
+    """
+    sized = now.layout if member.replicas is None or now.autoscaled else scaled(now.layout, member.replicas)
+    batches = (member.rollout.how.batches or []) if member.rollout and now.digests and not at_once else []
+    return stages(sized, revision, tracks(batches, member.name))
+
+
+def _gray(member: Member, now: Standing) -> Gray | None:
+    if member.rollout is None or not member.rollout.how.gray:
+        return None
+    how, coming = member.rollout.how, max(now.layout.revisions) + 1
+    layouts = steps(member, now, coming)
+    return Gray(
+        batches=tuple(layout.versions.get(coming, 0) for layout in layouts),
+        total=layouts[-1].total,
+        pause=how.pause,
+        ready_seconds=how.ready_seconds,
+        gates=len(how.gates),
+        on_failure=how.on_failure,
+    )
 
 
 def changes(
@@ -89,15 +137,18 @@ def changes(
     addresses: Mapping[str, str],
     digests: Mapping[str, Mapping[str, str]] | None = None,
     before: Blueprint | None = None,
+    *,
+    at_once: bool = False,
 ) -> list[Change]:
     """The whole plan: apps in the order of their start, then, last, those that left the document, dependents first.
 
-    `standing` has by member name the apps there are; `before` is the document they were deployed from, for the order.
+    `standing` has by member name the apps there are; `before` is the document they were deployed from, for the order; a way
+    back goes `at_once`.
     """
     levels = blueprint.levels()
     ordered = sorted(blueprint.members, key=lambda member: levels[member.name])
     pinned = digests or {}
-    made = [change(member, standing.get(member.name), addresses, pinned.get(member.name)) for member in ordered]
+    made = [change(member, standing.get(member.name), addresses, pinned.get(member.name), at_once=at_once) for member in ordered]
     gone = [
         Change(name=name, app=standing[name].app, action=Action.DELETE, reason="the document no longer has it")
         for name in removals(blueprint, standing, before)

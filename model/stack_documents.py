@@ -61,7 +61,8 @@ def _pod(content: str, deployment: str, check_image: CheckImage) -> Blueprint:
     pod = parse_pod(content, check_image)
     ports = [(port.protocol, port.container_port) for container in pod.spec.containers for port in container.ports]
     name = check_name(deployment, "name", longest=LONGEST_NAME)
-    return Blueprint(members=(Member(name=name, app=name, spec=pod.spec, replicas=pod.replicas, answers=answering(ports)),))
+    member = Member(name=name, app=name, spec=pod.spec, replicas=pod.replicas, answers=answering(ports), rollout=pod.rollout)
+    return Blueprint(members=(member,))
 
 
 _READERS: dict[Kind, Callable[[str, str, CheckImage], Blueprint]] = {

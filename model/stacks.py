@@ -86,11 +86,12 @@ class DeployStack(StackAsk):
 
 
 class UpgradeStack(StackAsk):
-    """Input of stack.upgrade, which a rollback is too: go to `version` from `before`."""
+    """Input of stack.upgrade, which a rollback is too: go to `version` from `before`; `gray` says that an app may go in batches."""
 
     version: int
     before: int
     on_failure: Literal["keep", "rollback"] = "keep"
+    gray: bool = False
 
 
 class DeleteStack(StackAsk):
@@ -104,12 +105,17 @@ class StackMove(Frozen):
     version: int
     before: int
 
+    @property
+    def goes_back(self) -> bool:
+        """Whether it takes back what the upgrade has done."""
+        return self.version == self.ask.before
+
 
 class Plan(Frozen):
     """The parts of a stack by name in their order, each with those it comes after; `apps` has what each part's app is called.
 
     `addresses` has what links to a part resolve to, by name. An upgrade's plan has `changes`, and in `removals` the parts that
-    go when all others are done, each with those it goes after.
+    go when all others are done, each with those it goes after. A way back goes `at_once`, without batches and gates.
     """
 
     after: dict[str, tuple[str, ...]]
@@ -117,6 +123,7 @@ class Plan(Frozen):
     addresses: dict[str, str] = {}
     removals: dict[str, tuple[str, ...]] = {}
     changes: dict[str, Change] = {}
+    at_once: bool = False
 
     def app(self, stack: str, part: str) -> str:
         """What the part's app is called; plans made by an earlier release do not say, and theirs followed one rule."""
@@ -130,7 +137,8 @@ class Plan(Frozen):
 class Part(Frozen):
     """One app of a stack, for the step that accepts its child operation; `seconds` is the child's deadline.
 
-    `addresses` has those of the stack's links, `version` the stack's version it is brought to (None: the one that is wanted).
+    `addresses` has those of the stack's links, `version` the stack's version it is brought to (None: the one that is wanted);
+    `at_once` says that it does not go in batches, whatever the document says.
     """
 
     ask: StackAsk
@@ -138,6 +146,7 @@ class Part(Frozen):
     seconds: int
     addresses: dict[str, str] = {}
     version: int | None = None
+    at_once: bool = False
 
 
 def stack_status(kind: str, status: str) -> str:

@@ -6,6 +6,7 @@ import asyncpg
 
 from model.apps import DEFAULT_CLUSTER, App, AppPhase, AppSpec, Revision
 from model.errors import Conflict, NotFound
+from model.gray import Stage
 from model.layouts import Layout, first
 from model.projects import Project
 from records.store import Row, Store
@@ -183,6 +184,15 @@ class AppStore(Store):
         """Keep a layout that an operation goes to or comes back to, for good; its id."""
         kept: int = await self._call("keep_layout", app_id=app_id, layout=layout.model_dump(mode="json"))
         return kept
+
+    async def keep_stages(self, app_id: str, layouts: Sequence[Layout], revision: int) -> tuple[Stage, ...]:
+        """Keep the layouts of a gray upgrade to `revision`, one for each batch."""
+        return tuple(
+            [
+                Stage(layout=await self.keep_layout(app_id, one), moved=one.versions.get(revision, 0), total=one.total)
+                for one in layouts
+            ]
+        )
 
     async def layout(self, layout_id: int) -> Layout:
         """A layout that was kept; raises NotFound."""

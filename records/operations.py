@@ -129,6 +129,10 @@ class OperationStore(Store):
         """All children in the order they were accepted (id, kind, target_name, target_id, status, error)."""
         return await self._rows("children_of", parent_id=parent_id)
 
+    async def live_children(self, parent_id: str) -> list[Row]:
+        """The children that have not ended (id, kind, workflow_id, ask)."""
+        return await self._rows("live_children", parent_id=parent_id)
+
     async def expect(self, operation_id: str, attempt: int, *, done: int, total: int) -> None:
         """Set how far a parent is, counted in children; each child's success counts one more. Idempotent."""
         await self._call("expect", id=operation_id, attempt=attempt, done=done, total=total)
@@ -255,7 +259,7 @@ class OperationStore(Store):
         return row
 
     async def with_steps(self, operation_id: str) -> Row:
-        """The operation's row, `steps` and `controls` lists of all runs' ones; raises NotFound."""
+        """The operation's row, `steps` and `controls` lists of all runs' ones, `waits_for` its paused children; raises NotFound."""
         row: Row | None = await self._call("get_operation_with_steps", id=operation_id)
         if row is None:
             raise NotFound(f"There is no operation {operation_id!r}.")

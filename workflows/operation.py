@@ -1,8 +1,9 @@
 """What every operation is: titled steps with undos, an end that is always recorded (architecture: An operation's life)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from datetime import timedelta
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, ClassVar, TypeVar
 
@@ -57,6 +58,8 @@ class Operation:
         self._unwinding = False
         self._undos: list[tuple[str, Step[Any, None], Any]] = []
         self._stopped_clock = timedelta(0)
+        self._apart = 0
+        self._apart_since: datetime | None = None
         self._told = Controls(attempt=0)
 
     @workflow.signal(name="control")
@@ -170,10 +173,27 @@ class Operation:
         if workflow.cancellation_reason() is not None and not self._forward:
             handle.cancel()
         try:
-            await (shielded(handle) if self._forward else handle)
+            with self._apart_from(child):
+                await (shielded(handle) if self._forward else handle)
         except ChildWorkflowError as error:
             told = Cancelled("It was cancelled.").as_error() if is_cancelled_exception(error) else why(error)
             raise ChildFailed(child, told) from error
+
+    @contextlib.contextmanager
+    def _apart_from(self, child: Child) -> Iterator[None]:
+        """While children run that have their own time the deadline's clock stands, once for all of them together."""
+        if not child.has_own_time:
+            yield
+            return
+        self._apart += 1
+        self._apart_since = since = self._apart_since or workflow.now()
+        try:
+            yield
+        finally:
+            self._apart -= 1
+            if not self._apart:
+                self._stopped_clock += workflow.now() - since
+                self._apart_since = None
 
     async def _begin_child(
         self, title: str, accept: Step[A, Child | None], arg: A, runs: Mapping[str, Callable[..., Any]]
@@ -264,7 +284,8 @@ class Operation:
 
     def _left(self) -> timedelta:
         assert self._ask is not None
-        begun = workflow.info().start_time + self._stopped_clock
+        apart = workflow.now() - self._apart_since if self._apart_since else timedelta(0)
+        begun = workflow.info().start_time + self._stopped_clock + apart
         left = begun + timedelta(seconds=self._ask.deadline_seconds) - workflow.now()
         if left <= timedelta(0):
             raise DeadlineExceeded(f"It did not get done within its deadline of {self._ask.deadline_seconds} s.")

@@ -1,5 +1,6 @@
 """stack.deploy, stack.upgrade and stack.delete: the apps of a document, each a child operation with its own record, in order."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,8 +15,9 @@ from workflows.upgrades import AppUpgrade
 with workflow.unsafe.imports_passed_through():
     from activities.stack_plans import StackPlans
     from activities.stacks import StackActivities
-    from model.controls import STOPS
+    from model.controls import BATCHES, STOPS, is_rollback, stopped
     from model.errors import MooringError, OperationError
+    from model.operations import Verb
     from model.stack_changes import Action
     from model.stacks import DeleteStack, DeployStack, Part, Plan, StackAsk, StackMove, UpgradeStack, failed_twice, failure
     from workflows.planning.order import Order
@@ -64,7 +66,8 @@ class _StackOperation(Operation):
 
     def _part(self, ask: StackAsk, plan: Plan, name: str, version: int | None) -> Part:
         seconds = max(1, min(_LONGEST_DEPLOY, int(self._left().total_seconds())))
-        return Part(ask=ask, service=name, seconds=seconds, addresses=plan.addresses, version=version)
+        place = {"service": name, "version": version, "at_once": plan.at_once}
+        return Part(ask=ask, seconds=seconds, addresses=plan.addresses, **place)
 
     def _failure(self, ask: StackAsk, plan: Plan, failed: dict[str, Exception], order: Order) -> Exception:
         parts = [*plan.after, *plan.removals]
@@ -99,8 +102,16 @@ class StackUpgrade(_StackOperation):
 
     FAILED: siblings that had started finish, dependents do not start, nothing is deleted, retry goes on; with
     onFailure=rollback the whole stack is brought back to the version before, images and all. CANCELLED: running children are
-    cancelled and go back, finished ones stay.
+    cancelled and go back, finished ones stay; by a rollback they all go back. An app whose template says so goes in batches, which
+    have their own time; a way back goes at once.
     """
+
+    controls = BATCHES
+
+    @classmethod
+    def controls_of(cls, ask: Mapping[str, Any]) -> frozenset[Verb]:
+        """Without an app that may go in batches there is nothing to promote."""
+        return BATCHES if ask.get("gray") else BATCHES - {Verb.PROMOTE}
 
     @workflow.run
     async def run(self, ask: UpgradeStack) -> None:
@@ -108,19 +119,23 @@ class StackUpgrade(_StackOperation):
         async with self.recorded(ask, steps=0) as record:
             try:
                 record.result = await self._move(StackMove(ask=ask, version=ask.version, before=ask.before))
-            except _FAILURES as error:
-                if ask.on_failure == "rollback" and workflow.cancellation_reason() is None:
-                    await self._go_back(ask, error)
+            except (asyncio.CancelledError, *_FAILURES) as error:
+                stop = workflow.cancellation_reason()
+                if stop is None and ask.on_failure == "rollback":
+                    await self._go_back(ask, why(error))
+                if stop is not None and is_rollback(stop):
+                    await self._go_back(ask, stopped(stop).as_error())
+                    raise asyncio.CancelledError from error  # what failed while it was stopped is nobody's question any more
                 raise
 
-    async def _go_back(self, ask: UpgradeStack, failed: Exception) -> None:
+    async def _go_back(self, ask: UpgradeStack, because: OperationError) -> None:
         """The undo of a whole stack: it has its whole time again, and only goes forward."""
         self.point_of_no_return()
         self.renew_deadline()
         try:
             await self._move(StackMove(ask=ask, version=ask.before, before=ask.version))
         except _FAILURES as error:
-            raise failed_twice(why(failed), why(error), ask.before) from failed
+            raise failed_twice(because, why(error), ask.before) from error
 
     async def _move(self, move: StackMove) -> dict[str, Any]:
         ask = move.ask

@@ -47,7 +47,8 @@ async def rollout_app(
         check_images(services, caller, spec, "image")
         made = await tx.apps.add_revision(app.id, spec, caller.actor.name, body.reason or "rollout")
         if body.gray:
-            return await upgrading_gray(tx, app, made, body)
+            asked = body.deadline_seconds if "deadline_seconds" in body.model_fields_set else None
+            return await upgrading_gray(tx, app, made, body, on_failure=body.on_failure, deadline_seconds=asked)
         return await upgrading(tx, app, made, on_failure=body.on_failure, deadline_seconds=body.deadline_seconds)
 
     return await _upgraded(services, caller, (project, name, app_id), body, prepare, response)

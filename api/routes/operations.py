@@ -147,18 +147,32 @@ async def rollback_operation(services: Using, caller: SignedCaller, operation_id
 
 
 async def _ask(services: Services, caller: Caller, operation_id: str, verb: Verb, response: Response) -> dict[str, Any]:
-    """Record a control, then tell the workflow; asked for again, it changes nothing. Raises Conflict where it makes no sense."""
+    """Record a control, then tell the workflow; asked for again, it changes nothing. Raises Conflict where it makes no sense.
+
+    It reaches the operation's running children that have it too; of those to come the parent's own record is looked at.
+    """
     row = await _controllable(services, caller, operation_id, verb)
-    asked = await services.records.controls.ask(operation_id, verb, caller.actor.name)
-    if asked is None:
+    changed = await _asked(services, caller, row, verb)
+    if row["status"] != Status.CANCELLING:
+        for child in await services.records.operations.live_children(operation_id):
+            if verb in BY_NAME[child["kind"]].workflow.controls_of(child["ask"]):
+                changed = await _asked(services, caller, child, verb) or changed
+    if not changed:
         await _check_repeated(services, operation_id, verb)
-        return reply(response, _accepted(row))
+    return reply(response, _accepted(row))
+
+
+async def _asked(services: Services, caller: Caller, row: Row, verb: Verb) -> bool:
+    """Whether asking it changed something; the workflow is told then."""
+    asked = await services.records.controls.ask(row["id"], verb, caller.actor.name)
+    if asked is None:
+        return False
     try:
         if await services.operations.control(row["workflow_id"], asked):
-            await services.records.controls.told(operation_id, asked)
+            await services.records.controls.told(row["id"], asked)
     except PlatformUnavailable:
-        log.warning("not told yet; the reconciler will tell it", operation=operation_id, verb=verb)
-    return reply(response, _accepted(row))
+        log.warning("not told yet; the reconciler will tell it", operation=row["id"], verb=verb)
+    return True
 
 
 async def _check_repeated(services: Services, operation_id: str, verb: Verb) -> None:
@@ -251,14 +265,17 @@ def _shown(services: Services, row: Row) -> dict[str, Any]:
             cancellable=row["cancellable"],
             pause_asked=row["pause_asked"],
             promoted=row["promoted"],
+            child_paused=bool(row.get("waits_for")),
         ),
         controls=row.get("controls"),
+        waits_for=row.get("waits_for"),
         target=Target(kind=row["target_kind"], name=row["target_name"], id=row["target_id"]),
         progress=Progress(done=min(row["done"], row["total"]), total=row["total"]),
         steps=steps,
         temporal_url=services.operations.link(row["workflow_id"], row["run_id"]),
     )
-    return record.model_dump(by_alias=True, mode="json", exclude=None if steps is not None else {"steps", "controls"})
+    return record.model_dump(by_alias=True, mode="json", exclude=None if steps is not None else {"steps", "controls", "waits_for"})
 
 
-_COPIED = tuple(set(OperationRecord.model_fields) - {"target", "progress", "steps", "available", "controls", "temporal_url"})
+_MADE = {"target", "progress", "steps", "available", "controls", "waits_for", "temporal_url"}
+_COPIED = tuple(set(OperationRecord.model_fields) - _MADE)

@@ -8,15 +8,18 @@ from api.access import Caller, allow
 from api.app_operations import act, check_live, creating, upgrading
 from api.apps_shown import shown
 from api.autoscaling import check_policy
+from api.documents import check_rollouts
+from api.gray_upgrades import upgrading_gray
 from api.parameters import AppId
 from api.placed import check_cluster, usable
-from api.services import Using
+from api.services import Services, Using
 from api.submission import Prepared, reply, submit
 from model.app_bodies import LONGEST_NAME
 from model.apps import App
 from model.documents import digest
 from model.names import check_name
-from model.pod_documents import NewPodStack, PodStackChange, in_place_of, parse_pod
+from model.pod_documents import NewPodStack, PodApp, PodStackChange, in_place_of, parse_pod
+from model.template_rollouts import Rollout
 from records import Records
 from workflows.apps import AppCreate
 from workflows.upgrades import AppUpgrade
@@ -33,7 +36,7 @@ async def create_pod_stack(services: Using, caller: Writer, project: str, body: 
     """
     name = check_name(body.stack_instance_name, "stackInstanceName", longest=LONGEST_NAME)
     check_cluster(body.cluster)
-    pod = parse_pod(body.content, usable(services, caller))
+    pod = await _read(services, caller, body.content)
     await check_policy(services, body.scale, pod.spec, "scale.")
 
     async def prepare(tx: Records) -> Prepared:
@@ -65,20 +68,36 @@ async def update_pod_stack(
     response: Response,
     app_id: AppId = None,
 ) -> dict[str, Any]:
-    """Upgrade an app to what a pod document says, all of it; without `replicas` in the document their number stays."""
-    pod = parse_pod(body.content, usable(services, caller))
+    """Upgrade an app to what a pod document says, all of it; without `replicas` in the document their number stays.
+
+    It goes in batches where the document's `x-mooring.rollout` says so; `onFailure` in the body wins over the document's.
+    """
+    pod = await _read(services, caller, body.content)
+    how = pod.rollout.how if pod.rollout else Rollout()
+    given = body.model_fields_set
+    on_failure = body.on_failure if "on_failure" in given else how.on_failure
     await check_policy(services, body.scale, pod.spec, "scale.")
 
     async def prepare(tx: Records, app: App) -> Prepared:
         check_live(app)
         before = await tx.apps.revision(app.id, app.revision)
-        made = await tx.apps.add_revision(app.id, in_place_of(before.spec, pod.spec), caller.actor.name, body.reason or "podstack")
+        made = await tx.apps.add_revision(app.id, in_place_of(before.spec, pod), caller.actor.name, body.reason or "podstack")
         if body.scale:
             await tx.autoscaling.set_policy(app.id, body.scale, caller.actor.name)
-        fields = {"on_failure": body.on_failure, "deadline_seconds": body.deadline_seconds, "replicas": pod.replicas}
-        return await upgrading(tx, app, made, **fields)
+        if how.gray:
+            asked = body.deadline_seconds if "deadline_seconds" in given else None
+            return await upgrading_gray(tx, app, made, how, on_failure=on_failure, deadline_seconds=asked, replicas=pod.replicas)
+        fields = {"deadline_seconds": body.deadline_seconds, "replicas": pod.replicas}
+        return await upgrading(tx, app, made, on_failure=on_failure, **fields)
 
     return await act(services, caller, AppUpgrade, (project, app_name, app_id), _told(body), prepare, response)
+
+
+async def _read(services: Services, caller: Caller, content: str) -> PodApp:
+    """What the document means; raises as `parse_pod` and `check_rollouts`."""
+    pod = parse_pod(content, usable(services, caller))
+    await check_rollouts(services, [pod.rollout])
+    return pod
 
 
 def _told(body: NewPodStack | PodStackChange) -> dict[str, Any]:

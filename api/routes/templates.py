@@ -7,11 +7,12 @@ from fastapi import APIRouter, Query, Response
 from api import deployments
 from api.access import Caller, allow
 from api.deployments import Source
+from api.documents import read_document
 from api.parameters import Page, Size
-from api.placed import check_cluster, usable
+from api.placed import check_cluster
 from api.services import Services, Using
 from api.submission import reply
-from model.errors import Invalid
+from model.errors import Conflict, Invalid
 from model.names import check_name
 from model.relations import graph, images
 from model.stack_documents import ANY_DEPLOYMENT, Kind, check_deployment, read_blueprint
@@ -43,7 +44,7 @@ async def list_all_templates(
 async def create_template(services: Using, caller: Writer, project: str, body: NewTemplate) -> dict[str, Any]:
     """Keep a document as a template; 422 lists every problem of it with line and column."""
     check_name(body.name, "name")
-    blueprint = read_blueprint(body.kind, body.content, ANY_DEPLOYMENT, usable(services, caller))
+    blueprint = await read_document(services, caller, body.kind, body.content, ANY_DEPLOYMENT)
     async with services.records.transaction() as tx:
         found = await tx.projects.hold(project)
         return _reply(await tx.templates.add(found, body, images(blueprint), caller.actor.name))
@@ -70,7 +71,7 @@ async def validate_document(services: Using, caller: Reader, project: str, body:
     """Check a document as it is typed: always 200, `Code` 0 or not, `problems` with line and column, else its graph."""
     try:
         deployment = check_deployment(body.deployment_name, "deploymentName") if body.deployment_name else ANY_DEPLOYMENT
-        blueprint = read_blueprint(body.kind, body.content, deployment, usable(services, caller))
+        blueprint = await read_document(services, caller, body.kind, body.content, deployment)
     except Invalid as error:
         return {"problems": [], **error.as_reply()}
     return {"Code": 0, "Message": "", "problems": [], "images": images(blueprint), "graph": graph(blueprint)}
@@ -88,11 +89,13 @@ async def get_template(
 @router.put("/{project}/{name}")
 async def change_template(services: Using, caller: Writer, project: str, name: str, body: TemplateChange) -> dict[str, Any]:
     """Keep an edit as the template's next version; what is deployed stays as it is. 409 when somebody else edited meanwhile."""
+    known, _ = await _template(services, project, name, None)  # a template keeps its kind
+    content = body.content
+    named = images(await read_document(services, caller, known.kind, content, ANY_DEPLOYMENT)) if content is not None else []
     async with services.records.transaction() as tx:
         found = await tx.projects.hold(project)
-        kind = (await tx.templates.get(found.id, name)).kind
-        content = body.content
-        named = images(read_blueprint(kind, content, ANY_DEPLOYMENT, usable(services, caller))) if content is not None else []
+        if (await tx.templates.get(found.id, name)).id != known.id:
+            raise Conflict(f"The template {name!r} was deleted and made anew meanwhile.", hint="Read it again.")
         return _reply(await tx.templates.change(found.id, name, body, named, caller.actor.name))
 
 

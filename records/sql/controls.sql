@@ -13,7 +13,8 @@ WITH was AS (
           WHEN 'pause' THEN NOT pause_asked AND was.status <> 'PAUSED'
           WHEN 'resume' THEN pause_asked OR was.status = 'PAUSED'
           ELSE NOT promoted OR pause_asked OR was.status = 'PAUSED' END
-    RETURNING seq, operations.status, attempt, control_seq, pause_asked, promoted, workflow_id, done, total, was.status AS before
+    RETURNING seq, operations.status, attempt, control_seq, pause_asked, promoted, workflow_id, done, total, was.status AS before,
+              kind, target_name, parent_id
 ), ct AS (
     INSERT INTO operation_controls (operation_id, attempt, seq, verb, actor)
     SELECT :id, op.attempt, op.control_seq, :verb, :actor FROM op
@@ -33,8 +34,17 @@ WITH was AS (
            jsonb_build_object('seq', st.seq, 'title', st.title, 'status', 'SUCCEEDED', 'message', cast(:words AS text),
                               'attempt', st.attempt, 'operationStatus', op.status, 'done', op.done, 'total', op.total)
     FROM op, st
+), up AS (
+    UPDATE operations p SET seq = p.seq + 1 FROM op WHERE p.id = op.parent_id AND p.finished_at IS NULL AND op.before = 'PAUSED'
+    RETURNING p.id, p.seq, p.done, p.total
+), upev AS (
+    INSERT INTO operation_events (operation_id, seq, type, data)
+    SELECT up.id, up.seq, 'child', jsonb_build_object('operationId', cast(:id AS text), 'kind', op.kind, 'target', op.target_name,
+           'status', op.status, 'done', up.done, 'total', up.total)
+    FROM op, up
 )
-SELECT workflow_id, attempt, control_seq, pause_asked, promoted, pg_notify('operations', :id) FROM op;
+SELECT workflow_id, attempt, control_seq, pause_asked, promoted, pg_notify('operations', :id),
+       (SELECT pg_notify('operations', up.id) FROM up) FROM op;
 
 -- name: control_told!
 UPDATE operations SET control_told = greatest(control_told, :seq) WHERE id = :id AND attempt = :attempt;
@@ -46,14 +56,14 @@ ORDER BY seq DESC LIMIT 1;
 
 -- name: hold^
 -- RUNNING → PAUSED, unless something was asked that the workflow does not know of yet. The pause is a step that stays open
--- until it is over.
+-- until it is over. A child's pause shows on its parent's stream.
 WITH op AS (
     UPDATE operations SET seq = seq + 2, status = 'PAUSED', pause_asked = false, run_id = :run_id,
            started_at = COALESCE(started_at, clock_timestamp()),
            pause = jsonb_build_object('title', cast(:title AS text), 'message', cast(:message AS text),
                                       'since', clock_timestamp(), 'until', cast(:until AS timestamptz))
     WHERE id = :id AND attempt = :attempt AND status IN ('ACCEPTED', 'RUNNING', 'WAITING') AND control_seq = :version
-    RETURNING seq, done, total
+    RETURNING seq, done, total, kind, target_name, parent_id
 ), st AS (
     INSERT INTO steps (operation_id, run, seq, title, name, status, message)
     SELECT :id, :attempt, :seq, :title, 'operation.hold', 'RUNNING', :message FROM op
@@ -67,8 +77,16 @@ WITH op AS (
 ), ev AS (
     INSERT INTO operation_events (operation_id, seq, type, data)
     SELECT :id, op.seq, 'status', jsonb_build_object('status', 'PAUSED', 'message', cast(:message AS text)) FROM op
+), up AS (
+    UPDATE operations p SET seq = p.seq + 1 FROM op WHERE p.id = op.parent_id AND p.finished_at IS NULL
+    RETURNING p.id, p.seq, p.done, p.total
+), upev AS (
+    INSERT INTO operation_events (operation_id, seq, type, data)
+    SELECT up.id, up.seq, 'child', jsonb_build_object('operationId', cast(:id AS text), 'kind', op.kind, 'target', op.target_name,
+           'status', 'PAUSED', 'message', cast(:message AS text), 'done', up.done, 'total', up.total)
+    FROM op, up
 )
-SELECT op.seq, pg_notify('operations', :id) FROM op;
+SELECT op.seq, pg_notify('operations', :id), (SELECT pg_notify('operations', up.id) FROM up) FROM op;
 
 -- name: held^
 -- Whether the attempt goes on, and whether an earlier try of this pause was written.

@@ -188,6 +188,9 @@ WHERE parent_id = :parent_id AND target_name = :target_name ORDER BY id DESC LIM
 -- name: children_of
 SELECT id, kind, target_name, target_id, status, error FROM operations WHERE parent_id = :parent_id ORDER BY id;
 
+-- name: live_children
+SELECT id, kind, workflow_id, ask FROM operations WHERE parent_id = :parent_id AND finished_at IS NULL ORDER BY id;
+
 -- name: expect!
 UPDATE operations SET total = :total, done = :done WHERE id = :id AND attempt = :attempt AND finished_at IS NULL;
 
@@ -201,7 +204,10 @@ SELECT * FROM steps WHERE operation_id = :id ORDER BY run, seq;
 SELECT o.*, COALESCE((SELECT jsonb_agg(to_jsonb(s) - 'operation_id' ORDER BY s.run, s.seq) FROM steps s
                       WHERE s.operation_id = o.id), '[]') AS steps,
        COALESCE((SELECT jsonb_agg(to_jsonb(c) - 'operation_id' - 'seq' ORDER BY c.at) FROM operation_controls c
-                 WHERE c.operation_id = o.id), '[]') AS controls
+                 WHERE c.operation_id = o.id), '[]') AS controls,
+       COALESCE((SELECT jsonb_agg(jsonb_build_object('operation_id', p.id, 'kind', p.kind, 'target', p.target_name, 'pause', p.pause)
+                                  ORDER BY p.id) FROM operations p
+                 WHERE p.parent_id = o.id AND p.status = 'PAUSED' AND o.finished_at IS NULL), '[]') AS waits_for
 FROM operations o WHERE o.id = :id;
 
 -- name: list_operations

@@ -96,7 +96,7 @@ def test_a_probe_names_a_port():
 
 def test_an_update_says_the_pod_and_leaves_how_it_is_reached():
     before = parse_pod(A).spec.model_copy(update={"network_type": 2, "max_surge": 1})
-    after = in_place_of(before, parse_pod(MANUAL).spec)
+    after = in_place_of(before, parse_pod(MANUAL))
     assert (after.network_type, after.max_surge, len(after.containers)) == (2, 1, 2)
 
 

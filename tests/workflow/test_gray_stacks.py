@@ -1,0 +1,181 @@
+"""stack.upgrade with an app that goes in batches: its own time, and what a failed gate, a rollback, a cancel and a pause do."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio.client import Client, WorkflowHandle
+
+from activities.app_moves import AppMoves, Batch, Moved
+from activities.apps import AppActivities
+from activities.controls import ControlActivities
+from activities.gates import GateActivities, GateCheck
+from activities.stack_plans import StackPlans
+from activities.stacks import StackActivities
+from model.apps import AppAsk, CreateApp, UpgradeApp
+from model.controls import Controls, Hold, Stop
+from model.errors import GateFailed
+from model.gray import Gate, GrayPlan, OnFailure, PauseAfter, Stage
+from model.operations import Child, Status, Verb
+from model.stack_changes import Action
+from model.stacks import Part, StackMove, UpgradeStack
+from records.ids import new_id
+from tests.workflow.conftest import Ended, Run, nothing, raising, returning, stand_in
+from tests.workflow.test_controls import tell
+from tests.workflow.test_stack_upgrades import plan
+from tests.workflow.test_stacks import child_of
+from workflows.stacks import StackUpgrade
+
+Handle = WorkflowHandle[Any, Any]
+FORTH = {"store": Action.UPDATE, "api": Action.UPDATE, "web": Action.UPDATE}
+GATES = (Gate.model_validate({"http": {"port": 80}}),)
+
+
+class World:
+    """Stand-ins for a stack whose `api` goes in two batches with a gate; the way back to version 1 is at once."""
+
+    def __init__(self, *, pause: PauseAfter = "first", on_failure: OnFailure = "keep", gate: Any = None) -> None:
+        self.seen: list[str] = []
+        self.gray = ""
+        self.holds: asyncio.Queue[Hold] = asyncio.Queue()
+        self._plan = GrayPlan(stages=tuple(Stage(layout=n, moved=n, total=2) for n in (1, 2)), pause=pause, gates=GATES)
+        self._on_failure: OnFailure = on_failure
+        self._gate = gate or returning(None)
+
+    def stand_ins(self) -> list[Any]:
+        return [
+            stand_in(StackPlans.plan_upgrade, self._planned),
+            stand_in(StackActivities.accept_app, self._accept),
+            stand_in(AppActivities.resolve_images, returning({})),
+            stand_in(AppMoves.move_batch, self._batch),
+            stand_in(AppMoves.move, self._ready),
+            stand_in(AppMoves.move_back, self._back),
+            stand_in(GateActivities.check_gates, self._judged),
+            stand_in(ControlActivities.hold, self._hold),
+        ]
+
+    async def _planned(self, move: StackMove) -> Any:
+        self.seen.append(f"to version {move.version}")
+        return plan(FORTH).model_copy(update={"at_once": move.goes_back})
+
+    async def _accept(self, part: Part) -> Child:
+        if part.service != "api" or part.at_once:
+            return child_of(part, CreateApp, "app.create")
+        self.gray = new_id("op")
+        ask = UpgradeApp(
+            operation_id=self.gray,
+            project="shop",
+            target="s-api",
+            actor="ann",
+            app_id="api",
+            before=1,
+            after=2,
+            revision=2,
+            on_failure=self._on_failure,
+            gray=self._plan,
+        )
+        return Child(operation_id=self.gray, kind="app.upgrade", workflow_id=self.gray, ask=ask.model_dump(mode="json"))
+
+    async def _batch(self, batch: Batch) -> Moved:
+        self.seen.append(f"batch {batch.to}")
+        return Moved(instances=2)
+
+    async def _ready(self, ask: AppAsk) -> Moved:
+        self.seen.append(f"ready {ask.app_id}")
+        return Moved(instances=2)
+
+    async def _back(self, ask: AppAsk) -> None:
+        self.seen.append(f"back {ask.app_id}")
+
+    async def _judged(self, check: GateCheck) -> None:
+        await self._gate(check)
+
+    async def _hold(self, hold: Hold) -> bool:
+        self.holds.put_nowait(hold)
+        return True
+
+
+async def upgraded(run: Run, world: World, meanwhile: Callable[[Handle], Awaitable[None]] = nothing, **fields: Any) -> Ended:
+    base = {"operation_id": new_id("op"), "project": "shop", "target": "s", "actor": "ann", "stack_id": "stk-1"}
+    ask = UpgradeStack.model_validate({**base, "version": 2, "before": 1, "gray": True, **fields})
+    return await run(StackUpgrade, ask, *world.stand_ins(), meanwhile=meanwhile)
+
+
+async def test_a_gray_child_has_its_own_time_however_long_it_waits(run: Run, client: Client) -> None:
+    world, deadline = World(), 3
+
+    async def resume_late(handle: Handle) -> None:
+        hold = await asyncio.wait_for(world.holds.get(), 20)
+        assert hold.operation_id == world.gray
+        over = (await handle.describe()).start_time + timedelta(seconds=deadline + 0.5)
+        await asyncio.sleep(max(0.0, (over - datetime.now(UTC)).total_seconds()))  # the deadline itself is what has to pass
+        await tell(client.get_workflow_handle(world.gray), Controls(attempt=1, version=1))
+
+    ended = await upgraded(run, world, resume_late, deadline_seconds=deadline)
+    assert ended.outcome.status is Status.SUCCEEDED, ended.outcome.error
+    assert world.seen == ["to version 2", "ready store", "batch 1", "ready api", "ready web"]
+
+
+async def test_a_failed_gate_brings_the_app_and_the_whole_stack_back(run: Run) -> None:
+    world = World(pause="never", on_failure="rollback", gate=raising(GateFailed("The answers are wrong.")))
+    ended = await upgraded(run, world, on_failure="rollback")
+    assert ended.outcome.status is Status.FAILED
+    assert ended.outcome.error is not None
+    assert ended.outcome.error.reason == "GateFailed"
+    assert world.seen == [
+        *("to version 2", "ready store", "batch 1", "back api"),
+        *("to version 1", "ready store", "ready api", "ready web"),
+    ]
+
+
+async def test_a_rollback_while_it_waits_brings_the_whole_stack_back(run: Run) -> None:
+    world = World()
+
+    async def roll_back(handle: Handle) -> None:
+        await asyncio.wait_for(world.holds.get(), 20)
+        await handle.cancel(reason=Stop(verb=Verb.ROLLBACK, actor="ann").model_dump_json())
+
+    ended = await upgraded(run, world, roll_back)
+    assert ended.outcome.status is Status.CANCELLED
+    assert ended.outcome.error is not None
+    assert ended.outcome.error.reason == "RolledBack"
+    assert world.seen[3:] == ["back api", "to version 1", "ready store", "ready api", "ready web"]
+    assert [step.forward for step in ended.steps if step.title.startswith("Plan")] == [False, True]
+
+
+async def test_a_cancel_while_it_waits_takes_back_what_runs_only(run: Run) -> None:
+    world = World()
+
+    async def cancel(handle: Handle) -> None:
+        await asyncio.wait_for(world.holds.get(), 20)
+        await handle.cancel(reason=Stop(verb="cancel", actor="ann").model_dump_json())
+
+    ended = await upgraded(run, world, cancel, on_failure="rollback")
+    assert ended.outcome.status is Status.CANCELLED
+    assert world.seen == ["to version 2", "ready store", "batch 1", "back api"]
+
+
+async def test_a_rollback_before_anything_was_done_ends_rolled_back_too(run: Run) -> None:
+    world, planning = World(), asyncio.Event()
+
+    async def slow(move: StackMove) -> Any:
+        if not move.goes_back and not planning.is_set():
+            planning.set()
+            await asyncio.Event().wait()
+        return plan(dict.fromkeys(FORTH, Action.UNCHANGED))
+
+    async def roll_back(handle: Handle) -> None:
+        await asyncio.wait_for(planning.wait(), 20)
+        await handle.cancel(reason=Stop(verb=Verb.ROLLBACK, actor="ann").model_dump_json())
+
+    world._planned = slow  # type: ignore[method-assign]
+    ended = await upgraded(run, world, roll_back)
+    assert ended.outcome.status is Status.CANCELLED
+    assert ended.outcome.error is not None
+    assert ended.outcome.error.reason == "RolledBack"
+
+
+def test_without_a_gray_app_there_is_nothing_to_promote() -> None:
+    assert Verb.PROMOTE not in StackUpgrade.controls_of({"gray": False})
+    assert Verb.PROMOTE in StackUpgrade.controls_of({"gray": True})
