@@ -131,9 +131,19 @@ async def created(services: Services, accepted: Accepted, response: Response) ->
 
 
 async def upgrading(
-    tx: Records, app: App, to: Revision, *, on_failure: str, deadline_seconds: int, replicas: int | None = None
+    tx: Records,
+    app: App,
+    to: Revision,
+    *,
+    on_failure: str,
+    deadline_seconds: int,
+    replicas: int | None = None,
+    restores: int | None = None,
 ) -> Prepared:
-    """What is submitted to bring all instances to a revision, and their number to `replicas` where it is given."""
+    """What is submitted to bring all instances to a revision, and their number to `replicas` where it is given.
+
+    `restores` is the earlier revision that it repeats.
+    """
     counted = app.layout if replicas is None else scaled(app.layout, replicas)
     return await moving(
         tx,
@@ -142,6 +152,8 @@ async def upgrading(
         resolve=(to.number,),
         deadline_seconds=deadline_seconds,
         revision=to.number,
+        leaves=app.revision,
+        restores=restores,
         on_failure=on_failure,
     )
 
@@ -155,7 +167,7 @@ async def stopping(tx: Records, app: App) -> Prepared:
 def check_live(app: App) -> None:
     """Raise Conflict when the app is stopped."""
     if app.phase is not AppPhase.LIVE:
-        raise Conflict(f"{app.name!r} is stopped.", hint="Start it first.")
+        raise Conflict(f"{app.name!r} is stopped.", hint=f"Start it first: POST {app.path}/start.")
 
 
 async def check_deployed(tx: Records, app: App) -> None:

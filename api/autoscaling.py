@@ -46,7 +46,7 @@ async def check_bounds(tx: Records, app: App, after: Layout) -> None:
     """Raise Invalid where more or fewer instances are to run by hand than the app's policy, if it has one, keeps now."""
     policy = (await tx.autoscaling.in_force([app.id])).get(app.id)
     if policy:
-        check_by_hand(policy.scale, after.running, datetime.now(UTC))
+        check_by_hand(policy.scale, after.running, datetime.now(UTC), app.path)
 
 
 async def held(tx: Records, project: str, name: str, app_id: str | None) -> App:

@@ -115,6 +115,6 @@ def _told(error: OperationError, operation_id: str) -> Exception:
     kind = BY_REASON.get(error.reason, InternalError)
     return kind(
         f"The change is recorded, but has not reached the cluster: {error.message}",
-        hint=f"{error.hint} POST /v2/operations/{operation_id}/retry tries again.",
+        hint=f"{error.hint} It is tried again by POST /v2/operations/{operation_id}/retry.",
         operation_id=operation_id,
     )

@@ -47,6 +47,7 @@ async def upgrading_gray(
         resolve=(to.number,),
         deadline_seconds=_deadline(how, len(layouts), deadline_seconds),
         revision=to.number,
+        leaves=app.revision,
         on_failure=on_failure,
         gray=GrayPlan(
             stages=await tx.apps.keep_stages(app.id, layouts, to.number),

@@ -49,7 +49,10 @@ async def pod_meant(services: Services, project: str, name: str, instance_id: st
     if found.pod is None:
         if found.wanted and found.wanted.replicas:
             raise Conflict(f"The instance {name!r} has no pod yet.", hint="The instance says what it waits for.")
-        raise Conflict(f"The instance {name!r} is killed: nothing of it runs.", hint="Start it first.")
+        raise Conflict(
+            f"The instance {name!r} is killed: nothing of it runs.",
+            hint=f"Start it first: POST /v2/instances/{project}/{name}/{found.track}/start.",
+        )
     return found.pod, found
 
 

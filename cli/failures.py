@@ -11,10 +11,11 @@ from typing import Any
 
 
 class Failure(Exception):
-    """The root: `body` is what `--json` shows, in the API's own shape."""
+    """The root: `body` is what `--json` shows, in the API's own shape; `in_the_way` the record of the operation it names."""
 
     reason = "Failure"
     transient = False
+    in_the_way: dict[str, Any] | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

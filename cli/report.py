@@ -10,10 +10,13 @@ from rich.text import Text
 
 from cli import drawing, tables
 from cli.api import TERMINAL, Record
+from cli.commands_told import told
+from cli.instance_report import instances as listed
 from cli.watched import Watched
 from cli.words import ago, clean, moment, now, took
 
 _LOG_LINES = 20
+_LONGEST_VALUE = 60
 _WAYS = (("pause", "Pause it"), ("resume", "Go on"), ("promote", "Go on to the end"), ("rollback", "Go back"))
 
 
@@ -30,7 +33,7 @@ def operation(record: Record) -> Group:
         ("target", f"{target['kind']} {target['name']}" + (f" ({target['id']})" if target["id"] else "")),
         ("result", _values(record["result"])),
         ("asked", "\n".join(_asked(control) for control in record["controls"])),
-        ("paused", clean(record["pause"]["message"]) if record["pause"] else None),
+        ("paused", told(record["pause"]["message"]) if record["pause"] else None),
         ("waits for", "\n".join(_waiting(one) for one in record.get("waitsFor") or []) or None),
     ]
     parts: list[RenderableType] = [drawing.operation(Watched.of(record), now()), Text(), tables.facts(facts)]
@@ -48,11 +51,11 @@ def failure(record: Record) -> Group:
     error = record["error"]
     again = "retry can help" if error["retryable"] else "retry alone does not help"
     head = Text.assemble((error["reason"], "bold red"), f" ({error['code']}, fault: {error['fault']}, {again})")
-    parts: list[RenderableType] = [head, Text(clean(error["message"]))]
+    parts: list[RenderableType] = [head, Text(told(error["message"]))]
     for seen in error["evidence"]:
         parts.append(Text(f"{seen['type']} {clean(seen['source'])}", style="bold dim"))
         parts.append(Padding(Text(_tail(clean(seen["text"]))), (0, 0, 0, 2)))
-    parts.append(Text.assemble(("What to do: ", "bold"), clean(error["hint"])))
+    parts.append(Text.assemble(("What to do: ", "bold"), told(error["hint"])))
     return Group(*parts)
 
 
@@ -73,8 +76,8 @@ def next_steps(record: Record) -> list[Text]:
         follow = Text.assemble("Follow it: ", (f"mooring op watch {known}", "bold"))
         stop = Text.assemble("Stop it: ", (f"mooring op cancel {known}", "bold"))
         ways = [
-            Text.assemble(f"{told}: ", (f"mooring op {verb} {known}", "bold"))
-            for verb, told in _WAYS
+            Text.assemble(f"{words}: ", (f"mooring op {verb} {known}", "bold"))
+            for verb, words in _WAYS
             if verb in record["available"]
         ]
         return [follow, *ways, *([stop] if record["cancellable"] else [])]
@@ -113,7 +116,9 @@ def operations(records: Sequence[Record], total: int) -> RenderableType:
 def projects(found: Sequence[Record], total: int) -> RenderableType:
     """A table of projects."""
     if not found:
-        return Text("You are in no project. Ask a platform admin to create one or to make you a member (POST /v2/projects).")
+        return Text(
+            "You are in no project. As a platform admin create one: mooring project create NAME; else ask to be made a member."
+        )
     table = tables.table("project", "status", "description", "by", "created")
     for project in found:
         begun = moment(project["createdAt"])
@@ -128,7 +133,7 @@ def apps(project: str, found: Sequence[Record], total: int) -> RenderableType:
     if not found:
         return Text(
             f"The project {project} has no apps. "
-            f"Deploy one: POST /v2/applications/{project}, or a stack: POST /v2/composes/{project}."
+            f"Deploy one: mooring app create {project} NAME --image IMAGE, or several: mooring template create {project} NAME FILE"
         )
     table = tables.table("app", "type", "status", "instances", "image", "by")
     for app in found:
@@ -143,7 +148,7 @@ def app(found: Record, instances: Sequence[Record], latest: Sequence[Record]) ->
     ports = ", ".join(f"{port['containerPort']}/{port['protocol']}" for port in found["PortsInfo"])
     facts: list[tuple[str, RenderableType | None]] = [
         ("status", Text.assemble(drawing.state(found["Status"]), f"  {found['InstanceSummary']}")),
-        ("why", clean(found["message"])),
+        ("why", told(found["message"])),
         ("image", found["Image"]),
         ("versions", _versions(found["versions"]) if len(found["versions"]) > 1 else None),
         ("command", clean(_command(found["Cmd"]))),
@@ -155,11 +160,7 @@ def app(found: Record, instances: Sequence[Record], latest: Sequence[Record]) ->
     ]
     parts: list[RenderableType] = [Text(f"{found['ProjectName']}/{found['Name']}", style="bold"), tables.facts(facts), Text()]
     if instances:
-        table = tables.table("instance", "status", "restarts", "ip", "host", "why")
-        for one in instances:
-            why = clean(f"{one['reason'] or ''} {one['message'] or ''}".strip())
-            table.add_row(one["name"], drawing.state(one["status"]), str(one["restarts"]), one["ip"], one["host"], why)
-        parts.append(table)
+        parts.append(listed(found["Name"], instances, len(instances)))
     else:
         parts.append(Text("It has no instances just now."))
     parts += [Text(), operations(latest, len(latest))]
@@ -175,12 +176,51 @@ def _versions(found: Sequence[Record]) -> str:
     return "\n".join(lines)
 
 
+def revisions(project: str, name: str, found: Sequence[Record], total: int) -> RenderableType:
+    """An app's revisions, newest first: who, when, why, how many instances have it, and what differs from the one before."""
+    table = tables.table("revision", "instances", "by", "created", "why", "what differs from the one before")
+    for one in found:
+        begun = moment(one["createdAt"])
+        assert begun is not None
+        number = f"{one['revision']}{' in force' if one['current'] else ''}"
+        never = "" if one["digests"] else "; never ran: its image was not found"
+        differs = "; ".join(_difference(change) for change in one["changes"]) or ("" if one["revision"] == 1 else "nothing")
+        reason = clean(one["reason"]) + never
+        table.add_row(number, str(one["instances"]), one["createdBy"], ago(begun, now()), reason, differs)
+    back = Text.assemble("Go back to one: ", (f"mooring app rollback {project} {name} --revision NUMBER", "bold"))
+    return Group(tables.counted(table, len(found), total), back) if total > 1 else tables.counted(table, len(found), total)
+
+
+def _difference(change: Record) -> str:
+    """What became of one field, of a list which of its entries; long values are cut."""
+    before, after = change["before"], change["after"]
+    if isinstance(before, list) and isinstance(after, list):
+        gone, new = ([_entry(one) for one in these if one not in those] for these, those in ((before, after), (after, before)))
+        words = ", ".join([*(f"- {one}" for one in gone), *(f"+ {one}" for one in new)]) or "in another order"
+    else:
+        words = f"{_cut(_value(before))} → {_cut(_value(after))}"
+    return clean(f"{change['field']}: {words}")
+
+
+def _entry(one: Any) -> str:
+    """One entry of a list: a variable as NAME=VALUE, others without what they do not set."""
+    if not isinstance(one, dict):
+        return _cut(_value(one))
+    if one.keys() >= {"name", "value"}:
+        return f"{one['name']}={_cut(one['value'])}"
+    return _cut(_value({name: value for name, value in one.items() if value is not None}))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
 def autoscaling(name: str, found: Record) -> Group:
     """An app's autoscaling: what holds, what was found at the last look, and what it did."""
     change = found["changes"][0] if found["changes"] else None
     facts: list[tuple[str, RenderableType | None]] = [
         ("status", drawing.state(found["status"])),
-        ("why", clean(found["message"])),
+        ("why", told(found["message"])),
         ("policy", _values(found["scale"])),
         ("set", f"by {change['setBy']}, {tables.when(change['setAt'])}" if change else None),
         ("looked at", tables.when(found["evaluatedAt"])),
@@ -223,19 +263,19 @@ def removals(answer: Record) -> RenderableType:
     """What became of each app that was to be deleted: its operation, or why there is none."""
     table = tables.table("app", "operation", "why not")
     for line in answer["apps"]:
-        table.add_row(line["name"], line.get("OperationID", "-"), clean(line.get("Message", "")))
+        table.add_row(line["name"], line.get("OperationID", "-"), told(line.get("Message", "")))
     return table
 
 
-def refusal(body: Record) -> Group:
-    """A refused request: what happened and what to do, the fields that are wrong, the operation in the way."""
-    parts = [Text.assemble((f"{body['Reason']}: ", "bold red"), clean(str(body["Message"])))]
+def refusal(body: Record, in_the_way: Record | None = None) -> Group:
+    """A refused request: what happened and what to do, the fields that are wrong, the operation in the way and what it allows."""
+    parts = [Text.assemble((f"{body['Reason']}: ", "bold red"), told(str(body["Message"])))]
     problems = body.get("problems", [])
     if len(problems) > 1 or any("line" in problem for problem in problems):  # one field is in the message already
         parts += [Text(clean(f"  {_place(problem)}{problem['field']}: {problem['message']}")) for problem in problems]
     if "OperationID" in body:
         parts.append(Text.assemble("See it: ", (f"mooring op show {body['OperationID']}", "bold")))
-    return Group(*parts)
+    return Group(*parts, *(next_steps(in_the_way) if in_the_way else []))
 
 
 def _place(problem: Record) -> str:

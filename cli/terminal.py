@@ -10,15 +10,17 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 from cli import report, session
 from cli.api import Api
-from cli.failures import Failure
+from cli.failures import Failure, Refused
 
 # Where output goes to a file or a pipe, a row is a line, however long.
 _PIPE_WIDTH = 400
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead, failures too.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it until it has ended.")]
 
 
@@ -42,7 +44,7 @@ class Terminal:
         if self.as_json:
             sys.stderr.write(json.dumps(failure.body, indent=2, ensure_ascii=False) + "\n")
         else:
-            self.err.print(report.refusal(failure.body))
+            self.err.print(report.refusal(failure.body, failure.in_the_way))
 
 
 def terminal(*, as_json: bool = False) -> Terminal:
@@ -56,9 +58,27 @@ def run(as_json: bool, work: Callable[[Api, Terminal], Awaitable[int]]) -> None:
 
     async def opened() -> int:
         async with Api(session.load()) as api:
-            return await work(api, here)
+            try:
+                return await work(api, here)
+            except Refused as refused:
+                if "OperationID" in refused.body:  # what can be done about that operation, its record tells
+                    refused.in_the_way = await api.operation(refused.body["OperationID"])
+                raise
 
     raise typer.Exit(guarded(here, lambda: asyncio.run(opened())))
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Have the person confirm it, unless they said --yes; a script, which cannot answer, is told about that."""
+    try:
+        if yes or typer.confirm(question, err=True):
+            return
+        told = "Nothing was done."
+    except typer.Abort:  # the input has ended, or Ctrl-C
+        typer.echo(err=True)  # the question's line is still open
+        told = "Nothing was done: nobody answered. Say --yes to do it without being asked."
+    console(stderr=True).print(Text(told))
+    raise typer.Exit(1)
 
 
 def guarded(here: Terminal, work: Callable[[], int]) -> int:

@@ -179,6 +179,11 @@ class App(Frozen):
     created_by: str
 
     @property
+    def path(self) -> str:
+        """Where the API has it, for the next step that a message names."""
+        return f"/v2/applications/{self.project}/{self.name}"
+
+    @property
     def replicas(self) -> int:
         """The number of instances wanted."""
         return self.layout.total
@@ -235,12 +240,34 @@ class StartApp(MoveApp):
 class UpgradeApp(MoveApp):
     """Input of app.upgrade, which a rollback is too: every instance comes to `revision`.
 
-    In batches by `gray`; None is at once, as availability allows. `undoes` is the operation before which the layout was `after`.
+    In batches by `gray`; None is at once, as availability allows. `leaves` is the revision that was in force, `restores` the
+    earlier one that `revision` repeats. `undoes` is the operation before which the layout was `after`.
     """
 
     revision: int
     gray: GrayPlan | None = None
+    leaves: int | None = None
+    restores: int | None = None
     undoes: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What it does, in words.
+
+        >>> ask = {"operation_id": "op-1", "project": "p", "target": "web", "actor": "ann", "app_id": "a", "before": 1, "after": 2}
+        >>> UpgradeApp(**ask, revision=4, leaves=3, restores=2).title
+        'Roll back from revision 3 to revision 2 (as revision 4)'
+        """
+        if self.undoes:
+            return f"Return to the versions before {self.undoes} (revision {self.revision})"
+        if self.restores:
+            return f"Roll back from revision {self.leaves} to revision {self.restores} (as revision {self.revision})"
+        return f"Roll to revision {self.revision}"
+
+    @property
+    def shown(self) -> dict[str, int | None]:
+        """From which revision it goes to which, as replies and the record tell it; `revision` is the one that is in force then."""
+        return {"fromRevision": self.leaves, "toRevision": self.restores or self.revision, "revision": self.revision}
 
 
 class ScaleApp(MoveApp):

@@ -204,7 +204,8 @@ def _standing(app: App, found: Autoscaler | None, since: datetime) -> tuple[str,
     if found is None:
         return (
             "OFF",
-            "Autoscaling is off. POST …/scale?type=auto with minReplicas, maxReplicas and targetCPUUtilization turns it on.",
+            f"Autoscaling is off. Turn it on: POST {app.path}/scale?type=auto "
+            '{"minReplicas": 1, "maxReplicas": 10, "targetCPUUtilization": 50}, or with numbers of your own.',
         )
     if app.phase is not AppPhase.LIVE:
         return "SUSPENDED", "The app is stopped; the policy holds again from its start on."

@@ -143,13 +143,16 @@ def check_requests(scale: Scale, spec: AppSpec, prefix: str = "") -> None:
         raise Invalid(f"{field}: {rule}.", problems=[Problem(field=field, message=rule)])
 
 
-def check_by_hand(scale: Scale, running: int, now: datetime) -> None:
-    """Raise Invalid where a number of instances set by hand is outside the policy's bounds: it would be undone at once."""
+def check_by_hand(scale: Scale, running: int, now: datetime, place: str) -> None:
+    """Raise Invalid where a number of instances set by hand is outside the policy's bounds: it would be undone at once.
+
+    `place` is the app's path in the API.
+    """
     least = scale.least(now)
     if not least <= running <= scale.max_replicas:
         rule = (
             f"{running} is outside the {least} to {scale.max_replicas} instances that autoscaling keeps now; "
-            f"change its bounds by scale?type=auto, or turn it off by DELETE …/autoscaling"
+            f"change its bounds: POST {place}/scale?type=auto, or turn it off: DELETE {place}/autoscaling"
         )
         raise Invalid(f"scale: {rule}.", problems=[Problem(field="scale", message=rule)])
 

@@ -117,13 +117,18 @@ class AppStore(Store):
         """One revision; raises NotFound."""
         row = await self._call("get_revision", app_id=app_id, number=number)
         if row is None:
-            raise NotFound(f"The app has no revision {number}.", hint="See its revisions.")
+            raise NotFound(f"The app has no revision {number}.", hint="List its revisions.")
         return _revision(row)
 
-    async def deployed_before(self, app_id: str, number: int) -> Revision | None:
+    async def deployed_before(self, app: App, number: int) -> Revision | None:
         """The newest revision below `number` that was in force and whose images were found, or None."""
-        row = await self._call("deployed_before", app_id=app_id, number=number)
+        row = await self._call("deployed_before", app_id=app.id, project=app.project, name=app.name, number=number)
         return _revision(row) if row else None
+
+    async def newest_upgrade(self, app: App) -> Row | None:
+        """The newest operation that rolled the app out, or back (id, kind, status, ask, pause), or None."""
+        row: Row | None = await self._call("newest_upgrade", app_id=app.id, project=app.project, name=app.name)
+        return row
 
     async def in_use(self, ids: Sequence[str]) -> dict[str, dict[int, Revision]]:
         """By AppID the revisions its instances have and the one in force, by number."""

@@ -67,10 +67,7 @@ class OperationStore(Store):
                 continue
             yields = holder["actor"] == AUTOSCALER != actor
             if not ((preempts or yields) and holder["cancellable"]):
-                raise Conflict(
-                    f"{holder['kind']} {holder['id']} is {holder['status']} on {target.kind} {target.name!r}.",
-                    operation_id=holder["id"],
-                )
+                raise busy(holder, target)
             if await self._call("move_lock", operation_id=operation_id, holder=holder["id"], **place) is None:
                 continue
             await self._call("request_cancel", id=holder["id"], preempted_by=operation_id, verb="cancel", actor=None)
@@ -315,3 +312,15 @@ class OperationStore(Store):
 def canonical(body: Any) -> bytes:
     """The bytes an idempotency key's body is compared by."""
     return pydantic_core.to_json(body)
+
+
+def busy(holder: Row, target: Target) -> Conflict:
+    """The refusal of what is submitted where an operation (id, kind, status, pause) holds the target; paused, with the ways on."""
+    told = f"{holder['kind']} {holder['id']} is {holder['status']} on {target.kind} {target.name!r}."
+    if not holder["pause"]:
+        return Conflict(told, operation_id=holder["id"])
+    return Conflict(
+        f"{told} {holder['pause']['message']}",
+        operation_id=holder["id"],
+        hint=f"It goes on by POST /v2/operations/{holder['id']}/resume, or ends by POST /v2/operations/{holder['id']}/cancel.",
+    )

@@ -20,10 +20,11 @@ class PeopleStore(Store):
         await self._call("replace_token", id=new_id("tok"), hash=token_hash(token), user=name, name="bootstrap")
 
     async def add_user(self, name: str, *, admin: bool) -> Row:
-        """Insert a user; raises Conflict when the name is taken."""
+        """Insert a user; raises Conflict when the name is taken, or was a deleted user's of whom records tell."""
         row: Row | None = await self._call("insert_user", name=name, admin=admin)
         if row is None:
-            raise Conflict(f"The user {name!r} exists already.", hint="Choose another name.")
+            there = "exists already" if await self.user(name) else "was deleted, and records tell what they did under that name"
+            raise Conflict(f"The user {name!r} {there}.", hint="Choose another name.")
         return row
 
     async def user(self, name: str) -> Row | None:
@@ -34,6 +35,17 @@ class PeopleStore(Store):
     async def users(self) -> list[Row]:
         """All users by name."""
         return await self._rows("list_users")
+
+    async def delete_user(self, name: str) -> bool:
+        """Delete a user with tokens and memberships; whether there was one. Records go on naming who did what.
+
+        Raises Conflict for the last platform admin.
+        """
+        if await self._call("delete_user", name=name) is not None:
+            return True
+        if await self.user(name):
+            raise Conflict(f"{name!r} is the last platform admin.", hint="Create another first: POST /v2/users.")
+        return False
 
     async def add_token(self, user: str, name: str, expires_at: datetime | None) -> tuple[str, Row]:
         """Make a token for `user`; returns the token itself, shown this once, and its row. Raises Conflict on the name."""

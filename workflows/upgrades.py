@@ -47,8 +47,7 @@ class AppUpgrade(AppOperation):
         steps = 3 if plan is None else 2 + len(plan.stages) * (1 + plan.measures)
         async with self.recorded(ask, steps=steps) as record:
             if plan is None:
-                title = f"Return to the versions before {ask.undoes}" if ask.undoes else f"Roll to revision {ask.revision}"
-                record.result = await self.change(ask, title)
+                record.result = {**await self.change(ask, ask.title), **ask.shown}
             else:
                 record.result = await self._in_batches(ask, plan)
 
@@ -61,7 +60,7 @@ class AppUpgrade(AppOperation):
         first = await self.step("Find where it stopped", AppMoves.find_batch, ask) if ask.attempt > 1 else 0
         for number in range(first + 1, len(plan.stages) + 1):
             moved = await self._batch(ask, plan, number)
-        return {"AppID": ask.app_id, "revision": ask.revision, "digests": digests, **result_of(moved)}
+        return {"AppID": ask.app_id, **ask.shown, "digests": digests, **result_of(moved)}
 
     async def _batch(self, ask: UpgradeApp, plan: GrayPlan, number: int) -> Moved:
         """One batch to where it holds: moved, its gates passed, its pause over."""

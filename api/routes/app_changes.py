@@ -12,15 +12,17 @@ from api.parameters import AppId, Page, Size, body_of
 from api.services import Services, Using
 from api.submission import Prepared
 from model.app_replies import revision_reply
-from model.apps import MOST_INSTANCES, App, Revision
+from model.apps import MOST_INSTANCES, App, Revision, UpgradeApp
 from model.change_bodies import ManualScale, Rollback, Rollout, changed
 from model.errors import Conflict
 from model.layouts import fewer, restarted, scaled
 from model.manifests import selector
+from model.operations import TERMINAL, Target
 from model.pod_templates import track_of
 from model.pods import leaves
 from records import Records
 from records.ids import new_id
+from records.operations import busy
 from workflows.apps import AppRestart, AppScale
 from workflows.upgrades import AppUpgrade
 
@@ -64,20 +66,25 @@ async def rollback_app(
     body: Rollback | None = None,
     app_id: AppId = None,
 ) -> dict[str, Any]:
-    """Go back to an earlier revision exactly, images by digest; by default to the newest before the one in force.
+    """Go back to an earlier revision exactly, images by digest; by default to the newest that was in force before the one in force.
 
-    With `operation` back to exactly which instances had which version before that operation on the app.
+    After a rollout that stopped in the middle of its batches that is what was before it; after one that failed or was cancelled
+    and left nothing there is nothing to take back (409): name the revision to go further. With `operation` back to exactly which
+    instances had which version before that operation on the app.
     """
     asked = body or Rollback()
 
     async def prepare(tx: Records, app: App) -> Prepared:
-        if asked.operation is not None:
-            return await _back_before(services, caller, tx, app, asked)
+        undone = asked.operation or (await _half_done(tx, app) if asked.revision is None else None)
+        if undone is not None:
+            return await _back_before(services, caller, tx, app, asked, undone)
         wanted = await _earlier(tx, app, asked.revision)
         check_images(services, caller, wanted.spec, "revision")
         reason = asked.reason or f"rollback to revision {wanted.number}"
         made = await tx.apps.add_revision(app.id, wanted.spec, caller.actor.name, reason, wanted.digests)
-        return await upgrading(tx, app, made, on_failure=asked.on_failure, deadline_seconds=asked.deadline_seconds)
+        return await upgrading(
+            tx, app, made, on_failure=asked.on_failure, deadline_seconds=asked.deadline_seconds, restores=wanted.number
+        )
 
     return await _upgraded(services, caller, (project, name, app_id), asked, prepare, response)
 
@@ -158,20 +165,44 @@ async def list_revisions(
 async def _upgraded(
     services: Services, caller: Caller, place: Place, asked: Rollout | Rollback, prepare: Prepare, response: Response
 ) -> dict[str, Any]:
-    """Submit what `prepare` makes of a live app and the body; its reply."""
+    """Submit what `prepare` makes of a live app and the body; its reply names the revisions, also where a key is used again."""
 
     async def on_live(tx: Records, app: App) -> Prepared:
         check_live(app)
         return await prepare(tx, app)
 
-    return await act(services, caller, AppUpgrade, place, asked.model_dump(by_alias=True, exclude_unset=True), on_live, response)
+    told = await act(services, caller, AppUpgrade, place, asked.model_dump(by_alias=True, exclude_unset=True), on_live, response)
+    accepted = await services.records.operations.get(told["OperationID"])
+    return {**told, **UpgradeApp.model_validate(accepted["ask"]).shown}
 
 
-async def _back_before(services: Services, caller: Caller, tx: Records, app: App, asked: Rollback) -> Prepared:
+async def _half_done(tx: Records, app: App) -> str | None:
+    """The newest rollout, where it stopped in its batches before its revision was in force; None where it is in force.
+
+    Raises Conflict where nothing of it is left: who asks to go back means that one, not the version that serves.
+    """
+    newest = await tx.apps.newest_upgrade(app)
+    if newest is None or newest["ask"]["revision"] <= app.revision:
+        return None
+    if newest["status"] not in TERMINAL:
+        raise busy(newest, Target(kind="app", name=app.name, id=app.id))
+    if app.layout.versions.get(newest["ask"]["revision"]):
+        return str(newest["id"])
+    before = await tx.apps.deployed_before(app, app.revision)
+    raise Conflict(
+        f"Nothing is to be rolled back: {newest['id']}, the rollout of {app.name!r} to revision {newest['ask']['revision']}, is "
+        f"{newest['status']} and left nothing; revision {app.revision} is in force.",
+        hint=f'To go further back say so: POST {app.path}/rollback {{"revision": {before.number}}}.'
+        if before
+        else "There is no revision before it.",
+    )
+
+
+async def _back_before(services: Services, caller: Caller, tx: Records, app: App, asked: Rollback, operation: str) -> Prepared:
     """What is submitted to return to the layout that an operation on the app started from; raises Invalid where it has none."""
-    known = await tx.operations.find(asked.operation or "")
+    known = await tx.operations.find(operation)
     if known is None or known["target_id"] != app.id:
-        raise invalid("operation", f"{app.name!r} has no operation {asked.operation!r}; see its operations")
+        raise invalid("operation", f"{app.name!r} has no operation {operation!r}; see its operations")
     if "before" not in known["ask"] or known["kind"] == "app.create":
         raise invalid("operation", f"nothing of {app.name!r} ran before {known['kind']} {known['id']}")
     after = await tx.apps.layout(known["ask"]["before"])
@@ -186,21 +217,24 @@ async def _back_before(services: Services, caller: Caller, tx: Records, app: App
         after,
         deadline_seconds=asked.deadline_seconds,
         revision=after.revision,
+        leaves=app.revision,
         on_failure=asked.on_failure,
         undoes=known["id"],
     )
 
 
 async def _earlier(tx: Records, app: App, number: int | None) -> Revision:
-    """The revision to go back to: the one named, or the newest before the one in force; it must have been deployed."""
+    """The revision to go back to: the one named, which must have been deployed, or the newest in force before the one in force."""
     if number is not None:
         wanted = await tx.apps.revision(app.id, number)
         if not wanted.digests:
             raise invalid("revision", f"revision {number} was never deployed: its images were not found")
         return wanted
-    found = await tx.apps.deployed_before(app.id, app.revision)
+    found = await tx.apps.deployed_before(app, app.revision)
     if found is None:
-        raise Conflict(f"{app.name!r} has no revision before {app.revision} to go back to.", hint="See its revisions.")
+        raise Conflict(
+            f"{app.name!r} has no revision before {app.revision} to go back to.", hint=f"See them: GET {app.path}/revisions."
+        )
     return found
 
 
@@ -228,6 +262,9 @@ async def _leavers(services: Services, app: App, names: list[str]) -> dict[str, 
     gone: dict[str, int] = {}
     for place, name in enumerate(names):
         if name not in track_by_name:
-            raise invalid(f"instances.{place}", f"{app.name!r} has no instance {name!r}; list its instances for their names")
+            raise invalid(
+                f"instances.{place}",
+                f"{app.name!r} has no instance {name!r}; list them: GET /v2/instances/{app.project}/{app.name}/lists",
+            )
         gone[track_by_name[name]] = gone.get(track_by_name[name], 0) + 1
     return gone

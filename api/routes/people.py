@@ -9,7 +9,7 @@ from api.access import Caller, allow
 from api.parameters import moment
 from api.services import Using
 from model.access import NewToken, NewUser
-from model.errors import Forbidden, Invalid, NotFound, Problem
+from model.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 from model.names import check_user_name
 from records.store import Row
 
@@ -38,6 +38,21 @@ async def list_users(services: Using, caller: Annotated[Caller, allow("platform:
     return {"total": len(users), "page": 0, "size": len(users), "users": users}
 
 
+@router.delete("/users/{name}")
+async def delete_user(services: Using, caller: Annotated[Caller, allow("platform:admin")], name: str) -> dict[str, Any]:
+    """Delete a user: tokens and memberships go, and what they have open ends; what they deployed goes on running.
+
+    409 for oneself, so that an admin is left.
+    """
+    if name == caller.actor.name:
+        raise Conflict(
+            f"{name!r} is yourself: nobody can delete the user they are signed in as.", hint="Have another platform admin do it."
+        )
+    if not await services.records.people.delete_user(name):
+        raise NotFound(f"There is no user {name!r}.", hint="See them: GET /v2/users.")
+    return {"Code": 0, "Message": ""}
+
+
 @router.post("/tokens", status_code=201)
 async def create_token(services: Using, caller: Annotated[Caller, allow(None)], body: NewToken) -> dict[str, Any]:
     """Create a token for oneself, or as an admin for anybody; the reply is the only place that shows it."""
@@ -45,15 +60,19 @@ async def create_token(services: Using, caller: Annotated[Caller, allow(None)], 
         raise Forbidden("Only a platform admin makes tokens for others.", hint="Name yourself as user.")
     if await services.records.people.user(body.user) is None:
         rule = f"there is no user {body.user!r}"
-        raise Invalid(f"user: {rule}.", hint="Create the user first.", problems=[Problem(field="user", message=rule)])
+        raise Invalid(
+            f"user: {rule}.", hint="Create the user first: POST /v2/users.", problems=[Problem(field="user", message=rule)]
+        )
     token, row = await services.records.people.add_token(body.user, body.name, _moment(body.expires_at))
     return {**_shown(row), "token": token}
 
 
 @router.get("/tokens")
-async def list_tokens(services: Using, caller: Annotated[Caller, allow(None)]) -> dict[str, Any]:
-    """List one's own tokens, an admin everybody's; without the tokens themselves."""
-    rows = await services.records.people.tokens(None if caller.actor.admin else caller.actor.name)
+async def list_tokens(services: Using, caller: Annotated[Caller, allow(None)], user: str | None = None) -> dict[str, Any]:
+    """List one's own tokens, an admin everybody's or those of one `user`; without the tokens themselves."""
+    if not caller.actor.admin and user not in (None, caller.actor.name):
+        raise Forbidden("Only a platform admin sees the tokens of others.", hint="Leave user out, or name yourself.")
+    rows = await services.records.people.tokens(user if caller.actor.admin else caller.actor.name)
     return {"total": len(rows), "page": 0, "size": len(rows), "tokens": [_shown(r) for r in rows]}
 
 

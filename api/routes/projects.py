@@ -69,7 +69,7 @@ async def delete_project(
         if live and not cascade:
             raise Conflict(
                 f"The project {project!r} has {len(live)} live app{'s' if len(live) > 1 else ''}: {', '.join(live[:10])}.",
-                hint="Delete or kill them first, or delete the project with cascade=true.",
+                hint=f"Delete or kill them first, or the project with them: DELETE /v2/projects/{project}?cascade=true.",
             )
         target = Target(kind="project", name=project, id=found.id)
         return Prepared(project=project, project_id=found.id, target=target, fields={"cascade": cascade})
@@ -94,7 +94,9 @@ async def put_member(
     found = await services.records.projects.get(project)
     if await services.records.people.user(user) is None:
         rule = f"there is no user {user!r}"
-        raise Invalid(f"user: {rule}.", hint="Create the user first.", problems=[Problem(field="user", message=rule)])
+        raise Invalid(
+            f"user: {rule}.", hint="Create the user first: POST /v2/users.", problems=[Problem(field="user", message=rule)]
+        )
     await services.records.projects.put_member(found.id, user, body.role)
     return {"Code": 0, "Message": "", "user": user, "role": body.role}
 

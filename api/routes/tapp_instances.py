@@ -117,9 +117,15 @@ async def _switch(
     async def prepare(tx: Records, app: App) -> Prepared:
         workload = await _instance(tx, app, instance, index, instance_id)
         if running and workload.replicas:
-            raise Conflict(f"The instance {instance!r} is not killed.", hint="To start it anew, kill it first.")
+            raise Conflict(
+                f"The instance {instance!r} is not killed.",
+                hint=f"To start it anew, kill it first: POST /v2/instances/{project}/{instance}/{index}/kill.",
+            )
         if not running and not workload.replicas:
-            raise Conflict(f"The instance {instance!r} is killed already.", hint="Start it to have it again.")
+            raise Conflict(
+                f"The instance {instance!r} is killed already.",
+                hint=f"Start it to have it again: POST /v2/instances/{project}/{instance}/{index}/start.",
+            )
         after = with_running(app.layout, workload.track, running)
         return await moving(tx, app, after, index=workload.track, on_failure=on_failure)
 
@@ -152,10 +158,13 @@ async def _instance(tx: Records, app: App, instance: str, index: int, instance_i
     workload = app.layout.by_track.get(str(index))
     if workload is None:
         there = ", ".join(w.track for w in app.layout.workloads[:20]) or "none"
-        raise NotFound(f"{app.name!r} has no instance {index}; it has: {there}.", hint="List the app's instances.")
+        raise NotFound(
+            f"{app.name!r} has no instance {index}; it has: {there}.",
+            hint=f"List them: GET /v2/instances/{app.project}/{app.name}/lists.",
+        )
     if instance_id not in (None, tapp_instance_id(app.id, str(index))):
         raise NotFound(
             f"The instance {workload_name(app.name, workload.track)!r} does not have the id {instance_id}.",
-            hint="List the app's instances for their ids.",
+            hint=f"List the instances for their ids: GET /v2/instances/{app.project}/{app.name}/lists.",
         )
     return workload

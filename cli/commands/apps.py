@@ -8,10 +8,12 @@ from cli import report
 from cli.api import Api, path
 from cli.commands import changes
 from cli.commands.autoscaling import autoscale
+from cli.commands.creation import create
 from cli.commands.operations import followed, watch
-from cli.terminal import AsJson, Terminal, Watch, run
+from cli.terminal import AsJson, Terminal, Watch, Yes, confirm, run
 
 app = typer.Typer(no_args_is_help=True, help="Apps: what runs in a project.")
+app.command("create")(create)
 app.command("autoscale")(autoscale)
 for change in (changes.rollout, changes.rollback, changes.scale, changes.restart, changes.kill, changes.start):
     app.command()(change)
@@ -53,6 +55,23 @@ def show_app(
     run(as_json, work)
 
 
+@app.command("revisions")
+def list_revisions(
+    project: Project,
+    name: Annotated[str, typer.Argument(help="The app's name.", show_default=False)],
+    limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many, newest first.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """List an app's revisions: who made each, when, why, and what differs from the one before."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.get(path("/v2/applications", project, name, "revisions"), size=limit)
+        here.show(found, report.revisions(project, name, found["revisions"], found["total"]))
+        return 0
+
+    run(as_json, work)
+
+
 @app.command("copy")
 def copy_app(
     project: Project,
@@ -78,13 +97,12 @@ def copy_app(
 def remove_apps(
     project: Project,
     names: Annotated[list[str], typer.Argument(metavar="APP...", help="The apps' names.", show_default=False)],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     follow: Watch = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete apps, each by an operation of its own; the exit status is 1 unless all are deleted."""
-    if not yes:
-        typer.confirm(f"Delete {', '.join(names)} of the project {project}?", abort=True, err=True)
+    confirm(f"Delete {', '.join(names)} of the project {project}?", yes)
 
     async def work(api: Api, here: Terminal) -> int:
         answer = await api.post(path("/v2/applications", project, "delete"), {"apps": names})

@@ -1,19 +1,22 @@
 """Changes of a running app and of one instance of a TApp: `mooring app rollout|rollback|scale|…`, `mooring instance …`."""
 
 import json
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from cli.api import Api, path
-from cli.commands.operations import Watch, followed
-from cli.terminal import AsJson, Terminal, run
+from cli import bodies
+from cli.api import Api, Record, path
+from cli.commands.creation import Command, File, Variables
+from cli.commands.operations import followed
+from cli.failures import Failure
+from cli.terminal import AsJson, Terminal, Watch, run
 
 Project = Annotated[str, typer.Argument(help="The project's name.", show_default=False)]
 Name = Annotated[str, typer.Argument(help="The app's name.", show_default=False)]
 Instance = Annotated[str, typer.Argument(help="The instance's name: <app>-<index>.", show_default=False)]
-instance = typer.Typer(no_args_is_help=True, help="One instance of a TApp: stop it, start it, give it another image.")
 
 
 class OnFailure(StrEnum):
@@ -37,6 +40,9 @@ def rollout(
     name: Name,
     image: Annotated[str | None, typer.Option(help="The image to roll out.", show_default=False)] = None,
     container: Annotated[str | None, typer.Option(help="Which container, where there are several.", show_default=False)] = None,
+    command: Command = None,
+    env: Variables = None,
+    file: File = None,
     batches: Annotated[
         str | None,
         typer.Option(help="Gray: how many instances are new after each batch, such as 10%,50%,100% or 1,5.", show_default=False),
@@ -54,26 +60,40 @@ def rollout(
     follow: Watch = False,
     as_json: AsJson = False,
 ) -> None:
-    """Roll an app out with another image, at once or in batches with gates and pauses."""
-    given = {
-        "image": image,
-        "container": container,
-        "batches": [_batch(one.strip()) for one in batches.split(",")] if batches else None,
-        "pause": pause.value if pause is not PauseAfter.NEVER else None,
-        "readySeconds": ready_seconds or None,
-        "gates": [_gate(one) for one in gate] if gate else None,
-        "onFailure": on_failure.value if on_failure is not OnFailure.KEEP else None,
-        "reason": reason,
-    }
-    body = {field: value for field, value in given.items() if value is not None}
-    _run(as_json, follow, path("/v2/applications", project, name, "rollout"), body)
+    """Roll an app out with another image, command, variables or more, at once or in batches with gates and pauses.
+
+    What is not named stays as it is; of the variables too: --env sets one and keeps the others.
+    """
+    own = bodies.given(
+        image=image,
+        container=container,
+        cmd=command,
+        batches=[_batch(one.strip()) for one in batches.split(",")] if batches else None,
+        pause=pause.value if pause is not PauseAfter.NEVER else None,
+        readySeconds=ready_seconds or None,
+        gates=[_gate(one) for one in gate] if gate else None,
+        onFailure=on_failure.value if on_failure is not OnFailure.KEEP else None,
+        reason=reason,
+    )
+
+    async def work(api: Api, here: Terminal) -> int:
+        place = ("/v2/applications", project, name)
+        body = bodies.body_of(file) | own
+        if env:
+            known = body["dockerEnv"] if "dockerEnv" in body else await _variables(api, place, container)
+            body["dockerEnv"] = bodies.more_variables(known, env)
+        answer = await api.post(path(*place, "rollout"), body)
+        return await followed(api, here, answer, follow, _moves(answer))
+
+    run(as_json, work)
 
 
 def rollback(
     project: Project,
     name: Name,
     revision: Annotated[
-        int | None, typer.Option(help="The revision to go back to; by default the one before.", show_default=False)
+        int | None,
+        typer.Option(help="The revision to go back to; by default the one that was in force before.", show_default=False),
     ] = None,
     operation: Annotated[
         str | None, typer.Option(help="Go back to the exact versions before this operation.", show_default=False)
@@ -83,7 +103,7 @@ def rollback(
 ) -> None:
     """Go back to an earlier revision, or to exactly which instances had which version before an operation."""
     body = ({"revision": revision} if revision else {}) | ({"operation": operation} if operation else {})
-    _run(as_json, follow, path("/v2/applications", project, name, "rollback"), body)
+    _run(as_json, follow, path("/v2/applications", project, name, "rollback"), body, told=_moves)
 
 
 def scale(
@@ -116,19 +136,16 @@ def start(project: Project, name: Name, follow: Watch = False, as_json: AsJson =
     _run(as_json, follow, path("/v2/applications", project, name, "start"))
 
 
-@instance.command("kill")
 def kill_instance(project: Project, name: Instance, follow: Watch = False, as_json: AsJson = False) -> None:
     """Stop one instance; its index and version are kept."""
     _run(as_json, follow, _of(project, name, "kill"))
 
 
-@instance.command("start")
 def start_instance(project: Project, name: Instance, follow: Watch = False, as_json: AsJson = False) -> None:
     """Start a killed instance again, at the version it had."""
     _run(as_json, follow, _of(project, name, "start"))
 
 
-@instance.command("update")
 def update_instance(
     project: Project,
     name: Instance,
@@ -140,6 +157,24 @@ def update_instance(
     """Bring one instance to another image, in place where only that differs; the others keep theirs."""
     body = {"image": image} | ({"container": container} if container else {})
     _run(as_json, follow, _of(project, name, "update"), body)
+
+
+async def _variables(api: Api, place: tuple[str, ...], container: str | None) -> list[dict[str, str]]:
+    """The app's variables now; raises Failure for a container whose variables its reply does not tell."""
+    found = await api.get(path(*place))
+    if container not in (None, found["containers"][0]):
+        raise Failure(f"--env cannot add to the variables of {container}: give all of them as dockerEnv in a --file.")
+    variables: list[dict[str, str]] = found["Environments"]
+    return variables
+
+
+def _moves(answer: Record) -> str:
+    """From which revision it goes to which."""
+    name = answer["WorkflowID"].split("/")[2]
+    if answer["toRevision"] == answer["revision"] and answer["toRevision"] > answer["fromRevision"]:
+        return f"{name} goes from revision {answer['fromRevision']} to revision {answer['revision']}."
+    again = "" if answer["toRevision"] == answer["revision"] else f", as revision {answer['revision']}"
+    return f"{name} goes back from revision {answer['fromRevision']} to revision {answer['toRevision']}{again}."
 
 
 def _batch(text: str) -> int | str:
@@ -158,8 +193,17 @@ def _of(project: str, name: str, verb: str) -> str:
     return path("/v2/instances", project, name, index, verb)
 
 
-def _run(as_json: bool, follow: bool, place: str, body: dict[str, Any] | None = None, **query: Any) -> None:
+def _run(
+    as_json: bool,
+    follow: bool,
+    place: str,
+    body: dict[str, Any] | None = None,
+    *,
+    told: Callable[[Record], str] = lambda _: "It is accepted.",
+    **query: Any,
+) -> None:
     async def work(api: Api, here: Terminal) -> int:
-        return await followed(api, here, await api.post(place, body or None, **query), follow)
+        answer = await api.post(place, body or None, **query)
+        return await followed(api, here, answer, follow, told(answer))
 
     run(as_json, work)

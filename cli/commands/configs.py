@@ -11,7 +11,7 @@ from cli import config_report as report
 from cli.api import Api, path
 from cli.commands.operations import watch
 from cli.failures import Failure
-from cli.terminal import AsJson, Terminal, run
+from cli.terminal import AsJson, Terminal, Yes, confirm, run
 
 app = typer.Typer(no_args_is_help=True)
 PLURALS = {"config": "configmaps", "secret": "secrets"}
@@ -126,12 +126,11 @@ def delete_group(
     ctx: typer.Context,
     project: Project,
     group: Name,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete a group with all its entries; refused while an app uses one."""
-    if not yes:
-        typer.confirm(f"Delete the {_word(ctx)} {group} with all its entries?", abort=True, err=True)
+    confirm(f"Delete the {_word(ctx)} {group} with all its entries?", yes)
 
     async def work(api: Api, here: Terminal) -> int:
         found = await api.delete(path(f"/v2/{_plural(ctx)}", project, group))
@@ -145,13 +144,16 @@ def rollback_group(
     ctx: typer.Context,
     project: Project,
     group: Name,
-    version: Annotated[int, typer.Argument(min=1, help="The version to go back to.", show_default=False)],
+    version: Annotated[
+        int | None, typer.Option(min=1, help="To this version; by default the one before the newest.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Give a group the entries of an earlier version, as a new version."""
 
     async def work(api: Api, here: Terminal) -> int:
-        found = await api.post(path(f"/v2/{_plural(ctx)}", project, group, "rollback"), {"version": version})
+        place = (f"/v2/{_plural(ctx)}", project, group)
+        found = await api.post(path(*place, "rollback"), {"version": version or await _version_before(api, place)})
         return await _told(ctx, api, here, found, f"{found['changes']} (version {found['version']}).")
 
     run(as_json, work)
@@ -179,6 +181,14 @@ def list_reads(ctx: typer.Context, project: Project, group: Name, as_json: AsJso
         return 0
 
     run(as_json, work)
+
+
+async def _version_before(api: Api, place: tuple[str, ...]) -> int:
+    """The version before the newest; raises Failure where there is none."""
+    known = (await api.get(path(*place, "versions"), size=2))["versions"]
+    if len(known) < 2:
+        raise Failure(f"{place[-1]} has one version only: there is none to go back to.")
+    return int(known[1]["version"])
 
 
 def _word(ctx: typer.Context) -> str:

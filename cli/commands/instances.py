@@ -1,19 +1,79 @@
-"""`mooring shell`, `logs` and `names`: into an instance, what it writes, and where an app is reached."""
+"""`mooring instance`, `container`, `shell`, `logs` and `names`: what runs of an app, what it writes, and where it is reached."""
 
 import sys
 from typing import Annotated
 
 import typer
 
-from cli import attached, report, session
+from cli import attached, instance_report, report, session
 from cli.api import Api, Record, path
+from cli.commands import changes
 from cli.failures import Failure
 from cli.terminal import AsJson, Terminal, run
 from cli.words import clean
 
 Project = Annotated[str, typer.Argument(help="The project's name.", show_default=False)]
 Instance = Annotated[str, typer.Argument(help="The instance's name, as `mooring app show` lists it.", show_default=False)]
+App = Annotated[str, typer.Argument(help="The app's name.", show_default=False)]
+Limit = Annotated[int, typer.Option(min=1, max=200, help="At most so many.")]
+app = typer.Typer(no_args_is_help=True, help="Instances: look at them; stop, start and update one of a TApp.")
+container_app = typer.Typer(no_args_is_help=True, help="Containers of an instance.")
+for name, change in (("kill", changes.kill_instance), ("start", changes.start_instance), ("update", changes.update_instance)):
+    app.command(name)(change)
 Container = Annotated[str | None, typer.Option("--container", "-c", help="Which container; by default the app's own.")]
+
+
+@app.command("ls")
+def list_instances(project: Project, name: App, limit: Limit = 100, as_json: AsJson = False) -> None:
+    """List an app's instances: what each runs, where, and why not."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.get(path("/v2/instances", project, name, "lists"), size=limit)
+        here.show(found, instance_report.instances(name, found["instances"], found["total"]))
+        return 0
+
+    run(as_json, work)
+
+
+@app.command("show")
+def show_instance(project: Project, instance: Instance, as_json: AsJson = False) -> None:
+    """Show an instance: why it does not run, its containers and its events."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.get(path("/v2/instances", project, instance))
+        here.show(found, instance_report.instance(project, found))
+        return 0
+
+    run(as_json, work)
+
+
+@container_app.command("ls")
+def list_containers(project: Project, instance: Instance, limit: Limit = 100, as_json: AsJson = False) -> None:
+    """List an instance's containers."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.get(path("/v2/containers", project, instance, "lists"), size=limit)
+        here.show(found, instance_report.containers(found["containers"], found["total"]))
+        return 0
+
+    run(as_json, work)
+
+
+@container_app.command("show")
+def show_container(
+    project: Project,
+    instance: Instance,
+    container: Annotated[str, typer.Argument(help="The container's name.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Show one container."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.get(path("/v2/containers", project, instance, container))
+        here.show(found, instance_report.container(project, instance, found))
+        return 0
+
+    run(as_json, work)
 
 
 def shell(
@@ -62,7 +122,7 @@ def logs(
 
 def names(
     project: Project,
-    name: Annotated[str, typer.Argument(help="The app's name.", show_default=False)],
+    name: App,
     port: Annotated[int | None, typer.Option(help="Only of this container port.")] = None,
     protocol: Annotated[str | None, typer.Option(help="Only tcp or udp.")] = None,
     instance: Annotated[str | None, typer.Option(help="Only of this instance.")] = None,

@@ -9,6 +9,7 @@ from cli import report
 from cli.api import Api, Record, path
 from cli.progress import Progress
 from cli.terminal import AsJson, Terminal, Watch, run
+from cli.words import clean
 
 app = typer.Typer(no_args_is_help=True, help="Operations: everything that takes longer than one request.")
 OperationId = Annotated[str, typer.Argument(metavar="ID", help="The operation's id, op-…", show_default=False)]
@@ -116,12 +117,14 @@ async def watch(api: Api, here: Terminal, operation_id: str, wanted: str = "SUCC
 async def followed(
     api: Api, here: Terminal, accepted: Record, follow: bool, told: str = "It is accepted.", wanted: str = "SUCCEEDED"
 ) -> int:
-    """Follow what was accepted, whose reply names the operation, or say what happens and how to follow it; the exit status."""
+    """Say what happens, then follow what was accepted, whose reply names the operation, or say how to; the exit status."""
     operation_id = accepted["OperationID"]
-    if follow:
-        return await watch(api, here, operation_id, wanted)
-    here.show(accepted, Text.assemble(told, " Follow it: ", (f"mooring op watch {operation_id}", "bold")))
-    return 0
+    if not follow:
+        here.show(accepted, Text.assemble(clean(told), " Follow it: ", (f"mooring op watch {operation_id}", "bold")))
+        return 0
+    if not here.as_json:
+        here.out.print(Text(clean(told)))
+    return await watch(api, here, operation_id, wanted)
 
 
 _TOLD = {

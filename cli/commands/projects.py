@@ -1,14 +1,15 @@
-"""`mooring project`: list the projects one is in, and delete one."""
+"""`mooring project`: list, read, create and delete projects."""
 
 from typing import Annotated
 
 import typer
 
-from cli import report
+from cli import people_report, report
 from cli.api import Api, path
-from cli.commands.operations import watch
-from cli.terminal import AsJson, Terminal, run
+from cli.commands.operations import followed, watch
+from cli.terminal import AsJson, Terminal, Watch, Yes, confirm, run
 
+Project = Annotated[str, typer.Argument(help="The project's name.", show_default=False)]
 app = typer.Typer(no_args_is_help=True, help="Projects: a tenant and its namespace.")
 
 
@@ -26,16 +27,43 @@ def list_projects(
     run(as_json, work)
 
 
+@app.command("show")
+def show_project(project: Project, as_json: AsJson = False) -> None:
+    """Show a project with its members."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.get(path("/v2/projects", project))
+        here.show(found, people_report.project(found))
+        return 0
+
+    run(as_json, work)
+
+
+@app.command("create")
+def create_project(
+    project: Project,
+    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    follow: Watch = False,
+    as_json: AsJson = False,
+) -> None:
+    """Create a project: a tenant, and a namespace of the same name. For platform admins."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        answer = await api.post("/v2/projects", {"name": project, "description": description})
+        return await followed(api, here, answer, follow, f"The project {project} is being created.")
+
+    run(as_json, work)
+
+
 @app.command("delete")
 def delete_project(
-    project: Annotated[str, typer.Argument(help="The project's name.", show_default=False)],
+    project: Project,
     cascade: Annotated[bool, typer.Option("--cascade", help="With the apps that live in it.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete a project with all in it, and follow that until it is gone."""
-    if not yes:
-        typer.confirm(f"Delete the project {project} with its namespace and all in it?", abort=True, err=True)
+    confirm(f"Delete the project {project} with its namespace and all in it?", yes)
 
     async def work(api: Api, here: Terminal) -> int:
         accepted = await api.delete(path("/v2/projects", project), cascade="true" if cascade else None)

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import stack_report
+from cli import bodies, stack_report
 from cli.api import Api, path
 from cli.commands.operations import followed
-from cli.commands.templates import Limit, document
-from cli.terminal import AsJson, Terminal, Watch, run
+from cli.commands.templates import Limit
+from cli.terminal import AsJson, Terminal, Watch, Yes, confirm, run
 
 app = typer.Typer(no_args_is_help=True, help="Stacks: several apps that were deployed together.")
 Project = Annotated[str, typer.Argument(help="The project's name.", show_default=False)]
@@ -71,7 +71,7 @@ def upgrade_stack(
     as_json: AsJson = False,
 ) -> None:
     """Bring a deployment to the newest version of its template; only what differs is touched."""
-    body: dict[str, Any] = {"content": document(file)} if file else {}
+    body: dict[str, Any] = {"content": bodies.text_of(file)} if file else {}
     body |= {"templateVersion": version} if version else {}
     body |= {"onFailure": "rollback"} if back else {}
     run(as_json, lambda api, here: _move(api, here, (project, name, "upgrade"), body, dry_run, follow))
@@ -95,16 +95,16 @@ def rollback_stack(
 def delete_stack(
     project: Project,
     name: Name,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     follow: Watch = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete a deployment: its apps in reverse order, then itself."""
-    if not yes:
-        typer.confirm(f"Delete the deployment {name} with all its apps?", abort=True, err=True)
+    confirm(f"Delete the deployment {name} with all its apps?", yes)
 
     async def work(api: Api, here: Terminal) -> int:
-        return await followed(api, here, await api.delete(path("/v2/stacks", project, name)), follow)
+        answer = await api.delete(path("/v2/stacks", project, name))
+        return await followed(api, here, answer, follow, f"{name} is being deleted.")
 
     run(as_json, work)
 

@@ -1,17 +1,15 @@
 """`mooring template`: keep, edit, check and deploy documents of several apps."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from cli import stack_report
+from cli import bodies, stack_report
 from cli.api import Api, path
 from cli.commands.operations import followed
-from cli.failures import Failure
-from cli.terminal import AsJson, Terminal, Watch, run
+from cli.terminal import AsJson, Terminal, Watch, Yes, confirm, run
 
 app = typer.Typer(no_args_is_help=True, help="Templates: documents that describe several apps, in versions.")
 Project = Annotated[str, typer.Argument(help="The project's name.", show_default=False)]
@@ -67,7 +65,7 @@ def create_template(
     as_json: AsJson = False,
 ) -> None:
     """Keep a document as a template."""
-    body = {"name": name, "kind": kind, "content": document(file), "description": description}
+    body = {"name": name, "kind": kind, "content": bodies.text_of(file), "description": description}
 
     async def work(api: Api, here: Terminal) -> int:
         made = await api.post(path("/v2/templates", project), body)
@@ -82,7 +80,7 @@ def create_template(
 @app.command("edit")
 def edit_template(project: Project, name: Name, file: File, reason: Reason = "", as_json: AsJson = False) -> None:
     """Keep a document as the template's next version; what is deployed stays as it is."""
-    content = document(file)
+    content = bodies.text_of(file)
 
     async def work(api: Api, here: Terminal) -> int:
         made = await api.put(path("/v2/templates", project, name), {"content": content, "reason": reason})
@@ -95,9 +93,9 @@ def edit_template(project: Project, name: Name, file: File, reason: Reason = "",
 
 
 @app.command("validate")
-def validatedocument(project: Project, file: File, kind: Kind = "compose", as_json: AsJson = False) -> None:
+def validate_document(project: Project, file: File, kind: Kind = "compose", as_json: AsJson = False) -> None:
     """Check a document without keeping it; the exit status is 1 where something is wrong."""
-    content = document(file)
+    content = bodies.text_of(file)
 
     async def work(api: Api, here: Terminal) -> int:
         found = await api.post(path("/v2/templates", project, "validate"), {"kind": kind, "content": content})
@@ -132,25 +130,19 @@ def deploy_template(
 
     async def work(api: Api, here: Terminal) -> int:
         body = {"deploymentName": deployment, **({"version": version} if version else {})}
-        return await followed(api, here, await api.post(path("/v2/templates", project, name, "deploy"), body), follow)
+        answer = await api.post(path("/v2/templates", project, name, "deploy"), body)
+        return await followed(api, here, answer, follow, f"{deployment} is being deployed.")
 
     run(as_json, work)
 
 
 @app.command("delete")
-def delete_template(project: Project, name: Name, as_json: AsJson = False) -> None:
+def delete_template(project: Project, name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete a template; its deployments stay."""
+    confirm(f"Delete the template {name} of the project {project} with all its versions?", yes)
 
     async def work(api: Api, here: Terminal) -> int:
         here.show(await api.delete(path("/v2/templates", project, name)), Text(f"{name} is deleted; its deployments stay."))
         return 0
 
     run(as_json, work)
-
-
-def document(file: Path) -> str:
-    """The document in the file; raises Failure where there is none."""
-    try:
-        return sys.stdin.read() if str(file) == "-" else file.read_text()
-    except (OSError, ValueError) as error:
-        raise Failure(f"{file} cannot be read: {error}.") from error

@@ -53,12 +53,21 @@ SELECT * FROM apps WHERE project_id = :project_id AND phase = 'LIVE' ORDER BY na
 SELECT * FROM app_revisions WHERE app_id = :app_id AND number = :number;
 
 -- name: deployed_before^
--- Only what was in force once: an update of one instance, or new instances with an image of their own, make revisions that never
--- were. Which were is in the layouts; before the first of those there were no others.
+-- Only what was in force once: an update of one instance, new instances with an image of their own, and a rollout that failed
+-- before it changed anything make revisions that never were. Those that were are what operations began from; before the first
+-- layout there were no others.
 SELECT * FROM app_revisions r WHERE app_id = :app_id AND number < :number AND digests <> '{}' AND (
-    EXISTS (SELECT FROM layouts l WHERE l.app_id = r.app_id AND l.layout ->> 'revision' = cast(r.number AS text))
+    EXISTS (
+        SELECT FROM operations o JOIN layouts l ON l.id = cast(o.ask ->> 'before' AS bigint)
+        WHERE o.project = :project AND o.target_kind = 'app' AND o.target_name = :name AND o.target_id = r.app_id
+          AND l.layout ->> 'revision' = cast(r.number AS text))
     OR number < (SELECT min(cast(layout ->> 'revision' AS integer)) FROM layouts WHERE app_id = :app_id))
 ORDER BY number DESC LIMIT 1;
+
+-- name: newest_upgrade^
+SELECT id, kind, status, ask, pause FROM operations
+WHERE project = :project AND target_kind = 'app' AND target_name = :name AND target_id = :app_id AND kind = 'app.upgrade'
+ORDER BY id DESC LIMIT 1;
 
 -- name: revisions_of_layouts
 -- Per app the revisions its instances have, and the one in force.

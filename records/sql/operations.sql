@@ -13,7 +13,7 @@ RETURNING operation_id;
 -- name: lock_holder^
 -- The row lock keeps it from settling between this look and what the transaction decides. Settling locks the operation
 -- first and its target's lock second, so only the operation is locked here.
-SELECT o.id, o.kind, o.status, o.actor, o.cancellable, o.finished_at
+SELECT o.id, o.kind, o.status, o.actor, o.cancellable, o.finished_at, o.pause
 FROM target_locks l JOIN operations o ON o.id = l.operation_id
 WHERE l.project = :project AND l.target_kind = :target_kind AND l.target_name = :target_name
 FOR UPDATE OF o;

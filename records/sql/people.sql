@@ -4,13 +4,20 @@ ON CONFLICT (name) DO UPDATE SET admin = users.admin OR excluded.admin
 RETURNING name, admin, created_at;
 
 -- name: insert_user^
-INSERT INTO users (name, admin) VALUES (:name, :admin) ON CONFLICT DO NOTHING RETURNING name, admin, created_at;
+-- No row for a name that is taken, or was: what its owner did stays told under it, and is not another's to see.
+INSERT INTO users (name, admin) SELECT :name, :admin WHERE NOT EXISTS (SELECT FROM operations WHERE actor = :name)
+ON CONFLICT DO NOTHING RETURNING name, admin, created_at;
 
 -- name: get_user^
 SELECT name, admin, created_at FROM users WHERE name = :name;
 
 -- name: list_users
 SELECT name, admin, created_at FROM users ORDER BY name;
+
+-- name: delete_user^
+-- The last platform admin stays, also where two delete each other at once.
+WITH admins AS (SELECT name FROM users WHERE admin ORDER BY name FOR UPDATE)
+DELETE FROM users WHERE name = :name AND EXISTS (SELECT FROM admins WHERE name <> :name) RETURNING name;
 
 -- name: insert_token^
 INSERT INTO tokens (id, hash, user_name, name, expires_at) VALUES (:id, :hash, :user, :name, :expires_at)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from model.operations import Status
-from tests.platform import Platform
+from tests.platform import Platform, unique
 
 ROOT = Path(__file__).parents[2]
 
@@ -131,7 +131,8 @@ async def test_configuration_is_made_changed_and_looked_at(platform: Platform, t
     shown = (await mooring("config", "show", project, "settings", "--json")).json
     assert (shown["entries"]["LEVEL"], "data" in shown) == ({"size": 1, "text": True}, False)
     assert (await mooring("config", "get", project, "settings", "LEVEL")).out == "2"
-    assert (await mooring("config", "rollback", project, "settings", "1")).code == 0
+    assert (await mooring("config", "rollback", project, "settings", "--version", "1")).code == 0
+    assert "(version 4)" in (await mooring("config", "rollback", project, "settings")).out
     assert (await mooring("config", "apps", project, "settings", "app.ini")).out.strip() == "No app uses app.ini."
     assert (await mooring("config", "delete", project, "settings", "--yes")).code == 0
 
@@ -144,3 +145,53 @@ async def test_configuration_is_made_changed_and_looked_at(platform: Platform, t
     assert (await mooring("secret", "get", project, "keys", "TOKEN")).out == "s3cret"
     assert "TOKEN" in (await mooring("secret", "reads", project, "keys")).out
     assert (await mooring("secret", "unset", project, "keys", "TOKEN")).code == 0
+
+
+async def test_an_app_is_made_rolled_out_and_looked_at_by_commands_alone(platform: Platform, tmp_path: Path) -> None:
+    project = platform.will_have(unique("t-cli"))
+    made = await mooring("project", "create", project, "--watch")
+    assert made.code == 0, made.err
+    image = ("--image", "public/busybox:latest", "--cmd", "sleep 100000", "--env", "A=1", "-e", "B=2")
+    made = await mooring("app", "create", project, "web", *image, "--cpu", "0.02", "--memory", "16Mi", "--watch")
+    assert made.code == 0, made.err
+    rolled = await mooring("app", "rollout", project, "web", "--env", "B=3", "--watch")
+    assert "web goes from revision 1 to revision 2." in rolled.out, rolled.err
+    assert "web.env: - B=2, + B=3" in (await mooring("app", "revisions", project, "web")).out
+    back = await mooring("app", "rollback", project, "web", "--watch")
+    assert "web goes back from revision 2 to revision 1, as revision 3." in back.out
+
+    instance = (await mooring("instance", "ls", project, "web", "--json")).json["instances"][0]["name"]
+    assert "Scheduled" in (await mooring("instance", "show", project, instance)).out
+    assert "RUNNING" in (await mooring("container", "ls", project, instance)).out
+    assert "busybox:latest" in (await mooring("container", "show", project, instance, "web")).out
+
+    file = tmp_path / "db.yaml"
+    file.write_text("name: db\ntype: TApp\nimageRef: public/busybox:latest\ncmd: sleep 100000\nterminationGracePeriodSeconds: 0\n")
+    made = await mooring("app", "create", project, "-f", str(file), "--instances", "2", "--watch")
+    assert made.code == 0, made.err
+    assert "db-1" in (await mooring("instance", "ls", project, "db")).out
+    assert (await mooring("instance", "kill", project, "db-1", "--watch")).code == 0
+    assert f"mooring instance start {project} db-1" in (await mooring("instance", "show", project, "db-1")).out
+
+
+async def test_a_refusal_tells_the_next_step_as_a_command(platform: Platform, project: str) -> None:
+    refused = await mooring("app", "create", project, "web", "--env", "A")
+    assert (refused.code, "--env LEVEL=debug" in refused.err) == (1, True)
+    unasked = await mooring("stack", "delete", project, "none")
+    assert (unasked.code, "--yes" in unasked.err) == (1, True)
+    assert (await mooring("app", "create", project, "web", "--image", "public/busybox:latest", "--instances", "0", "-w")).code == 0
+    refused = await mooring("project", "delete", project, "--yes")
+    assert f"mooring project delete {project} --cascade" in refused.err
+
+
+async def test_people_and_their_rights_are_managed_by_commands(platform: Platform, project: str) -> None:
+    user = unique("zoe")
+    assert (await mooring("user", "create", user)).code == 0
+    assert (await mooring("member", "set", project, user, "developer")).code == 0
+    assert user in (await mooring("member", "ls", project)).out
+    token = (await mooring("token", "create", "laptop", "--user", user)).out.strip()
+    assert project in (await mooring("project", "ls", MOORING_TOKEN=token)).out
+    assert "laptop" in (await mooring("token", "ls", "--user", user)).out
+    assert (await mooring("member", "rm", project, user, "--yes")).code == 0
+    assert (await mooring("user", "delete", user, "--yes")).code == 0
+    assert (await mooring("project", "ls", MOORING_TOKEN=token)).code == 1

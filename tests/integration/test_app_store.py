@@ -4,12 +4,14 @@ import asyncio
 
 import pytest
 
-from model.apps import AppSpec, ContainerSpec
+from model.apps import App, AppSpec, ContainerSpec, MoveApp
 from model.errors import Conflict
-from model.layouts import AppType, at_revision
+from model.layouts import AppType, Layout, at_revision
+from model.operations import Outcome, Status, Target
 from model.projects import Project
 from records import Records
-from records.ids import new_app_id
+from records.ids import new_app_id, new_id
+from records.operations import NewOperation
 from tests.platform import unique
 
 DIGESTS = {"web": "sha256:" + "1" * 64}
@@ -64,18 +66,37 @@ async def test_of_two_in_each_others_way_that_come_at_once_one_is_refused(record
         assert live in ({"web"}, {"web-0", "web-1"}), ends
 
 
+async def moved(records: Records, app: App, before: Layout, after: Layout) -> None:
+    """An operation took the app from one layout to another, as its record tells."""
+    layouts = {"before": await records.apps.keep_layout(app.id, before), "after": await records.apps.keep_layout(app.id, after)}
+    ask = MoveApp(operation_id=new_id("op"), project=app.project, target=app.name, actor="ann", app_id=app.id, **layouts)
+    await records.operations.accept(
+        NewOperation(
+            kind="app.upgrade",
+            target=Target(kind="app", name=app.name, id=app.id),
+            project_id=app.project_id,
+            ask=ask,
+            workflow_id=ask.operation_id,
+            cancellable=True,
+            preempts=False,
+            request={},
+        )
+    )
+    await records.operations.settle(Outcome(operation_id=ask.operation_id, attempt=1, status=Status.SUCCEEDED))
+
+
 async def test_the_version_before_is_one_that_was_in_force(records: Records) -> None:
-    """An instance was updated by itself in between: that version was never the app's."""
-    app_id = await add(records, await project(records), "web", "TApp")
-    for number in (1, 2, 3):
+    """An instance was updated by itself in between, and a rollout failed at once: those versions were never the app's."""
+    app = await records.apps.by_id(await add(records, await project(records), "web", "TApp"))
+    for number in (1, 2, 3, 4):
         if number > 1:
-            await records.apps.add_revision(app_id, spec("TApp"), "ann", "")
-        await records.apps.set_digests(app_id, number, DIGESTS)
-    created = (await records.apps.by_id(app_id)).layout
-    singly = at_revision(created, 2, ["1"])
-    await records.apps.keep_layout(app_id, singly)
-    await records.apps.keep_layout(app_id, at_revision(singly, 3))
-    found = await records.apps.deployed_before(app_id, 3)
+            await records.apps.add_revision(app.id, spec("TApp"), "ann", "")
+        await records.apps.set_digests(app.id, number, DIGESTS)
+    singly = at_revision(app.layout, 2, ["1"])
+    await moved(records, app, app.layout, singly)
+    await moved(records, app, singly, at_revision(singly, 3))
+    await moved(records, app, singly, at_revision(singly, 4))
+    found = await records.apps.deployed_before(app, 4)
     assert found is not None
     assert found.number == 1
-    assert await records.apps.deployed_before(app_id, 1) is None
+    assert await records.apps.deployed_before(app, 1) is None

@@ -76,9 +76,9 @@ def test_a_count_set_by_hand_has_to_be_within_the_bounds_of_the_moment(count, re
     scale = Scale.model_validate({**MANUAL, "schedules": [{"cron": "0 8 * * *", "minReplicas": 4, "until": "18:00"}]})
     if refused:
         with pytest.raises(Invalid, match="4 to 10"):
-            check_by_hand(scale, count, MONDAY)
+            check_by_hand(scale, count, MONDAY, "/v2/applications/shop/web")
     else:
-        check_by_hand(scale, count, MONDAY)
+        check_by_hand(scale, count, MONDAY, "/v2/applications/shop/web")
 
 
 @pytest.mark.parametrize(

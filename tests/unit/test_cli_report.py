@@ -102,3 +102,22 @@ def test_autoscaling_reads_as_what_holds_what_was_seen_and_what_was_done() -> No
         "changes": [],
     }
     assert "Off." in text(report.autoscaling("web", off))
+
+
+def test_a_refusal_offers_what_the_operation_in_the_way_allows() -> None:
+    paused = record("PAUSED", available=["resume", "promote", "rollback"])
+    shown = text(report.refusal({"Code": 4090, "Message": "It is PAUSED.", "Reason": "Conflict", "OperationID": "op-1"}, paused))
+    for verb in ("resume", "promote", "rollback", "cancel"):
+        assert f"mooring op {verb} op-1" in shown
+
+
+def test_revisions_tell_who_when_and_what_differs() -> None:
+    known = {"createdAt": "2026-11-23T10:01:00+00:00", "createdBy": "ann", "reason": "rollout", "images": {}}
+    env = [{"name": "A", "value": "1", "field_path": None}, {"name": "B", "value": "2", "field_path": None}]
+    changes = [{"field": "containers.web.env", "before": env, "after": [env[0], {**env[1], "value": "3"}]}]
+    two = {**known, "revision": 2, "current": True, "instances": 3, "digests": {"web": "sha256:1"}, "changes": changes}
+    one = {**known, "revision": 1, "current": False, "instances": 0, "digests": {}, "changes": []}
+    shown = text(report.revisions("shop", "web", [two, one], 2))
+    for words in ("2 in force", "containers.web.env: - B=2, + B=3", "never ran", "app rollback shop web --revision"):
+        assert words in shown
+    assert "A=1" not in shown

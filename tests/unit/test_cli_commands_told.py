@@ -1,0 +1,40 @@
+"""Requests that messages of the API name, told as commands."""
+
+import re
+from typing import Any
+
+import pytest
+import typer.main
+
+from cli.commands_told import _COMMANDS, told
+from cli.main import app
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        ("Go on: POST /v2/operations/op-1/resume, then again.", "Go on: mooring op resume op-1, then again."),
+        ("or DELETE /v2/projects/shop?cascade=true.", "or mooring project delete shop --cascade."),
+        (
+            'On: POST /v2/applications/shop/web/scale?type=auto {"minReplicas": 1, "targetCPUUtilization": 50}, or',
+            "On: mooring app autoscale shop web --min 1 --cpu 50, or",
+        ),
+        ("its bounds: POST /v2/applications/s/w/scale?type=auto, or", "its bounds: mooring app autoscale s w, or"),
+        ("List: GET /v2/instances/shop/web/lists.", "List: mooring instance ls shop web."),
+        ("POST /v2/instances/shop/db-1/1/start", "mooring instance start shop db-1"),
+        ("It names nothing.", "It names nothing."),
+        ("the API refuses POST /v2/elsewhere/x {not json}", "the API refuses POST /v2/elsewhere/x {not json}"),
+    ],
+)
+def test_a_request_is_told_as_its_command(said: str, heard: str) -> None:
+    assert told(said) == heard
+
+
+@pytest.mark.parametrize("command", sorted({command for _, command in _COMMANDS if "{verb}" not in command}))
+def test_each_command_that_is_told_exists(command: str) -> None:
+    found: Any = typer.main.get_command(app)
+    words = re.sub(r"\{\w+\}|[A-Z]+", "", command).split()
+    for word in (word for word in words if not word.startswith("--")):
+        found = found.commands[word]
+    options = {option for parameter in found.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= options
