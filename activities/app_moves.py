@@ -15,11 +15,12 @@ from activities.courses import COURSES, Course, Sight
 from activities.deadline import Deadline
 from activities.pace import Pace
 from activities.progress import tell, unchanged
+from activities.views import View
 from activities.workloads import Workloads
 from clients.images import Images
 from clients.kubernetes import Cluster, Object
 from clients.observation import with_events, with_logs, with_nodes
-from clients.watch import Changed, Watches
+from clients.watch import Watches
 from model.apps import App, MoveApp, UpgradeApp
 from model.base import Frozen
 from model.diagnosis import Seen, cause_at_deadline, dead_end
@@ -72,7 +73,7 @@ class AppMoves:
         course = await self._course(app, ask, target)
         async with self._keeping_what_is_reached(app, ask, target):
             await self._workloads.put_service(app, course.revisions[target.revision].spec)
-            sight = await course.look()
+            sight = await course.look(fresh=True)
             await course.act(sight)
         if sight.placed and not course.changed:
             unchanged(f"revision {target.revision} is what runs")
@@ -146,15 +147,16 @@ class AppMoves:
 
     async def _templates(self, app: App, layout: Layout) -> Mapping[str, Object]:
         """By track the pod template of each workload whose images were found."""
-        revisions = {number: await self._records.apps.revision(app.id, number) for number in layout.revisions}
+        revisions = await self._records.apps.numbered(app.id, layout.revisions)
         those = [w for w in layout.workloads if revisions[w.revision].digests]
         return {w.track: self._workloads.template(app, revisions[w.revision], w) for w in those}
 
     async def _course(self, app: App, ask: MoveApp, target: Layout) -> Course:
         before, after = await self._records.apps.layout(ask.before), await self._records.apps.layout(ask.after)
-        revisions = {number: await self._records.apps.revision(app.id, number) for number in target.revisions}
+        known = await self._records.apps.numbered(app.id, {*target.revisions, after.revision})
+        revisions = {number: known[number] for number in target.revisions}
         # The limits are those of the version it goes to, also in the batches before that is in force, and on the way back.
-        spec = (revisions.get(after.revision) or await self._records.apps.revision(app.id, after.revision)).spec
+        spec = known[after.revision].spec
         surge = spec.max_surge if app.type == "Deployment" else 0
         limits = limits_of(before.running, target.running, surge, spec.max_unavailable)
         if app.type == "TApp" and len(changed_tracks(before, after)) == 1:
@@ -165,21 +167,22 @@ class AppMoves:
 
     async def _go(self, course: Course, ask: MoveApp, *, back: bool) -> Sight:
         """Look and act until it is done; `back` ends when every instance is of its version, whether it serves or not."""
-        app, deadline, last = course.app, Deadline(), ""
+        deadline, last, read_at = Deadline(), "", -_SAFETY_NET
         reads, looks = Pace(free=3, least=0.1), Pace(free=1, least=1.0)
-        async with contextlib.AsyncExitStack() as subscriptions:
-            hints = [
-                await subscriptions.enter_async_context(self._watches.subscribed(kind, app.project, app.name))
-                for kind in course.hints
-            ]
+        async with self._followed(course):
             while True:
                 begun = time.monotonic()
-                sight = await course.look()
+                sight = await course.look(fresh=begun - read_at >= _SAFETY_NET)
                 reads.took(time.monotonic() - begun)
+                read_at = begun if sight.fresh else read_at
                 await tell(sight.message)
-                if back and ((sight.placed and course.tended) or await left_to_another(self._records, ask)):
+                if back and await left_to_another(self._records, ask):
                     return sight
-                if sight.done and course.tended and has_settled(await course.pods(sight), datetime.now(UTC)):
+                ends = course.tended and (sight.placed if back else sight.done)
+                if (ends or not deadline.left) and not sight.fresh:
+                    read_at -= _SAFETY_NET
+                    continue
+                if ends and (back or has_settled(await course.pods(sight), datetime.now(UTC))):
                     return sight
                 if not deadline.left:
                     raise await self._at_deadline(course, sight, back=back)
@@ -193,8 +196,17 @@ class AppMoves:
                     await self._check(course, sight, back=back)
                     looks.took()
                 soon = [sight.again_in] if sight.again_in is not None else []
-                await _any(hints, min(_SAFETY_NET, deadline.left, looks.left, *soon))
+                await _any(course.views, min(_SAFETY_NET, deadline.left, looks.left, *soon))
                 await asyncio.sleep(min(reads.left, deadline.left))
+
+    @contextlib.asynccontextmanager
+    async def _followed(self, course: Course) -> AsyncIterator[None]:
+        """The course's views are told by the shared watches what changes."""
+        async with contextlib.AsyncExitStack() as subscriptions:
+            for view in course.views:
+                subscribed = self._watches.subscribed(view.kind, course.app.project, course.app.name)
+                view.hints = await subscriptions.enter_async_context(subscribed)
+            yield
 
     async def _advance(self, course: Course, sight: Sight) -> bool:
         """Act; whether anything was changed."""
@@ -207,6 +219,9 @@ class AppMoves:
         """Raise the error that is certain already; going back, what cannot serve is no reason to stay: limits are dropped."""
         seen = await self._look(course, sight)
         error = dead_end(seen)
+        if error and not sight.fresh:
+            seen = await self._look(course, await course.look(fresh=True))
+            error = dead_end(seen)
         if error and back:
             course.limits = Limits(least=0, most=course.limits.most)
         elif error:
@@ -288,9 +303,9 @@ def _is_less(workload: Workload, before: Workload | None) -> bool:
     )
 
 
-async def _any(hints: Sequence[Changed], seconds: float) -> None:
-    """Wait for any of the hints, at most `seconds`."""
-    waiting = [asyncio.create_task(changed.wait(seconds)) for changed in hints]
+async def _any(views: Sequence[View], seconds: float) -> None:
+    """Wait until something is told to any of the views, at most `seconds`."""
+    waiting = [asyncio.create_task(view.hints.wait(seconds)) for view in views if view.hints]
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:

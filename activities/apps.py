@@ -1,13 +1,9 @@
 """What app operations do beside moving instances (app_moves.py): find images, choose who goes, remove, and the books."""
 
-import asyncio
-import time
-
 from temporalio import activity
 
 from activities.app_moves import left_to_another
 from activities.deadline import Deadline
-from activities.pace import Pace
 from activities.progress import tell, unchanged
 from activities.workloads import Workloads, side_by_side
 from clients.images import Images
@@ -23,6 +19,7 @@ from records import Records
 # Kubernetes: Pod deletion cost. Of pods that are alike ready the cheapest go first when their ReplicaSet shrinks.
 _COST = "controller.kubernetes.io/pod-deletion-cost"
 _CHEAPEST = str(-(2**31))
+_SAFETY_NET = 10.0  # seconds without a hint after which it is read all the same
 
 
 class AppActivities:
@@ -152,28 +149,22 @@ class AppActivities:
         await self._records.apps.set_phase(ask.app_id, AppPhase.DELETED)
 
     async def _remove(self, app: App) -> None:
-        deadline, kind = Deadline(), WORKLOAD_KINDS[app.type]
-        async with (
-            self._watches.subscribed(kind, app.project, app.name) as changed,
-            self._watches.subscribed("Pod", app.project, app.name),
-        ):
+        deadline, view = Deadline(), self._workloads.view(app, WORKLOAD_KINDS[app.type])
+        async with self._watches.subscribed(view.kind, app.project, app.name) as changed:
+            view.hints = changed
             await self._workloads.drop_service(app)
-            found = await self._workloads.read(app)
-            if not found:
+            await view.look(fresh=True)
+            if not view.objects:
                 unchanged("there are no objects of it")
                 return
-            await side_by_side(lambda item: self._workloads.drop(app, item), found.values())
+            await side_by_side(lambda item: self._workloads.drop(app, item), list(view.objects.values()))
             # Deleted in the foreground, a workload goes last: when it is gone, so are its instances.
-            reads = Pace(free=8, least=0.05)
-            while found:
+            while view.objects or not view.fresh:
                 if not deadline.left:
                     raise DeadlineExceeded(await self._still_there(app))
-                await tell(f"{len(found)} of its workloads left; instances have their termination grace to end")
-                await changed.wait(min(10, deadline.left))
-                await asyncio.sleep(min(reads.left, deadline.left))
-                begun = time.monotonic()
-                found = await self._workloads.read(app)
-                reads.took(time.monotonic() - begun)
+                await tell(f"{len(view.objects)} of its workloads left; instances have their termination grace to end")
+                told = await changed.wait(min(_SAFETY_NET, deadline.left)) if view.objects else False
+                await view.look(fresh=not told)
 
     async def _still_there(self, app: App) -> str:
         names = ", ".join(sorted(pod["metadata"]["name"] for pod in await self._workloads.pods(app))[:5]) or "none"

@@ -1,6 +1,6 @@
 """The course of a move, one per type of app: look where the instances stand, act as far as the limits allow, tidy up.
 
-Each looks afresh and remembers nothing that matters: a worker that dies in between goes on from what the next one sees.
+Each remembers nothing that matters but what it has seen: a worker that dies in between goes on from what the next one reads.
 """
 
 import asyncio
@@ -8,7 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
+from activities.views import View
 from activities.workloads import Workloads, side_by_side
 from model.apps import App, Revision
 from model.diagnosis import refusal_of
@@ -26,7 +28,7 @@ class Sight:
     """What a look found: `placed` when every instance is of its version, `done` when those that matter serve too.
 
     `pods` are those of the wanted versions, None where they were not needed for the look. `again_in` is when something becomes
-    so by the mere passing of time.
+    so by the mere passing of time. Only a `fresh` look, read from the cluster, proves anything.
     """
 
     done: bool
@@ -35,6 +37,7 @@ class Sight:
     workloads: Mapping[str, Object]
     pods: list[Object] | None = None
     again_in: float | None = None
+    fresh: bool = True
     standings: Mapping[str, Standing] = field(default_factory=dict)
     by_track: Mapping[str, Object] = field(default_factory=dict)
 
@@ -58,6 +61,7 @@ class Course(ABC):
         self.scope = scope
         self.limits = limits
         self.changed = False
+        self.workload_view = workloads.view(app, self.kind)
         # Of a layout that was never deployed there is none: its images were not found.
         deployed = [w for w in target.workloads if revisions[w.revision].digests]
         self.templates = {w.track: workloads.template(app, revisions[w.revision], w) for w in deployed}
@@ -73,13 +77,13 @@ class Course(ABC):
         """Whether all that a look does not show has been set right once, as after another worker's death."""
 
     @property
-    def hints(self) -> tuple[str, ...]:
-        """The kinds whose changes call for another look."""
-        return (self.kind,)
+    def views(self) -> tuple[View, ...]:
+        """What a look is made of, and whose changes call for another one."""
+        return (self.workload_view,)
 
     @abstractmethod
-    async def look(self) -> Sight:
-        """Read where the instances stand."""
+    async def look(self, *, fresh: bool) -> Sight:
+        """See where the instances stand: `fresh`, by reading, else by what is known where that can be relied on."""
 
     @abstractmethod
     async def act(self, sight: Sight) -> None:
@@ -105,6 +109,7 @@ class Course(ABC):
         made = await self.workloads.put(self.app, self.revisions[workload.revision], workload, found)
         # Its generation would count annotations too.
         self.changed = self.changed or found is None or found["spec"] != made["spec"]
+        self.workload_view.learn(made)
 
 
 class DeploymentCourse(Course):
@@ -117,16 +122,17 @@ class DeploymentCourse(Course):
         """Each wanted Deployment was applied whole."""
         return self._applied >= self.templates.keys()
 
-    async def look(self) -> Sight:
-        """One request."""
-        found = {track: item for track, item in (await self.workloads.read(self.app)).items() if not leaves(item)}
+    async def look(self, *, fresh: bool) -> Sight:
+        """One request, or none."""
+        await self.workload_view.look(fresh=fresh)
+        found = {track: item for track, item in self.workload_view.by_track.items() if not leaves(item)}
         rollouts = {track: rollout_of(item) for track, item in found.items()}
         placed = found.keys() == self.templates.keys() and all(
             self._is_told(w.track, found[w.track]) and rollouts[w.track].replaced and rollouts[w.track].wanted == w.replicas
             for w in self.target.workloads
         )
         done = placed and all(rollouts[w.track].done for w in self.target.workloads if w.track in self.scope)
-        return Sight(done=done, placed=placed, message=self._told(rollouts), workloads=found)
+        return Sight(done=done, placed=placed, message=self._told(rollouts), workloads=found, fresh=self.workload_view.fresh)
 
     def _told(self, rollouts: Mapping[str, Rollout]) -> str:
         if len(rollouts) == 1 and len(self.target.workloads) == 1 and self.target.workloads[0].track in rollouts:
@@ -157,7 +163,7 @@ class DeploymentCourse(Course):
             if track in self.templates:
                 continue
             if found["spec"]["replicas"] != counts[track]:
-                await self.workloads.shrink(self.app, found, counts[track])
+                self.workload_view.learn(await self.workloads.shrink(self.app, found, counts[track]))
                 self.changed = True
             elif not counts[track] and not rollouts[track].total and rollouts[track].seen:
                 await self.workloads.drop(self.app, found)
@@ -182,20 +188,25 @@ class InstancesCourse(Course):
 
     _addressed = False
 
+    def __init__(self, workloads: Workloads, app: App, *to: Any) -> None:
+        super().__init__(workloads, app, *to)
+        self.pod_view = workloads.view(app, "Pod")
+
     @property
     def tended(self) -> bool:
         """Each instance has its address."""
         return self._addressed
 
     @property
-    def hints(self) -> tuple[str, ...]:
+    def views(self) -> tuple[View, ...]:
         """A pod changed in place tells nothing to its StatefulSet."""
-        return (self.kind, "Pod")
+        return (self.workload_view, self.pod_view)
 
-    async def look(self) -> Sight:
-        """Two requests, however many instances."""
-        found, pods = await asyncio.gather(self.workloads.read(self.app), self.workloads.pods(self.app))
-        by_track, now = pods_by_track(pods), datetime.now(UTC)
+    async def look(self, *, fresh: bool) -> Sight:
+        """Two requests, however many instances, or none."""
+        await asyncio.gather(*(view.look(fresh=fresh) for view in self.views))
+        found = self.workload_view.by_track
+        by_track, now = pods_by_track(list(self.pod_view.objects.values())), datetime.now(UTC)
         standings = {
             w.track: standing_of(
                 w,
@@ -220,6 +231,7 @@ class InstancesCourse(Course):
             again_in=min(soon, default=None),
             standings=standings,
             by_track=by_track,
+            fresh=all(view.fresh for view in self.views),
         )
 
     async def act(self, sight: Sight) -> None:
@@ -285,7 +297,9 @@ class InstancesCourse(Course):
         if not standing.set_right:
             await self._put(workload, found)
         if workload.replicas and pod and not standing.pod_right and not leaves(pod):
-            await self.workloads.replace(self.app, pod, self.templates[track])
+            replaced = await self.workloads.replace(self.app, pod, self.templates[track])
+            if replaced:
+                self.pod_view.learn(replaced)
             self.changed = True
 
 

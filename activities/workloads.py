@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from activities.together import together
+from activities.views import View
 from clients.images import Images
 from clients.kubernetes import Cluster
 from model.apps import App, AppSpec, Revision
@@ -13,7 +14,7 @@ from model.errors import Conflict
 from model.events import event_time
 from model.layouts import Workload
 from model.manifests import WORKLOAD_KINDS, instance_service, selector, service, workload_name, workload_object
-from model.pod_templates import APP_ID, SHAPE, TEMPLATE, Object, pod_template, track_of
+from model.pod_templates import APP_ID, SHAPE, TEMPLATE, Object, app_label, pod_template
 from model.pods import REPLACED, containers, leaves
 
 T = TypeVar("T")
@@ -31,15 +32,25 @@ class Workloads:
         """The template of a workload's pods at a revision whose images were found."""
         return pod_template(app, revision, self._images.registry, workload)
 
+    def view(self, app: App, kind: str) -> View:
+        """The app's workloads, those on their way out too, or its pods, to be looked at again and again."""
+
+        def ours(item: Object) -> bool:
+            return item["metadata"]["labels"][APP_ID] == app_label(app.id) and (kind == "Pod" or belongs(item, app))
+
+        return View(kind, lambda: self._cluster.list(kind, app.project, labelSelector=selector(app.id)), ours)
+
     async def read(self, app: App) -> dict[str, Object]:
         """The app's workloads by track, those on their way out too; one request."""
-        found = await self._cluster.list(WORKLOAD_KINDS[app.type], app.project, labelSelector=selector(app.id))
-        return {track_of(item["metadata"]["labels"]): item for item in found["items"] if belongs(item, app)}
+        view = self.view(app, WORKLOAD_KINDS[app.type])
+        await view.look(fresh=True)
+        return view.by_track
 
     async def pods(self, app: App) -> list[Object]:
         """The app's pods; one request."""
-        items: list[Object] = (await self._cluster.list("Pod", app.project, labelSelector=selector(app.id)))["items"]
-        return items
+        view = self.view(app, "Pod")
+        await view.look(fresh=True)
+        return list(view.objects.values())
 
     async def put(self, app: App, revision: Revision, workload: Workload, found: Object | None) -> Object:
         """Apply a workload whole, with a headless Service where it is a new TApp instance; idempotent.
@@ -58,9 +69,9 @@ class Workloads:
             raise _taken(app, workload_name(app.name, workload.track)) from error
         return made
 
-    async def shrink(self, app: App, found: Object, replicas: int) -> None:
+    async def shrink(self, app: App, found: Object, replicas: int) -> Object:
         """Set the number of instances of a Deployment that is on its way out; idempotent."""
-        await self._cluster.patch("Deployment", found["metadata"]["name"], app.project, {"spec": {"replicas": replicas}})
+        return await self._cluster.patch("Deployment", found["metadata"]["name"], app.project, {"spec": {"replicas": replicas}})
 
     async def drop(self, app: App, found: Object) -> None:
         """Delete a workload, which goes after its pods; a TApp instance's Service goes with it. Idempotent."""
@@ -108,16 +119,16 @@ class Workloads:
         if found and belongs(found, app):
             await self._cluster.delete("Service", app.name, app.project, uid=found["metadata"]["uid"])
 
-    async def replace(self, app: App, pod: Object, template: Object) -> None:
+    async def replace(self, app: App, pod: Object, template: Object) -> Object | None:
         """Bring a TApp instance's running pod to a template: by its images where no more differs, else the pod is deleted.
 
         The pod notes which containers ran before: whether the new image runs is judged by the container's start, since an equal
-        image would not show. Idempotent by the pod's uid.
+        image would not show. The pod as it is then, None where it was deleted. Idempotent by the pod's uid.
         """
         metadata, labels = pod["metadata"], template["metadata"]["labels"]
         if metadata["labels"].get(SHAPE) != labels[SHAPE]:
             await self._cluster.delete("Pod", metadata["name"], app.project, uid=metadata["uid"])
-            return
+            return None
         images = {c["name"]: c["image"] for c in template["spec"]["containers"]}
         before = {c.name: c.id for c in containers(pod) if not c.init and c.image != images[c.name]}
         change = {
@@ -128,7 +139,7 @@ class Workloads:
             },
             "spec": {"containers": [{"name": name, "image": image} for name, image in images.items()]},
         }
-        await self._cluster.patch("Pod", metadata["name"], app.project, change, strategic=True)
+        return await self._cluster.patch("Pod", metadata["name"], app.project, change, strategic=True)
 
     async def refused(self, app: App, track: str) -> str:
         """The newest words of a TApp instance's StatefulSet about a pod it could not make, "" where there are none."""

@@ -173,8 +173,8 @@ class Cluster:
         found: str = (await self.list(kind, labelSelector=selector, limit="1"))["metadata"]["resourceVersion"]
         return found
 
-    async def watch(self, kind: str, selector: str, version: str, seconds: int) -> AsyncGenerator[Object, None]:
-        """Stream what changes after `version` in all namespaces, for at most `seconds`: events with the objects' metadata only.
+    async def watch(self, kind: str, selector: str, version: str, seconds: int, *, whole: bool) -> AsyncGenerator[Object, None]:
+        """Stream what changes after `version` in all namespaces, for at most `seconds`: events, `whole` or of metadata only.
 
         Bookmarks come too. Ends quietly when the server closes the stream; raises Expired where `version` is too old, and
         ClusterUnreachable, also when nothing comes for 90 s (Kubernetes: API Concepts, Efficient detection of changes).
@@ -183,7 +183,7 @@ class Cluster:
         url = f"{path_of(kind)}?{urlencode(query | {'timeoutSeconds': str(seconds)})}"
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_LONGEST_SILENCE)
         with _translated():
-            reply = await self.open("GET", url, accept=_METADATA_ONLY, timeout=timeout)
+            reply = await self.open("GET", url, accept="application/json" if whole else _METADATA_ONLY, timeout=timeout)
             async with reply:
                 if reply.status >= 400:
                     raise _watch_refusal(reply.status, await reply.read())

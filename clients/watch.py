@@ -1,8 +1,8 @@
-"""One shared watch per cluster and kind in each process: hints that something changed (architecture: Waiting).
+"""One shared watch per cluster and kind in each process: hints that something changed, and what (architecture: Waiting).
 
-A hint says "read again", never what happened: completion is judged by a fresh read. So a hint may come twice or for
-nothing, and none is lost: whoever subscribes first and then reads is woken by every later change, and once more whenever
-the watch starts, starts over or connects again, since changes may have passed unseen in between.
+A hint is never proof: completion is judged by a fresh read. So a hint may come twice, late or for nothing, and none is
+lost: whoever subscribes first and then reads is woken by every later change, and once more whenever the watch starts,
+starts over or connects again: then changes may have passed unseen, and only a read tells.
 
 The watch begins with the first subscriber and ends when nobody has asked for a while: an idle platform sends nothing.
 """
@@ -27,14 +27,25 @@ _Key = tuple[str, str | None]
 
 
 class Changed:
-    """A subscriber's side: whether something has changed since it last asked."""
+    """A subscriber's side: whether something has changed since it last asked, and what."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self._news: dict[str, Object] | None = {}
 
-    def set(self) -> None:
-        """Say that something changed."""
+    def set(self, event: Object | None = None) -> None:
+        """Say that something changed: an event of the watch, or None where some may have passed unseen."""
+        if event is None:
+            self._news = None
+        elif self._news is not None:
+            self._news[event["object"]["metadata"]["name"]] = event
         self._event.set()
+
+    def take(self) -> list[Object] | None:
+        """The last event of each object since the last call; None where some may have passed unseen: read. Never waits."""
+        news, self._news = self._news, {}
+        self._event.clear()
+        return None if news is None else list(news.values())
 
     async def wait(self, seconds: float) -> bool:
         """Wait for the next hint, at most `seconds`; whether one came. Read again in either case."""
@@ -136,20 +147,20 @@ class _Watch:
         if self._version is None:
             self._version = await self._cluster.head(self._kind, _SELECTOR)
         self._wake_all()
-        events = self._cluster.watch(self._kind, _SELECTOR, self._version, _STREAM_SECONDS)
+        events = self._cluster.watch(self._kind, _SELECTOR, self._version, _STREAM_SECONDS, whole=True)
         async with contextlib.aclosing(events):
             async for event in events:
-                metadata = event["object"]["metadata"]
-                self._version = metadata["resourceVersion"]
+                self._version = event["object"]["metadata"]["resourceVersion"]
                 if event["type"] != "BOOKMARK":
-                    self._wake(metadata)
+                    self._wake(event)
 
-    def _wake(self, metadata: Object) -> None:
+    def _wake(self, event: Object) -> None:
+        metadata = event["object"]["metadata"]
         namespace = metadata.get("namespace") or metadata["name"]
         app = metadata.get("labels", {}).get(APP_LABEL)
         for key in {(namespace, app), (namespace, None)}:
             for changed in self._subscribers.get(key, ()):
-                changed.set()
+                changed.set(event)
 
     def _wake_all(self) -> None:
         for waiting in self._subscribers.values():

@@ -1,6 +1,6 @@
 """Apps and their revisions: one row per life of an app, one per spec it had."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import asyncpg
 
@@ -136,6 +136,11 @@ class AppStore(Store):
         for row in await self._rows("revisions_of_layouts", ids=list(ids)):
             found.setdefault(row["app_id"], {})[row["number"]] = _revision(row)
         return found
+
+    async def numbered(self, app_id: str, numbers: Iterable[int]) -> dict[int, Revision]:
+        """Those revisions by number; one query."""
+        rows = await self._rows("numbered_revisions", app_id=app_id, numbers=list(numbers))
+        return {row["number"]: _revision(row) for row in rows}
 
     async def revisions(self, app_id: str, size: int, skip: int) -> tuple[int, list[Revision]]:
         """Revisions, newest first; with the total."""

@@ -1,8 +1,9 @@
 """An app, the records and the cluster of its moves, in memory: what is applied stands at once, as controllers would have it."""
 
+import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,6 +38,7 @@ class FakeCluster:
         self.refused: set[str] = set()
         self.lags = False
         self._count = 0
+        self._version = 0
 
     def names(self, kind: str) -> list[str]:
         return sorted(name for found, name in self.objects if found == kind)
@@ -55,17 +57,20 @@ class FakeCluster:
         made["status"] = known.get("status", {}) if known else {}
         self.objects[key] = made
         self.control()
-        return made
+        return self._told(made)
 
     async def list(self, kind: str, namespace: str, labelSelector: str = "", **_: str) -> Object:
         key, _, value = labelSelector.partition("=")
         found = [o for (k, _), o in self.objects.items() if k == kind and o["metadata"]["labels"].get(key) == value]
-        return {"items": json.loads(json.dumps(found))}
+        for item in found:
+            self._version += 1
+            item["metadata"]["resourceVersion"] = str(self._version)
+        return {"metadata": {"resourceVersion": str(self._version)}, "items": json.loads(json.dumps(found))}
 
     async def find(self, kind: str, name: str, namespace: str) -> Object | None:
         return self.objects.get((kind, name))
 
-    async def patch(self, kind: str, name: str, namespace: str, change: Object, *, strategic: bool = False) -> None:
+    async def patch(self, kind: str, name: str, namespace: str, change: Object, *, strategic: bool = False) -> Object:
         found = self.objects[kind, name]
         for part in ("labels", "annotations"):
             found["metadata"].setdefault(part, {}).update(change.get("metadata", {}).get(part, {}))
@@ -75,9 +80,16 @@ class FakeCluster:
         for container in change.get("spec", {}).get("containers", []):
             found["spec"]["containers"][0]["image"] = container["image"]
         self.control()
+        return self._told(found)
 
     async def delete(self, kind: str, name: str, namespace: str, *, uid: str | None = None) -> bool:
         return self.objects.pop((kind, name), None) is not None
+
+    def _told(self, item: Object) -> Object:
+        self._version += 1
+        item["metadata"]["resourceVersion"] = str(self._version)
+        told: Object = json.loads(json.dumps(item))
+        return told
 
     def control(self) -> None:
         if self.lags:
@@ -112,14 +124,24 @@ class FakeImages:
     registry = "localhost:5000"
 
 
+class Unsure(Changed):
+    """Something may always have changed: read."""
+
+    async def wait(self, seconds: float) -> bool:
+        """Come at once, after everybody else had a turn."""
+        await asyncio.sleep(0)
+        return True
+
+    def take(self) -> None:
+        """Nothing is told."""
+
+
 class FakeWatches:
-    """Hints that come at once."""
+    """Hints that come at once, and say: read."""
 
     @contextlib.asynccontextmanager
     async def subscribed(self, *_: str) -> AsyncIterator[Changed]:
-        changed = Changed()
-        changed.set()
-        yield changed
+        yield Unsure()
 
 
 class FakeRecords:
@@ -151,6 +173,9 @@ class FakeRecords:
 
     async def set_layout(self, app_id: str, layout: Layout) -> None:
         self.app = self.app.model_copy(update={"layout": layout})
+
+    async def numbered(self, app_id: str, numbers: Iterable[int]) -> dict[int, Revision]:
+        return {number: await self.revision(app_id, number) for number in numbers}
 
     async def revision(self, app_id: str, number: int) -> Revision:
         spec = REVISIONS[number].spec.model_copy(update={"type": self.app.type})

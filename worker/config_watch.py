@@ -49,7 +49,7 @@ class ConfigWatch:
             try:
                 if version is None:
                     version = await self._compare_all(kind)
-                events = self._cluster.watch(kind.object, CONFIG, version, _STREAM_SECONDS)
+                events = self._cluster.watch(kind.object, CONFIG, version, _STREAM_SECONDS, whole=False)
                 async with contextlib.aclosing(events):
                     async for event in events:
                         metadata = event["object"]["metadata"]

@@ -75,6 +75,9 @@ SELECT r.* FROM app_revisions r JOIN apps a ON a.id = r.app_id
 WHERE a.id = ANY (cast(:ids AS text[])) AND (r.number = a.revision OR r.number IN (
     SELECT cast(w ->> 'revision' AS integer) FROM jsonb_array_elements(a.layout -> 'workloads') w));
 
+-- name: numbered_revisions
+SELECT * FROM app_revisions WHERE app_id = :app_id AND number = ANY (cast(:numbers AS integer[]));
+
 -- name: list_revisions
 SELECT * FROM app_revisions WHERE app_id = :app_id ORDER BY number DESC LIMIT :size OFFSET :skip;
 

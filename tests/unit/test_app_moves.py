@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from activities.app_moves import AppMoves
 from activities.apps import AppActivities
 from activities.courses import DeploymentCourse, InstancesCourse
 from activities.workloads import Workloads, side_by_side
+from clients.watch import Changed
 from model.apps import AppSpec, MoveApp, Port, Revision, ScaleApp
 from model.errors import Conflict
 from model.layouts import Layout, at_revision, fewer, first, restarted, scaled, with_running
@@ -73,10 +75,10 @@ async def test_several_deployments_are_restarted_one_after_the_other() -> None:
     await stage.stand()
     stage.cluster.lags = True
     course = stage.course(stage.records.layouts[2], limits_of(7, 7, 1, 1))
-    await course.act(await course.look())
+    await course.act(await course.look(fresh=True))
     told = [d for d in stage.cluster.objects.values() if d["spec"]["template"]["metadata"].get("annotations")]
     assert [d["metadata"]["name"] for d in told] == ["web"]
-    await course.act(await course.look())
+    await course.act(await course.look(fresh=True))
     assert "annotations" not in stage.cluster.objects["Deployment", "web-r2"]["spec"]["template"]["metadata"]
     stage.cluster.lags = False
     await stage.run(stage.moves.move)
@@ -157,8 +159,8 @@ async def test_one_instance_is_changed_however_the_others_are() -> None:
             del stage.cluster.objects["Pod", f"web-{index}-0"]
         stage.cluster.control()
         course = await stage.moves._course(stage.records.app, stage.ask, after)
-        await course.act(await course.look())
-        sight = await course.look()
+        await course.act(await course.look(fresh=True))
+        sight = await course.look(fresh=True)
         assert sight.standings["1"].set_right if "1" in after.by_track else "web-1" not in stage.cluster.names("StatefulSet")
 
 
@@ -169,7 +171,7 @@ async def test_instances_that_go_do_not_wait_and_make_no_room() -> None:
     await stage.stand()
     stage.cluster.lags = True
     course = stage.course(after, Limits(least=2, most=5))
-    await course.act(await course.look())
+    await course.act(await course.look(fresh=True))
     assert stage.cluster.names("StatefulSet") == ["web-0", "web-1", "web-2"]
     told = {name: stage.cluster.objects["StatefulSet", name]["metadata"]["generation"] for name in ("web-0", "web-1", "web-2")}
     assert [name for name, generation in told.items() if generation > 1] == ["web-0"]
@@ -291,3 +293,20 @@ async def test_who_was_named_in_vain_before_is_like_any_other() -> None:
     costs = {name: stage.cluster.objects["Pod", name]["metadata"]["annotations"].get(cost) for name in ("web-a", "web-b")}
     assert costs["web-b"] is None
     assert costs["web-a"]
+
+
+async def test_what_the_watch_tells_is_no_proof_that_a_move_is_done() -> None:
+    before = first("Deployment", 1, 2)
+    stage = Stage(before, scaled(before, 4))
+    await stage.stand()
+    course = stage.course(stage.records.layouts[2], Limits(least=2, most=4))
+    sight = await course.look(fresh=True)
+    await course.act(sight)
+    stood = json.loads(json.dumps(stage.cluster.objects["Deployment", "web"]))
+    stood["metadata"]["resourceVersion"] = "1000"
+    stage.cluster.objects["Deployment", "web"]["status"]["availableReplicas"] = 1
+    course.workload_view.hints = Changed()
+    course.workload_view.hints.set({"type": "MODIFIED", "object": stood})
+    told = await course.look(fresh=False)
+    assert (told.done, told.fresh) == (True, False)
+    assert not (await course.look(fresh=True)).done

@@ -39,7 +39,7 @@ class FakeCluster:
             raise ClusterUnreachable("away")
         return str(len(self.log))
 
-    async def watch(self, kind: str, selector: str, version: str, seconds: int) -> AsyncGenerator[Event, None]:
+    async def watch(self, kind: str, selector: str, version: str, seconds: int, *, whole: bool) -> AsyncGenerator[Event, None]:
         self.streams += 1
         self.open += 1
         at = int(version)
