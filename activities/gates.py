@@ -144,12 +144,7 @@ class GateActivities:
                 return
             evidence = [Evidence(type="metric", source=gate.query, text="\n".join(seen[-_SHOWN:]), at=_now())]
             if verdict is Verdict.FAILED:
-                newest = seen[-1].partition(" ")[2]
-                raise GateFailed(
-                    f"The gate {title} failed: {gate.query} has not been {gate.condition} for {whole(gate.fail_duration)} s, "
-                    f"last {newest}.",
-                    evidence=evidence,
-                )
+                raise GateFailed(f"The gate {title} failed: {_why(gate, samples)}.", evidence=evidence)
             if not deadline.left:
                 raise DeadlineExceeded(f"The gate {title} is still open at the deadline.", evidence=evidence)
             await asyncio.sleep(min(whole(gate.interval), deadline.left))
@@ -175,6 +170,14 @@ class _Words:
 
     async def tell_all(self) -> None:
         await tell("; ".join(self._said.values())[:2000])
+
+
+def _why(gate: MetricGate, samples: Sequence[Sample]) -> str:
+    if all(sample.value is None for sample in samples):
+        seconds = samples[-1].at - samples[0].at
+        return f"{gate.query} has had no data at all for {seconds:.0f} s; check the query, and the app's metricsPort"
+    last = "no data" if samples[-1].value is None else f"{samples[-1].value:g}"
+    return f"{gate.query} has not been {gate.condition} for {whole(gate.fail_duration)} s, last {last}"
 
 
 def _now() -> str:

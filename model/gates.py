@@ -1,16 +1,19 @@
 """Gates of a batch, judged: conditions on a metric, held or broken over time, and what an HTTP probe answered (pure).
 
 As KubeVela's check-metrics: a metric passes when its condition has held without a break for `duration`, and fails when it has
-been broken without a break for `fail_duration`; no answer is a broken condition.
+been broken without a break for `fail_duration`; no answer is a broken condition. But before the first answer there is
+patience for at least SILENCE seconds: what has just started is not measured at once.
 """
 
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from itertools import dropwhile
 
 from model.base import Frozen
 
+SILENCE = 60
 _CONDITION = re.compile(r"\s*(<=|>=|==|!=|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -84,13 +87,19 @@ def judged(samples: Sequence[Sample], condition: Condition, duration: float, fai
     >>> below = condition_of("< 0.5")
     >>> judged(good, below, 10, 5), judged([*good[:2], *bad], below, 10, 5), judged([*good[:2], *bad[:1]], below, 10, 5)
     (<Verdict.PASSED: 'PASSED'>, <Verdict.FAILED: 'FAILED'>, <Verdict.OPEN: 'OPEN'>)
+    >>> silent = [Sample(at=t, value=None) for t in (0, 10, 20)]
+    >>> judged(silent, below, 10, 5), judged([*silent, Sample(at=60, value=None)], below, 10, 5)
+    (<Verdict.OPEN: 'OPEN'>, <Verdict.FAILED: 'FAILED'>)
     """
     if not samples:
         return Verdict.OPEN
     newest = samples[-1]
+    answered = list(dropwhile(lambda sample: sample.value is None, samples))
+    if not answered:
+        return Verdict.FAILED if newest.at - samples[0].at >= max(SILENCE, fail_duration) else Verdict.OPEN
     holds = condition.holds(newest.value)
     since = newest.at
-    for sample in reversed(samples):
+    for sample in reversed(answered):
         if condition.holds(sample.value) != holds:
             break
         since = sample.at

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -39,6 +39,7 @@ def longest_run(samples: list[Sample], *, good: bool) -> float:
 def test_it_passes_or_fails_exactly_when_the_newest_run_has_lasted(
     samples: list[Sample], duration: int, fail_duration: int
 ) -> None:
+    assume(samples and samples[0].value is not None)
     verdict = judged(samples, BELOW, duration, fail_duration)
     assert (verdict is Verdict.PASSED) == (longest_run(samples, good=True) >= duration)
     assert (verdict is Verdict.FAILED) == (longest_run(samples, good=False) >= fail_duration)
@@ -46,9 +47,17 @@ def test_it_passes_or_fails_exactly_when_the_newest_run_has_lasted(
 
 @given(samples=series(), better=st.integers(0, 29))
 def test_a_better_value_never_makes_it_fail(samples: list[Sample], better: int) -> None:
+    assume(samples and samples[0].value is not None)
     improved = [s.model_copy(update={"value": 0.0}) if place == better else s for place, s in enumerate(samples)]
     if judged(improved, BELOW, 20, 20) is Verdict.FAILED:
         assert judged(samples, BELOW, 20, 20) is Verdict.FAILED
+
+
+@given(silent=st.lists(st.integers(1, 30), max_size=9), samples=series(), duration=st.integers(0, 60))
+def test_what_is_not_measured_yet_says_nothing(silent: list[int], samples: list[Sample], duration: int) -> None:
+    assume(samples and samples[0].value is not None)
+    before = [Sample(at=-number, value=None) for number in range(len(silent), 0, -1)]
+    assert judged([*before, *samples], BELOW, duration, duration) == judged(samples, BELOW, duration, duration)
 
 
 @given(compare=st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), bound=st.floats(-1e9, 1e9), value=st.floats(-1e9, 1e9))
