@@ -27,7 +27,7 @@ class BodyLimit:
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if len(body) > LARGEST_BODY:
-                await refusal(TooLarge(f"The body exceeds {LARGEST_BODY} bytes."))(scope, receive, send)
+                await refusal(TooLarge(f"The body exceeds {LARGEST_BODY // 2**20} MiB."))(scope, receive, send)
                 return
         handed = False
 

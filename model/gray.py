@@ -21,6 +21,7 @@ MOST_BATCHES, MOST_GATES = 50, 10
 _PERCENT = re.compile(r"(100|[1-9][0-9]?)%")
 _PATH = re.compile(r"/[-\w.~!$&'()*+,;=:@/]*(\?[-\w.~!$&'()*+,;=:@/?%]*)?", re.ASCII)
 _LONGEST = 24 * 3600
+_MOST_NAMED = 1000  # an app has no more instances
 
 
 def _condition(value: str) -> str:
@@ -50,7 +51,7 @@ def _batch(value: int | str | list[str]) -> int | str | list[str]:
 
 Duration = Annotated[int | str, Field(union_mode="left_to_right"), AfterValidator(_duration)]
 Count = Annotated[int, Field(ge=1)]
-Named = Annotated[list[str], Field(min_length=1)]
+Named = Annotated[list[str], Field(min_length=1, max_length=_MOST_NAMED)]
 BatchBody = Annotated[Count | str | Named, AfterValidator(_batch)]
 
 
@@ -218,9 +219,10 @@ def not_rising(batches: Sequence[int | str | list[str]]) -> tuple[int, str] | No
     named: set[str] = set()
     for place, batch in enumerate(batches):
         if isinstance(batch, list):
-            if twice := sorted(named.intersection(batch) | {name for name in batch if batch.count(name) > 1}):
-                return place, f"names an instance twice: {twice[0]}"
-            named.update(batch)
+            for name in batch:
+                if name in named:
+                    return place, f"names an instance twice: {name}"
+                named.add(name)
             continue
         size = int(str(batch).removesuffix("%"))
         if size <= newest.get(isinstance(batch, str), 0):

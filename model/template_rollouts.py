@@ -149,4 +149,5 @@ def _unnamed(names: list[str], path: Path, app: str, type: AppType, replicas: in
         known = index.isascii() and index.isdigit() and str(int(index[:9])) == index
         if not known or (replicas is not None and int(index) >= replicas):
             told = f", and {app!r} has 0 to {replicas - 1}" if replicas else ""
-            yield [*path, place], f"{name!r} names no instance: write its index, or {app}-<index>{told}"
+            yield [*path, place], f"{name[:80]!r} names no instance: write its index, or {app}-<index>{told}"
+            return
