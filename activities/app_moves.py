@@ -26,7 +26,7 @@ from model.base import Frozen
 from model.diagnosis import Seen, cause_at_deadline, dead_end
 from model.errors import DeadlineExceeded, MooringError
 from model.gray import first_open
-from model.layouts import Layout, Workload, changed_tracks
+from model.layouts import Layout, Workload, changed_tracks, versions_changed
 from model.moves import Limits, limits_of
 from model.pod_templates import TEMPLATE
 from model.rollouts import has_settled, reached
@@ -62,13 +62,17 @@ class AppMoves:
         self._workloads = Workloads(cluster, images)
 
     @activity.defn(name="app.apply")
-    async def apply(self, ask: MoveApp) -> None:
+    async def apply(self, ask: MoveApp) -> str:
         """Begin to move to the layout `after`, which is wanted from then on: what may change at once is changed. Idempotent.
 
-        Raises Conflict when the cluster has an object of a name it needs that is not this app's.
+        Returns "", or in words why there is nothing to do: single instances of a TApp were to get what they have already; then
+        the layout stays as it is. Raises Conflict when the cluster has an object of a name it needs that is not this app's.
         """
         app = await self._records.apps.by_id(ask.app_id)
         target = await self._records.apps.layout(ask.after)
+        if same := await self._same_already(app, ask, target):
+            unchanged(same)
+            return same
         await self._records.apps.set_layout(app.id, target)
         course = await self._course(app, ask, target)
         async with self._keeping_what_is_reached(app, ask, target):
@@ -77,6 +81,7 @@ class AppMoves:
             await course.act(sight)
         if sight.placed and not course.changed:
             unchanged(f"revision {target.revision} is what runs")
+        return ""
 
     @activity.defn(name="app.move")
     async def move(self, ask: MoveApp) -> Moved:
@@ -124,7 +129,9 @@ class AppMoves:
             await self._remove_all(app)  # it was never deployed: there were no objects
             return
         await self._workloads.put_service(app, course.revisions[target.revision].spec)
-        await self._go(course, ask, back=True)
+        sight = await self._go(course, ask, back=True)
+        ready = "" if sight.done else f"; {sight.message}, the others get ready by themselves"
+        await tell(f"every instance is of its version before{ready}")
 
     async def _is_moved_on(self, ask: MoveApp) -> bool:
         """Whether what takes the app over changes its instances, rather than removing them."""
@@ -144,6 +151,18 @@ class AppMoves:
         before = await self._records.apps.layout(ask.before)
         in_place, recreated = ways(before, await self._templates(app, before), target, course.templates)
         return Moved(instances=serving, in_place=in_place, recreated=recreated)
+
+    async def _same_already(self, app: App, ask: MoveApp, target: Layout) -> str:
+        """In words that the instances which get another revision have the very same already, "" where that is not all there is."""
+        before = await self._records.apps.layout(ask.before)
+        tracks = versions_changed(before, target)
+        if not tracks:
+            return ""
+        old, new = await self._templates(app, before), await self._templates(app, target)
+        if any(t not in old or old[t]["metadata"]["labels"][TEMPLATE] != new[t]["metadata"]["labels"][TEMPLATE] for t in tracks):
+            return ""
+        names = ", ".join(f"{app.name}-{track} (revision {before.by_track[track].revision})" for track in sorted(tracks))
+        return f"nothing to do: {names} is the very same already, image and all"
 
     async def _templates(self, app: App, layout: Layout) -> Mapping[str, Object]:
         """By track the pod template of each workload whose images were found."""

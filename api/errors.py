@@ -1,7 +1,8 @@
 """Every failure leaves the API in one shape: Code, Message, Reason, and problems where fields are named."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -10,6 +11,7 @@ from fastapi.exceptions import RequestValidationError, WebSocketRequestValidatio
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from model.base import OfField
 from model.errors import Forbidden, InternalError, Invalid, MooringError, NotFound, Problem, TooLarge, Unauthenticated
 
 log = structlog.get_logger()
@@ -43,19 +45,42 @@ async def _ours(_: Request, error: Exception) -> Response:
 
 async def _validation(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)
-    problems = [Problem(field=_field(e), message=_rule(e)) for e in error.errors()]
+    problems = problems_of(error.errors())
     named = "; ".join(f"{p.field}: {p.message}" for p in problems[:5])
     return refusal(Invalid(f"{named}.", problems=problems))
 
 
-def _field(error: dict[str, Any]) -> str:
-    place = [str(part) for part in error["loc"]]
+def problems_of(errors: Sequence[Mapping[str, Any]]) -> list[Problem]:
+    """What is wrong, one problem a field: of a field that may be of several types, what is wrong as the type that was given."""
+    by_field: dict[str, list[Mapping[str, Any]]] = {}
+    for error in errors:
+        by_field.setdefault(_field(error), []).append(error)
+    return [Problem(field=field, message=_rule_of_all(found)) for field, found in by_field.items()]
+
+
+def _rule_of_all(errors: Sequence[Mapping[str, Any]]) -> str:
+    meant = [error for error in errors if not _OTHER_TYPE.search(error["type"])] or errors
+    return "; or ".join(dict.fromkeys(_rule(error) for error in meant))
+
+
+# Pydantic's names for the alternatives of a field, and its errors about a value of another type than an alternative's.
+_ALTERNATIVE = re.compile(r"(int|str|float|bool|none|constrained-\w+|(list|dict|tuple|union|function-\w+)\[.*)")
+_OTHER_TYPE = re.compile(r"_type$|_parsing$")
+
+
+def _field(error: Mapping[str, Any]) -> str:
     if error["type"] == "json_invalid":
         return "body"
+    place = [str(part) for part in error["loc"] if not _ALTERNATIVE.fullmatch(str(part))]
+    cause = error.get("ctx", {}).get("error")
+    place += [cause.field] if isinstance(cause, OfField) else []
     return ".".join(place[1:] if place[0] in ("body", "query", "path", "header") and len(place) > 1 else place)
 
 
-def _rule(error: dict[str, Any]) -> str:
+def _rule(error: Mapping[str, Any]) -> str:
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, OfField):
+        return cause.rule
     if error["type"] == "extra_forbidden":
         return "is not a known field; remove it or correct its spelling"
     if error["type"] == "missing":
@@ -64,7 +89,8 @@ def _rule(error: dict[str, Any]) -> str:
         return f"is not JSON from character {error['loc'][-1]} on: {error['ctx']['error']}"
     if error["type"] == "model_attributes_type" and len(error["loc"]) == 1:
         return "must be a JSON object, sent with the header 'Content-Type: application/json'"
-    return str(error["msg"]).removeprefix("Value error, ")
+    words = str(error["msg"]).removeprefix("Value error, ")
+    return f"must be {words.removeprefix('Input should be ')}" if words.startswith("Input should be ") else words
 
 
 async def _routing(request: Request, error: Exception) -> Response:

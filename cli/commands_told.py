@@ -28,6 +28,7 @@ _COMMANDS = (
     ("GET /v2/applications/{project}/{app}/autoscaling", "app autoscale {project} {app}"),
     ("DELETE /v2/applications/{project}/{app}/autoscaling", "app autoscale {project} {app} --off"),
     ("POST /v2/applications/{project}/{app}/scale?type=auto", "app autoscale {project} {app}"),
+    ("POST /v2/applications/{project}/{app}/scale?type=manual", "app scale {project} {app}"),
     ("POST /v2/applications/{project}/{app}/{verb}", "app {verb} {project} {app}"),
     ("GET /v2/instances/{project}/{app}/lists", "instance ls {project} {app}"),
     ("GET /v2/instances/{project}/{instance}", "instance show {project} {instance}"),
@@ -37,7 +38,7 @@ _COMMANDS = (
     ("GET /v2/stacks/{project}/{stack}/versions", "stack versions {project} {stack}"),
     ("GET /v2/templates/{project}/{template}/versions", "template versions {project} {template}"),
 )
-_OPTIONS = {"minReplicas": "min", "maxReplicas": "max", "targetCPUUtilization": "cpu", "imageRef": "image"}
+_OPTIONS = {"minReplicas": "min", "maxReplicas": "max", "targetCPUUtilization": "cpu", "imageRef": "image", "instances": "remove"}
 
 
 def told(text: str) -> str:
@@ -79,5 +80,6 @@ def _options(fields: Mapping[str, Any]) -> list[str]:
     made = []
     for field, value in fields.items():
         name = _OPTIONS.get(field, re.sub(r"(?<!^)([A-Z])", r"-\1", field).lower())
-        made.append(f"--{name}" if value is True or value == "true" else f"--{name} {shlex.quote(str(value))}")
+        values = value if isinstance(value, list) else [value]
+        made += [f"--{name}" if one is True or one == "true" else f"--{name} {shlex.quote(str(one))}" for one in values]
     return made

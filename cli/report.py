@@ -17,6 +17,7 @@ from cli.words import ago, clean, moment, now, took
 
 _LOG_LINES = 20
 _LONGEST_VALUE = 60
+_AGAIN = {"user": "retry helps once that is mended", "quota": "retry helps once there is room"}
 _WAYS = (("pause", "Pause it"), ("resume", "Go on"), ("promote", "Go on to the end"), ("rollback", "Go back"))
 
 
@@ -49,8 +50,10 @@ def operation(record: Record) -> Group:
 def failure(record: Record) -> Group:
     """Why an operation did not succeed: reason, message, evidence, and what to do."""
     error = record["error"]
-    again = "retry can help" if error["retryable"] else "retry alone does not help"
-    head = Text.assemble((error["reason"], "bold red"), f" ({error['code']}, fault: {error['fault']}, {again})")
+    told_of = [str(error["code"]), f"fault: {error['fault']}"]
+    if record["status"] != "CANCELLED":  # that was asked for
+        told_of.append(_AGAIN.get(error["fault"], "retry can help") if error["retryable"] else "retry alone does not help")
+    head = Text.assemble((error["reason"], "bold red"), f" ({', '.join(told_of)})")
     parts: list[RenderableType] = [head, Text(told(error["message"]))]
     for seen in error["evidence"]:
         parts.append(Text(f"{seen['type']} {clean(seen['source'])}", style="bold dim"))
@@ -172,8 +175,17 @@ def _versions(found: Sequence[Record]) -> str:
     lines = []
     for one in found:
         who = f": {', '.join(one['instances'])}" if one.get("instances") else ""
-        lines.append(f"{one['revision']}  {', '.join(one['images'].values())}  {one['count']} instances{who}")
+        images = ", ".join(f"{image}{_short(one['digests'].get(name))}" for name, image in one["images"].items())
+        # Another image is to be seen already.
+        others = ", ".join(field for field in one["differs"] if not field.endswith(".image"))
+        differs = "in force" if one["current"] else f"differs in {others}" if others else ""
+        words = [f"{one['revision']}  {images}", differs, f"{one['count']} instance{'' if one['count'] == 1 else 's'}{who}"]
+        lines.append("  ".join(word for word in words if word))
     return "\n".join(lines)
+
+
+def _short(digest: str | None) -> str:
+    return f" ({digest[7:19]})" if digest else ""
 
 
 def revisions(project: str, name: str, found: Sequence[Record], total: int) -> RenderableType:

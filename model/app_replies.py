@@ -59,7 +59,7 @@ def app_reply(
         "revision": revision.number,
         "digests": revision.digests,
         "containers": [c.name for c in spec.containers],
-        "versions": [_version(app, revisions[number]) for number in reversed(app.layout.revisions)],
+        "versions": [_version(app, revisions[number], revision) for number in reversed(app.layout.revisions)],
         "message": message,
     }
 
@@ -75,12 +75,14 @@ def _use_reply(use: ConfigUse) -> dict[str, Any]:
     return {"type": use.type, "name": use.name, "key": list(use.key), **path}
 
 
-def _version(app: App, revision: Revision) -> dict[str, Any]:
-    """A version of the app and the instances that shall have it; a TApp's by name."""
+def _version(app: App, revision: Revision, in_force: Revision) -> dict[str, Any]:
+    """A version of the app, what differs from the one in force, and the instances that shall have it; a TApp's by name."""
     line: dict[str, Any] = {
         "revision": revision.number,
         "current": revision.number == app.revision,
         "images": {c.name: c.image for c in revision.spec.containers},
+        "digests": revision.digests,
+        "differs": [change["field"] for change in differences(in_force.spec, revision.spec)],
         "count": app.layout.versions.get(revision.number, 0),
     }
     if app.type == "TApp":

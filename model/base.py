@@ -21,6 +21,15 @@ class Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
 
+class OfField(ValueError):
+    """What is wrong with one field of a body, found by looking at the body as a whole."""
+
+    def __init__(self, field: str, rule: str) -> None:
+        super().__init__(f"{field}: {rule}")
+        self.field = field
+        self.rule = rule
+
+
 class Input(Body):
     """A body that comes from outside: no text in it has a NUL character or half of a surrogate pair."""
 

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from model.app_bodies import NO_SURGE, AppFields, check_once, invalid_field, refuse_unbuilt, with_fields
 from model.apps import DEFAULT_DEADLINE, MOST_INSTANCES, AppSpec
-from model.base import Input
+from model.base import Input, OfField
 from model.gray import Grayness
 
 
@@ -57,7 +57,7 @@ class Rollback(Input):
     @model_validator(mode="after")
     def _one_aim(self) -> Self:
         if self.revision is not None and self.operation is not None:
-            raise ValueError("revision: must not be given together with operation")
+            raise OfField("revision", "must not be given together with operation")
         return self
 
 

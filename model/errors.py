@@ -273,15 +273,15 @@ class DeadlineExceeded(MooringError):
 class Cancelled(MooringError):
     """The operation was cancelled and what it had begun is undone."""
 
-    code, status, fault = 4504, 409, "user"
-    hint = "Retry to run it again."
+    code, status, fault, retryable = 4504, 409, "user", False
+    hint = "Retry runs it again."
 
 
 class RolledBack(Cancelled):
     """The operation was rolled back: what it had done is taken back, to what was before it."""
 
     code = 4505
-    hint = "Nothing to do: what was before is in force. Retry to go forward again."
+    hint = "Nothing to do: what was before is in force. Retry goes forward again."
 
 
 class ClusterUnreachable(MooringError):

@@ -7,11 +7,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from model.base import Frozen, Input
+from model.base import Frozen, Input, OfField
 from model.gates import condition_of, seconds_of
 from model.layouts import Layout
 
@@ -43,8 +43,15 @@ def _path(value: str) -> str:
     return value
 
 
-def _batch(value: int | str | list[str]) -> int | str | list[str]:
+def _batch(value: Any) -> Any:
+    """Told before the types are tried: of three alternatives each would say what is wrong with it as that."""
+    if isinstance(value, str) and value.isdecimal():
+        raise ValueError(f'"{value}" is text: write {value} without quotes for so many instances, or "{value}%" for a percentage')
     if isinstance(value, str) and not _PERCENT.fullmatch(value):
+        raise ValueError(f'"{value[:100]}" is no percentage: write one from "1%" to "100%", or a number of instances')
+    if value == [] or (isinstance(value, int) and not isinstance(value, bool) and value < 1):
+        raise ValueError(f"{value} is no batch: it has to bring 1 instance at least")
+    if isinstance(value, bool) or not isinstance(value, int | str | list):
         raise ValueError('must be a number of instances, a percentage such as "10%", or a list of instance names')
     return value
 
@@ -52,7 +59,7 @@ def _batch(value: int | str | list[str]) -> int | str | list[str]:
 Duration = Annotated[int | str, Field(union_mode="left_to_right"), AfterValidator(_duration)]
 Count = Annotated[int, Field(ge=1)]
 Named = Annotated[list[str], Field(min_length=1, max_length=_MOST_NAMED)]
-BatchBody = Annotated[Count | str | Named, AfterValidator(_batch)]
+BatchBody = Annotated[Count | str | Named, BeforeValidator(_batch)]
 
 
 class HttpGate(Input):
@@ -149,9 +156,9 @@ class Grayness(Input):
     def check_order(self) -> None:
         """Raise ValueError where batches do not rise, and for a pause without any."""
         if found := not_rising(self.batches or []):
-            raise ValueError(f"batches.{found[0]}: {found[1]}")
+            raise OfField(f"batches.{found[0]}", found[1])
         if self.pause != "never" and not self.batches:
-            raise ValueError(f"pause: {self.pause!r} has nothing to hold between: give batches")
+            raise OfField("pause", f"{self.pause!r} has nothing to hold between: give batches")
 
 
 class Stage(Frozen):

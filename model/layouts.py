@@ -155,6 +155,21 @@ def changed_tracks(one: Layout, other: Layout) -> frozenset[str]:
     return frozenset(track for track in (*was, *becomes) if was.get(track) != becomes.get(track))
 
 
+def versions_changed(one: Layout, other: Layout) -> frozenset[str]:
+    """The tracks that get another revision, where that is all that differs and the revision in force stays; else none.
+
+    >>> base = first("TApp", 1, 3)
+    >>> sorted(versions_changed(base, at_revision(base, 2, ["1"]))), sorted(versions_changed(base, at_revision(base, 2)))
+    (['1'], [])
+    """
+    tracks = changed_tracks(one, other)
+    was, becomes = one.by_track, other.by_track
+    if one.revision != other.revision or not tracks <= was.keys() & becomes.keys():
+        return frozenset()
+    alone = all(was[t] == becomes[t].model_copy(update={"revision": was[t].revision}) for t in tracks)
+    return tracks if alone else frozenset()
+
+
 def with_running(layout: Layout, index: str, running: bool) -> Layout:
     """A TApp's layout with one instance killed or started."""
     chosen = (w.model_copy(update={"replicas": int(running)}) if w.track == index else w for w in layout.workloads)

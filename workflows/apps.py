@@ -37,7 +37,9 @@ class AppOperation(Operation):
         if ask.resolve:
             digests = await self.step("Find the image", AppActivities.resolve_images, ask, undo=release)
             shown |= {"revision": max(ask.resolve), "digests": digests}
-        await self.step(title, AppMoves.apply, ask, undo=undo, policy=WATCH)  # a thousand instances are not made in 30 s
+        same = await self.step(title, AppMoves.apply, ask, undo=undo, policy=WATCH)  # a thousand instances are not made in 30 s
+        if same:
+            return {"AppID": ask.app_id, "unchanged": same}
         return {**shown, **result_of(await self.step("Wait until it serves", AppMoves.move, ask, policy=WATCH))}
 
     async def change(self, ask: MoveApp, title: str) -> dict[str, Any]:

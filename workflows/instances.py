@@ -40,7 +40,8 @@ class InstanceStart(AppOperation):
 class InstanceUpdate(AppOperation):
     """Bring one instance to another image; the others keep their versions.
 
-    In place, with the same pod and address, where only images differ; the record says which. FAILED stays where it got (with
+    In place, with the same pod and address, where only images differ; the record says which. Where the image is the one it runs
+    already nothing is done and its version stays: `unchanged` says so. FAILED stays where it got (with
     onFailure=rollback it goes back); CANCELLED leaves the version before.
     """
 

@@ -88,8 +88,8 @@ class AppUpgrade(AppOperation):
         title = f"{name.capitalize()}: {stage.moved} of {stage.total} instances to revision {ask.revision}"
         if number < len(plan.stages):
             return await self.step(title, AppMoves.move_batch, Batch(ask=ask, to=stage.layout), policy=WATCH)
-        await self.step(title, AppMoves.apply, ask, policy=WATCH)
-        return await self.step("Wait until it serves", AppMoves.move, ask, policy=WATCH)
+        await self.step(f"Put revision {ask.revision} in force", AppMoves.apply, ask, policy=WATCH)
+        return await self.step(title, AppMoves.move, ask, policy=WATCH)
 
     async def _pass_gates(self, ask: UpgradeApp, plan: GrayPlan, number: int, name: str) -> None:
         """Wait for the batch's gates, unless it is promoted, also meanwhile."""

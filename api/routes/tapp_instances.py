@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
+from pydantic import WithJsonSchema
 
 from api.access import Caller, allow
 from api.app_operations import act, check_deployed, check_images, invalid, moving
@@ -20,7 +21,12 @@ from workflows.instances import InstanceKill, InstanceStart, InstanceUpdate
 
 router = APIRouter(prefix="/v2/instances", tags=["instances"])
 Writer = Annotated[Caller, allow("app:write")]
-Index = Annotated[int, Path(alias="tAppInstanceID", ge=0, le=9999, description="The instance's index, from 0")]
+# Taken as text: of a Deployment's instance, which has none, it is told what that is, and not that this is no number.
+Index = Annotated[
+    str,
+    Path(alias="tAppInstanceID", description="The instance's index, from 0"),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 9999}),
+]
 OfInstance = Annotated[str | None, Query(description="The instance's id; by default the one of that index")]
 _MOST_PARTS = 4  # <app>-r<revision>-<number>-<template>-<pod>
 OnFailure = Annotated[Literal["keep", "rollback"], Query(alias="onFailure")]
@@ -105,7 +111,7 @@ async def update_instance(
 async def _switch(
     services: Services,
     caller: Caller,
-    place: tuple[str, str, int, str | None, str | None],
+    place: tuple[str, str, str, str | None, str | None],
     on_failure: str,
     response: Response,
     *,
@@ -134,35 +140,38 @@ async def _switch(
     return await act(services, caller, workflow, (project, app, app_id), {"instance": instance}, prepare, response)
 
 
-async def _owner(services: Services, project: str, instance: str, index: int) -> str:
+async def _owner(services: Services, project: str, instance: str, index: str) -> str:
     """The name of the app whose instance this is; raises NotFound, and Invalid where name and index do not agree."""
     found = await services.records.projects.get(project)
     # A Deployment's pod is told too, as what it is: its name has at most so many parts after the app's.
     for end in reversed([place for place, letter in enumerate(instance) if letter == "-"][-_MOST_PARTS:]):
         app = await services.records.apps.find(found.id, instance[:end])
-        if app and app.type == "TApp" and instance[end + 1 :] != str(index):
-            raise invalid("tAppInstanceID", f"{index} is not the index of {instance!r}; instance {index} is {app.name}-{index}")
+        if app and app.type == "TApp" and instance[end + 1 :] != index:
+            rule = f"{index!r} is not the index of {instance!r}: of {app.name}-0 it is 0, of {app.name}-1 it is 1"
+            raise invalid("tAppInstanceID", rule)
         if app:
             return app.name
     raise NotFound(f"There is no instance {instance!r} in the project {project!r}.", hint="List the app's instances.")
 
 
-async def _instance(tx: Records, app: App, instance: str, index: int, instance_id: str | None) -> Workload:
+async def _instance(tx: Records, app: App, instance: str, index: str, instance_id: str | None) -> Workload:
     """The TApp's instance of that index; raises Conflict for another type of app, NotFound for an index it does not have."""
     if app.type != "TApp":
         raise Conflict(
-            f"{app.name!r} is a Deployment app: its instances are alike and cannot be changed one by one.",
-            hint='Scale it, or roll it out; create an app of type "TApp" to have instances of their own.',
+            f"{app.name!r} is a Deployment app: its instances are alike, and {instance!r} is not killed, started or updated alone.",
+            hint=f'Take it away: POST {app.path}/scale?type=manual {{"instances": ["{instance}"]}}; have all started anew: '
+            f"POST {app.path}/restart; bring all to another image: POST {app.path}/rollout. In an app of the type TApp each "
+            "instance is one of its own.",
         )
     await check_deployed(tx, app)
-    workload = app.layout.by_track.get(str(index))
+    workload = app.layout.by_track.get(index)
     if workload is None:
         there = ", ".join(w.track for w in app.layout.workloads[:20]) or "none"
         raise NotFound(
             f"{app.name!r} has no instance {index}; it has: {there}.",
             hint=f"List them: GET /v2/instances/{app.project}/{app.name}/lists.",
         )
-    if instance_id not in (None, tapp_instance_id(app.id, str(index))):
+    if instance_id not in (None, tapp_instance_id(app.id, index)):
         raise NotFound(
             f"The instance {workload_name(app.name, workload.track)!r} does not have the id {instance_id}.",
             hint=f"List the instances for their ids: GET /v2/instances/{app.project}/{app.name}/lists.",

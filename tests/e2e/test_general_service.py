@@ -130,3 +130,29 @@ async def test_what_is_not_an_instance_is_told(service: Service, place: str, sta
     reply = await service.platform.http.post(f"/v2/instances/{service.project}/{place}")
     assert reply.status_code == status, reply.text
     assert words in reply.json()["Message"]
+
+
+async def test_an_instance_that_is_to_get_the_image_it_runs_keeps_its_version(service: Service) -> None:
+    await service.create(2)
+    updated = await service.one(1, "update", {"image": "busybox:walk-1"})
+    assert updated.result is not None
+    assert updated.result["unchanged"] == "nothing to do: db-1 (revision 1) is the very same already, image and all"
+    app = await service.platform.get(f"/v2/applications/{service.project}/db")
+    assert [(version["revision"], version["count"]) for version in app["versions"]] == [(1, 2)]
+    # Another image is another version, and it is told what differs.
+    await service.one(1, "update", {"image": "busybox:walk-2"})
+    app = await service.platform.get(f"/v2/applications/{service.project}/db")
+    newest, first = app["versions"]
+    assert (newest["differs"], first["differs"]) == (["containers.db.image"], [])
+    assert newest["digests"] != first["digests"]
+
+
+async def test_a_deployments_instance_is_told_as_what_it_is(service: Service) -> None:
+    body = {"name": "web", "imageRef": "busybox", "cmd": "sleep 100000", "minReadySeconds": 0, "terminationGracePeriodSeconds": 0}
+    await service.platform.done("POST", f"/v2/applications/{service.project}", body)
+    pod = (await service.platform.get(f"/v2/instances/{service.project}/web/lists"))["instances"][0]["name"]
+    for verb, sent in (("kill", None), ("start", None), ("update", {"image": "busybox:walk-2"})):
+        place = f"/v2/instances/{service.project}/{pod}/{pod.rpartition('-')[2]}/{verb}"
+        refused = await service.platform.ask("POST", place, sent, expect=409)
+        for words in ("'web' is a Deployment app", f'/web/scale?type=manual {{"instances": ["{pod}"]}}', "/web/rollout"):
+            assert words in refused["Message"]

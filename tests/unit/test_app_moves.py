@@ -310,3 +310,19 @@ async def test_what_the_watch_tells_is_no_proof_that_a_move_is_done() -> None:
     told = await course.look(fresh=False)
     assert (told.done, told.fresh) == (True, False)
     assert not (await course.look(fresh=True)).done
+
+
+@pytest.mark.parametrize(("digest", "same"), [("1", True), ("2", False)])
+async def test_one_instance_that_is_to_get_what_it_has_stays_as_it_is(digest: str, same: bool) -> None:
+    """The image is named otherwise; whether it is another its digest says."""
+    before = first("TApp", 1, 3)
+    stage = Stage(before, at_revision(before, 2, ["1"]))
+    await stage.stand()
+
+    async def revision(app_id: str, number: int) -> Revision:
+        return REVISIONS[number].model_copy(update={"digests": {"web": f"sha256:{(digest if number == 2 else '1') * 64}"}})
+
+    stage.records.revision = revision  # type: ignore[method-assign]
+    told = await stage.run(stage.moves.apply)
+    assert told == ("nothing to do: web-1 (revision 1) is the very same already, image and all" if same else "")
+    assert stage.records.app.layout.versions == ({1: 3} if same else {2: 1, 1: 2})

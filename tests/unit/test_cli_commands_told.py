@@ -20,6 +20,10 @@ from cli.main import app
             "On: mooring app autoscale shop web --min 1 --cpu 50, or",
         ),
         ("its bounds: POST /v2/applications/s/w/scale?type=auto, or", "its bounds: mooring app autoscale s w, or"),
+        (
+            'Take it away: POST /v2/applications/shop/web/scale?type=manual {"instances": ["web-a", "web-b"]}; or',
+            "Take it away: mooring app scale shop web --remove web-a --remove web-b; or",
+        ),
         ("List: GET /v2/instances/shop/web/lists.", "List: mooring instance ls shop web."),
         ("POST /v2/instances/shop/db-1/1/start", "mooring instance start shop db-1"),
         ("It names nothing.", "It names nothing."),

@@ -121,3 +121,14 @@ def test_revisions_tell_who_when_and_what_differs() -> None:
     for words in ("2 in force", "containers.web.env: - B=2, + B=3", "never ran", "app rollback shop web --revision"):
         assert words in shown
     assert "A=1" not in shown
+
+
+def test_whether_a_retry_helps_is_told_by_whose_fault_it_is() -> None:
+    def words(status: str, **fields: object) -> str:
+        return text(report.failure(record(status, error={**ERROR, **fields})))
+
+    assert "fault: user, retry helps once that is mended)" in words("FAILED")
+    assert "fault: quota, retry helps once there is room)" in words("FAILED", fault="quota")
+    assert "fault: cluster, retry can help)" in words("FAILED", fault="cluster")
+    assert "retry alone does not help" in words("FAILED", retryable=False)
+    assert "fault: user)" in words("CANCELLED", reason="RolledBack", retryable=False)
