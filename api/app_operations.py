@@ -176,7 +176,7 @@ def check_serves(app: App, asked: str) -> None:
     if app.type == "Job":
         raise Conflict(
             f"{app.name!r} is a Job: it runs to its end, so {asked}.",
-            hint="Restart it to run it again, or roll it out to run another version.",
+            hint=f"Run it again: POST {app.path}/restart; run another version: POST {app.path}/rollout.",
         )
 
 
