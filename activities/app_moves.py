@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from activities.courses import COURSES, Course, Sight
+from activities.courses import Course, DeploymentCourse, InstancesCourse, Sight
 from activities.deadline import Deadline
+from activities.job_course import JobCourse
 from activities.pace import Pace
 from activities.progress import tell, unchanged
 from activities.views import View
@@ -23,10 +24,11 @@ from clients.observation import with_events, with_logs, with_nodes
 from clients.watch import Watches
 from model.apps import App, MoveApp, UpgradeApp
 from model.base import Frozen
-from model.diagnosis import Seen, cause_at_deadline, dead_end
+from model.diagnosis import Seen
 from model.errors import DeadlineExceeded, MooringError
 from model.gray import first_open
-from model.layouts import Layout, Workload, changed_tracks, versions_changed
+from model.jobs import reached as run_reached
+from model.layouts import Layout, Workload, changed_tracks, not_run, versions_changed
 from model.moves import Limits, limits_of
 from model.pod_templates import TEMPLATE
 from model.rollouts import has_settled, reached
@@ -35,10 +37,14 @@ from model.veil import veiled
 from records import Records
 
 _SAFETY_NET = 10.0
+_COURSES: Mapping[str, type[Course]] = {"Deployment": DeploymentCourse, "TApp": InstancesCourse, "Job": JobCourse}
 
 
 class Moved(Frozen):
-    """What a move has come to: instances that serve in all, and of those it changed how many in place and how many anew."""
+    """What a move has come to: instances that serve in all, and of those it changed how many in place and how many anew.
+
+    Of a Job, those that have completed.
+    """
 
     instances: int
     in_place: int = 0
@@ -88,7 +94,7 @@ class AppMoves:
         """Move on to the layout `after` and wait until every instance that is concerned serves. Idempotent.
 
         Raises, as soon as it is certain, else a little before the deadline, why it does not get there: ImageNotFound,
-        CommandNotFound, CrashLoop, OutOfMemory, ProbeFailing, Unschedulable, QuotaExceeded, DeadlineExceeded, Conflict.
+        CommandNotFound, CrashLoop, OutOfMemory, ProbeFailing, JobFailed, Unschedulable, QuotaExceeded, DeadlineExceeded, Conflict.
         """
         return await self._move(ask, ask.after)
 
@@ -113,7 +119,8 @@ class AppMoves:
 
         What went before need not have been well either: instances that cannot get ready are not waited for. Where a kill or
         delete takes the app over, also in the middle, only the record goes back: the instances go anyway. What another change
-        takes over, as a person's does from the autoscaler, stays where it got: that goes on from there.
+        takes over, as a person's does from the autoscaler, stays where it got: that goes on from there. A Job's run is ended, and
+        nothing is run for the version before: what that did is done.
         """
         app = await self._records.apps.by_id(ask.app_id)
         target = await self._records.apps.layout(ask.before)
@@ -124,7 +131,7 @@ class AppMoves:
             await self._keep_what_was_reached(app, target, await self._records.apps.layout(ask.after), wanted=target)
 
     async def _bring_back(self, app: App, ask: MoveApp, target: Layout) -> None:
-        course = await self._course(app, ask, target)
+        course = await self._course(app, ask, not_run(target) if app.type == "Job" else target)
         if any(not revision.digests for revision in course.revisions.values()):
             await self._remove_all(app)  # it was never deployed: there were no objects
             return
@@ -182,7 +189,8 @@ class AppMoves:
             # Who changes one instance means that one: others that are not well cannot be a reason to let it wait.
             limits = Limits(least=0, most=limits.most)
         other = after if target == before else target
-        return COURSES[app.type](self._workloads, app, target, revisions, _scope(before, other, target), limits)
+        run = f"{ask.operation_id}/{ask.attempt}"
+        return _COURSES[app.type](self._workloads, app, target, revisions, _scope(before, other, target), limits, run)
 
     async def _go(self, course: Course, ask: MoveApp, *, back: bool) -> Sight:
         """Look and act until it is done; `back` ends when every instance is of its version, whether it serves or not."""
@@ -211,7 +219,7 @@ class AppMoves:
                 if acted or sight.message != last:  # it moves: nobody is blamed before it stands still for a moment
                     last = sight.message
                     looks.restart()
-                if not looks.left:
+                if sight.failed or not looks.left:
                     await self._check(course, sight, back=back)
                     looks.took()
                 soon = [sight.again_in] if sight.again_in is not None else []
@@ -237,31 +245,30 @@ class AppMoves:
     async def _check(self, course: Course, sight: Sight, *, back: bool) -> None:
         """Raise the error that is certain already; going back, what cannot serve is no reason to stay: limits are dropped."""
         seen = await self._look(course, sight)
-        error = dead_end(seen)
+        error = course.dead_end(sight, seen)
         if error and not sight.fresh:
-            seen = await self._look(course, await course.look(fresh=True))
-            error = dead_end(seen)
+            sight = await course.look(fresh=True)
+            seen = await self._look(course, sight)
+            error = course.dead_end(sight, seen)
         if error and back:
             course.limits = Limits(least=0, most=course.limits.most)
         elif error:
-            raise dead_end(await self._evidence(course.app, seen)) or error
+            raise course.dead_end(sight, await self._evidence(course, seen)) or error
 
     async def _at_deadline(self, course: Course, sight: Sight, *, back: bool) -> MooringError:
         if back:
             return DeadlineExceeded(f"Going back is not done: {sight.message}.")
-        wanted = sum(w.replicas for w in course.target.workloads if w.track in course.scope)
-        if not wanted:  # it only takes instances away
-            return DeadlineExceeded(f"It is not done: {sight.message}.", hint="Look at the instances that are left; then retry.")
-        return cause_at_deadline(await self._evidence(course.app, await self._look(course, sight)), wanted)
+        return course.cause_at_deadline(sight, await self._evidence(course, await self._look(course, sight)))
 
     async def _look(self, course: Course, sight: Sight) -> Seen:
         """The pods of the wanted versions, why others cannot even be made, and the nodes where one waits for a place."""
         seen = Seen(pods=await course.pods(sight), refusal=await course.refusal(sight))
         return await with_nodes(self._cluster, seen)
 
-    async def _evidence(self, app: App, seen: Seen) -> Seen:
+    async def _evidence(self, course: Course, seen: Seen) -> Seen:
         """The same with the pods' events and the last lines of what failed, the secrets in them hidden: a record keeps it."""
-        found = await with_logs(self._cluster, app.project, await with_events(self._cluster, app.project, seen))
+        app, wanted = course.app, course.wanted_logs(seen)
+        found = await with_logs(self._cluster, app.project, await with_events(self._cluster, app.project, seen), wanted)
         return veiled(found, await self._records.configs.veil(app.project_id, found.pods))
 
     @contextlib.asynccontextmanager
@@ -281,7 +288,8 @@ class AppMoves:
         for layout in (before, target):
             for track, template in (await self._templates(app, layout)).items():
                 known[track, template["metadata"]["labels"][TEMPLATE]] = layout.by_track[track]
-        got = reached(wanted, known, await self._workloads.read(app))
+        found = await self._workloads.read(app)
+        got = run_reached(wanted, known, found.values()) if app.type == "Job" else reached(wanted, known, found)
         await self._records.apps.set_layout(app.id, before if got.workloads == before.workloads else got)
 
     async def _remove_all(self, app: App) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 from activities.views import View
 from activities.workloads import Workloads, side_by_side
 from model.apps import App, Revision
-from model.diagnosis import refusal_of
+from model.diagnosis import LogRef, Seen, cause_at_deadline, dead_end, refusal_of, wanted_logs
+from model.errors import DeadlineExceeded, MooringError
 from model.layouts import Layout, Workload
-from model.manifests import WORKLOAD_KINDS
+from model.manifests import WORKLOAD_KINDS, workload_name
 from model.moves import Instance, Limits, Track, next_counts, next_instances
 from model.pod_templates import TEMPLATE, Object
 from model.pods import leaves
@@ -28,7 +29,8 @@ class Sight:
     """What a look found: `placed` when every instance is of its version, `done` when those that matter serve too.
 
     `pods` are those of the wanted versions, None where they were not needed for the look. `again_in` is when something becomes
-    so by the mere passing of time. Only a `fresh` look, read from the cluster, proves anything.
+    so by the mere passing of time. Only a `fresh` look, read from the cluster, proves anything. `failed` says that it will not get
+    there, and that the evidence may be gone in a moment.
     """
 
     done: bool
@@ -38,12 +40,16 @@ class Sight:
     pods: list[Object] | None = None
     again_in: float | None = None
     fresh: bool = True
+    failed: bool = False
     standings: Mapping[str, Standing] = field(default_factory=dict)
     by_track: Mapping[str, Object] = field(default_factory=dict)
 
 
 class Course(ABC):
-    """The way of one app to `target`; `scope` names the tracks whose instances have to serve at its end."""
+    """The way of one app to `target`; `scope` names the tracks whose instances have to serve at its end.
+
+    `run` is the attempt of the operation that goes it.
+    """
 
     def __init__(
         self,
@@ -53,6 +59,7 @@ class Course(ABC):
         revisions: Mapping[int, Revision],
         scope: frozenset[str],
         limits: Limits,
+        run: str = "",
     ) -> None:
         self.workloads = workloads
         self.app = app
@@ -60,6 +67,7 @@ class Course(ABC):
         self.revisions = revisions
         self.scope = scope
         self.limits = limits
+        self.run = run
         self.changed = False
         self.workload_view = workloads.view(app, self.kind)
         # Of a layout that was never deployed there is none: its images were not found.
@@ -96,6 +104,21 @@ class Course(ABC):
     @abstractmethod
     def serving(self, sight: Sight) -> int:
         """How many instances serve, of all versions."""
+
+    def wanted_logs(self, seen: Seen) -> list[LogRef]:
+        """The logs that would tell why it does not get there."""
+        return wanted_logs(seen.pods)
+
+    def dead_end(self, sight: Sight, seen: Seen) -> MooringError | None:
+        """The error that is certain by now; needs logs for its evidence."""
+        return dead_end(seen)
+
+    def cause_at_deadline(self, sight: Sight, seen: Seen) -> MooringError:
+        """Why it is not done now that time is up."""
+        wanted = sum(w.replicas for w in self.target.workloads if w.track in self.scope)
+        if not wanted:  # it only takes instances away
+            return DeadlineExceeded(f"It is not done: {sight.message}.", hint="Look at the instances that are left; then retry.")
+        return cause_at_deadline(seen, wanted)
 
     async def pods(self, sight: Sight) -> list[Object]:
         """The pods of the wanted versions in `scope`, read where the look did not."""
@@ -259,7 +282,7 @@ class InstancesCourse(Course):
         """A StatefulSet says it by an event; read only where a pod is missing."""
         concerned = [s for s in sight.standings.values() if s.track in self.scope]
         missing = [s.track for s in concerned if s.runs and s.set_right and s.track not in sight.by_track]
-        return await self.workloads.refused(self.app, missing[0]) if missing else ""
+        return await self.workloads.refused(self.app, workload_name(self.app.name, missing[0])) if missing else ""
 
     def _is_placed(self, standing: Standing) -> bool:
         """Whether an instance is of its version; of one that the move does not concern, as far as it is ours to do.
@@ -314,6 +337,3 @@ def _told(standings: Mapping[str, Standing], to_go: int) -> str:
 def _template_of(found: Object) -> str:
     told: str = found["spec"]["template"]["metadata"]["labels"][TEMPLATE]
     return told
-
-
-COURSES: Mapping[str, type[Course]] = {"Deployment": DeploymentCourse, "TApp": InstancesCourse}

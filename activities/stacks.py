@@ -10,7 +10,8 @@ from model.apps import DEFAULT_DEADLINE, App, CreateApp, DeleteApp, ScaleApp, Up
 from model.blueprints import Member, with_aliases
 from model.errors import Conflict
 from model.gray import GrayPlan, Stage, default_deadline
-from model.layouts import first, scaled
+from model.jobs import time_to_run
+from model.layouts import Layout, first, not_run, scaled
 from model.operations import Ask, Child, Target, workflow_id
 from model.stack_changes import Action, Change, Gray, Standing, change, steps
 from model.stacks import DeleteStack, Part, StackVersion
@@ -36,7 +37,9 @@ class StackActivities:
         app's name is taken or another operation works on it.
         """
         _, version, blueprint = await document(self._records, part.ask, part.version)
-        step = _AppStep(part, version, blueprint.member(part.service))
+        member = blueprint.member(part.service)
+        part = part.lasting(time_to_run(member.spec))
+        step = _AppStep(part, version, member)
         return await self._children.accept(
             part.ask, step.member.app, step.begin, step.holds, cancellable=True, seconds=part.seconds, counts=step.counts
         )
@@ -116,8 +119,9 @@ class _AppStep:
         await tx.apps.add(app_id, project, member.app, spec, replicas=replicas, username=actor, actor=actor)
         await tx.stacks.put_app(self._version.stack_id, member.name, app_id)
         await self._note(tx, app_id, 1)
-        kept = await tx.apps.keep_layout(app_id, first(spec.type, 1, replicas))
-        ask = CreateApp(**_fields(self._part, member.app), app_id=app_id, before=kept, after=kept, resolve=(1,))
+        kept = await tx.apps.keep_layout(app_id, self._run(first(spec.type, 1, replicas)))
+        place = {"app_id": app_id, "before": kept, "after": kept, "resolve": (1,), "runs_to_end": spec.job is not None}
+        ask = CreateApp(**_fields(self._part, member.app), **place)
         return self._operation("app.create", ask, project.id, app_id)
 
     async def _upgrade(
@@ -127,15 +131,19 @@ class _AppStep:
         revision = await tx.apps.add_revision(app.id, spec, self._part.ask.actor, reason, digests)
         await self._note(tx, app.id, revision.number)
         layouts = steps(self.member, now.model_copy(update={"layout": app.layout}), revision.number, at_once=gray is None)
-        stages = await tx.apps.keep_stages(app.id, layouts, revision.number)
+        stages = await tx.apps.keep_stages(app.id, [self._run(layout) for layout in layouts], revision.number)
         place = {"app_id": app.id, "before": await tx.apps.keep_layout(app.id, app.layout), "after": stages[-1].layout}
         fields = {**_fields(self._part, app.name), **place, "resolve": (revision.number,), "revision": revision.number}
         how = self.member.rollout.how if self.member.rollout and not self._part.at_once else Rollout()
         if gray:
             fields["deadline_seconds"] = default_deadline(how, len(stages), DEFAULT_DEADLINE)
             fields["gray"] = await self._in_batches(tx, how, stages)
-        ask = UpgradeApp(**fields, on_failure=how.on_failure)
+        ask = UpgradeApp(**fields, on_failure=how.on_failure, runs_to_end=spec.job is not None)
         return self._operation("app.upgrade", ask, app.project_id, app.id)
+
+    def _run(self, layout: Layout) -> Layout:
+        """What is gone back to runs no Job: what that did is done."""
+        return not_run(layout) if self._part.at_once and layout.type == "Job" else layout
 
     async def _in_batches(self, tx: Records, how: Rollout, stages: tuple[Stage, ...]) -> GrayPlan:
         """The plan of batches; where the stack was promoted, without the pauses and gates that are left."""

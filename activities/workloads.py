@@ -12,6 +12,7 @@ from clients.kubernetes import Cluster
 from model.apps import App, AppSpec, Revision
 from model.errors import Conflict
 from model.events import event_time
+from model.jobs import job_object
 from model.layouts import Workload
 from model.manifests import WORKLOAD_KINDS, instance_service, selector, service, workload_name, workload_object
 from model.pod_templates import APP_ID, SHAPE, TEMPLATE, Object, app_label, pod_template
@@ -41,10 +42,10 @@ class Workloads:
         return View(kind, lambda: self._cluster.list(kind, app.project, labelSelector=selector(app.id)), ours)
 
     async def read(self, app: App) -> dict[str, Object]:
-        """The app's workloads by track, those on their way out too; one request."""
+        """The app's workloads by track (a Job's, of which each run has one, by name), those on their way out too; one request."""
         view = self.view(app, WORKLOAD_KINDS[app.type])
         await view.look(fresh=True)
-        return view.by_track
+        return view.objects if app.type == "Job" else view.by_track
 
     async def pods(self, app: App) -> list[Object]:
         """The app's pods; one request."""
@@ -68,6 +69,14 @@ class Workloads:
         except Conflict as error:
             raise _taken(app, workload_name(app.name, workload.track)) from error
         return made
+
+    async def put_run(self, app: App, revision: Revision, workload: Workload, run: str) -> Object:
+        """Make the Job of a run that is not there; idempotent. Raises Conflict where the name is a stranger's Job's."""
+        wanted = job_object(app, revision, self._images.registry, workload, run)
+        try:
+            return await self._cluster.apply(wanted, force=False)
+        except Conflict as error:
+            raise _taken(app, wanted["metadata"]["name"]) from error
 
     async def shrink(self, app: App, found: Object, replicas: int) -> Object:
         """Set the number of instances of a Deployment that is on its way out; idempotent."""
@@ -141,10 +150,9 @@ class Workloads:
         }
         return await self._cluster.patch("Pod", metadata["name"], app.project, change, strategic=True)
 
-    async def refused(self, app: App, track: str) -> str:
-        """The newest words of a TApp instance's StatefulSet about a pod it could not make, "" where there are none."""
-        name = workload_name(app.name, track)
-        chosen = f"involvedObject.kind=StatefulSet,involvedObject.name={name},reason=FailedCreate"
+    async def refused(self, app: App, name: str) -> str:
+        """The newest words of a workload about a pod it could not make, "" where there are none."""
+        chosen = f"involvedObject.kind={WORKLOAD_KINDS[app.type]},involvedObject.name={name},reason=FailedCreate"
         events = (await self._cluster.list("Event", app.project, fieldSelector=chosen))["items"]
         return str(max(events, key=event_time).get("message", "")) if events else ""
 

@@ -14,6 +14,8 @@ from model.apps import MOST_INSTANCES, App, AppPhase, AppSpec, Revision
 from model.autoscaling import Scale
 from model.errors import Conflict, Invalid, Problem
 from model.images import check_use, parse
+from model.jobs import LONGEST_NAME as LONGEST_JOB_NAME
+from model.jobs import time_to_run
 from model.layouts import Layout, at_revision, first, scaled
 from model.operations import Target
 from records import Records
@@ -84,6 +86,9 @@ async def moving(
         await tx.configs.check(app.project_id, (await tx.apps.revision(app.id, number)).spec)
     before_id = await tx.apps.keep_layout(app.id, app.layout)
     after_id = await tx.apps.keep_layout(app.id, after)
+    if app.type == "Job":
+        fields["runs_to_end"] = True
+        deadline_seconds = deadline_seconds or time_to_run((await tx.apps.revision(app.id, after.revision)).spec)
     return prepared(app, deadline_seconds, before=before_id, after=after_id, resolve=tuple(resolve), **fields)
 
 
@@ -105,6 +110,8 @@ async def creating(
     """
     if spec.type == "TApp" and len(name) > _LONGEST_TAPP_NAME:
         raise invalid("name", f"must be at most {_LONGEST_TAPP_NAME} characters for a TApp, whose instances are <name>-<index>")
+    if spec.type == "Job" and len(name) > LONGEST_JOB_NAME:
+        raise invalid("name", f"must be at most {LONGEST_JOB_NAME} characters for a Job, whose runs are <name>-r<revision>")
     found = await tx.projects.hold(project)
     await tx.apps.hold(found.id, name)
     await tx.configs.check(found.id, spec)
@@ -117,7 +124,7 @@ async def creating(
         project=project,
         project_id=found.id,
         target=Target(kind="app", name=name, id=app_id),
-        fields={"app_id": app_id, "before": kept, "after": kept, "resolve": (1,)},
+        fields={"app_id": app_id, "before": kept, "after": kept, "resolve": (1,), "runs_to_end": spec.job is not None},
         deadline_seconds=deadline_seconds,
     )
 
@@ -162,6 +169,15 @@ async def stopping(tx: Records, app: App) -> Prepared:
     """What is submitted to take an app's objects away: within the time its instances are given to end, and some."""
     grace = (await tx.apps.revision(app.id, app.revision)).spec.termination_grace_period_seconds
     return prepared(app, _TO_STOP + grace)
+
+
+def check_serves(app: App, asked: str) -> None:
+    """Raise Conflict when the app is a Job, for which what is `asked` means nothing."""
+    if app.type == "Job":
+        raise Conflict(
+            f"{app.name!r} is a Job: it runs to its end, so {asked}.",
+            hint=f"Run it again: POST {app.path}/restart; run another version: POST {app.path}/rollout.",
+        )
 
 
 def check_live(app: App) -> None:

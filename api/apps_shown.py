@@ -9,6 +9,7 @@ from api.services import Services
 from model.app_replies import app_reply
 from model.apps import App, AppPhase
 from model.diagnosis import Seen, dead_end, refusal_of
+from model.jobs import job_status
 from model.manifests import MANAGED, WORKLOAD_KINDS, selector
 from model.operations import Status
 from model.pod_templates import APP_ID, app_label
@@ -29,8 +30,11 @@ async def shown(services: Services, project: str, apps: Sequence[App]) -> list[d
     for app in apps:
         newest = operations.get(app.id)
         kind, ended = (newest["kind"], newest["status"]) if newest else (None, None)
-        dead = troubles.get(app.id, "")
-        status, summary = app_status(app, kind, ended, workloads[app_label(app.id)], dead=bool(dead))
+        dead, found = troubles.get(app.id, ""), workloads[app_label(app.id)]
+        if app.type == "Job":
+            status, summary, dead = job_status(app, kind, ended, found)
+        else:
+            status, summary = app_status(app, kind, ended, found, dead=bool(dead))
         failed = f"{kind} {newest['id']} failed: {newest['error']['message']}" if newest and ended == Status.FAILED else ""
         scale = policies[app.id].scale if app.id in policies else None
         replies.append(app_reply(app, revisions[app.id], status, summary, failed or dead, scale))
@@ -53,7 +57,10 @@ async def _troubles(services: Services, project: str, apps: Sequence[App], workl
     unready = [
         app
         for app in apps
-        if app.phase is AppPhase.LIVE and (found := workloads[app_label(app.id)]) and ready_of(found) < app.layout.running
+        if app.phase is AppPhase.LIVE
+        and app.type != "Job"
+        and (found := workloads[app_label(app.id)])
+        and ready_of(found) < app.layout.running
     ]
     if not unready:
         return {}

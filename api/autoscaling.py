@@ -10,6 +10,7 @@ from api.parameters import body_of
 from api.services import Services
 from model.apps import App, AppSpec
 from model.autoscaling import Scale, check_by_hand, check_requests
+from model.errors import Invalid, Problem
 from model.layouts import Layout
 from records import Records
 
@@ -37,6 +38,9 @@ async def check_policy(services: Services, scale: Scale | None, spec: AppSpec, p
     """Raise Invalid naming the field of what cannot work for this spec; NoMetricsStore for metrics where there is no store."""
     if scale is None:
         return
+    if spec.type == "Job":
+        rule = "means nothing for a Job, which runs to its end"
+        raise Invalid(f"scale: {rule}.", problems=[Problem(field="scale", message=rule)])
     check_requests(scale, spec, prefix)
     for number, metric in enumerate(scale.metrics):
         await services.metrics.check(metric.query, f"{prefix}metrics.{number}.query")

@@ -30,6 +30,7 @@ _UNTAKEN = timedelta(seconds=3)
 _STATES = {
     "ACTIVE": "green",
     "RUNNING": "green",
+    "COMPLETED": "green",
     "FAILED": "red",
     "STOPPED": "dim",
     "KILLED": "dim",

@@ -35,6 +35,7 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "Deployment": ("apps/v1", "deployments", True),
     "ReplicaSet": ("apps/v1", "replicasets", True),
     "StatefulSet": ("apps/v1", "statefulsets", True),
+    "Job": ("batch/v1", "jobs", True),
     "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices", True),
     "PodMetrics": ("metrics.k8s.io/v1beta1", "pods", True),
 }

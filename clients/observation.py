@@ -1,6 +1,7 @@
 """Reads what model/diagnosis.py judges by, no more of it than the pods at hand call for."""
 
 import contextlib
+from collections.abc import Iterable
 
 from clients.kubernetes import Cluster, Object
 from model.diagnosis import LogRef, Seen, wanted_logs, wants_nodes
@@ -31,10 +32,10 @@ async def events_about(cluster: Cluster, namespace: str, kind: str, name: str | 
     return found
 
 
-async def with_logs(cluster: Cluster, namespace: str, seen: Seen) -> Seen:
-    """Add the last lines of what failed; raises ClusterUnreachable."""
+async def with_logs(cluster: Cluster, namespace: str, seen: Seen, wanted: Iterable[LogRef] | None = None) -> Seen:
+    """Add the last lines of what failed, or of what is `wanted`; raises ClusterUnreachable."""
     logs: dict[LogRef, str] = {}
-    for ref in wanted_logs(seen.pods):
+    for ref in wanted_logs(seen.pods) if wanted is None else wanted:
         with contextlib.suppress(NotFound, Invalid):  # it has not started, or is gone: then there is no log
             logs[ref] = await cluster.logs(namespace, ref.pod, ref.container, tail=_LOG_LINES, previous=ref.previous)
     return seen.model_copy(update={"logs": logs})

@@ -14,6 +14,8 @@ from model.config_bodies import ConfigBody
 from model.config_mounts import conflicts
 from model.directories import Directory
 from model.errors import Invalid, NotImplementedYet, Problem, TooLarge
+from model.job_bodies import JobFields, with_run
+from model.layouts import AppType
 from model.names import check_name
 from model.scheduling import Affinity, Probe
 
@@ -168,7 +170,7 @@ class PortBody(Input):
     container_port: Annotated[int, Field(ge=1, le=65535)]
 
 
-class AppFields(Input):
+class AppFields(JobFields):
     """What create and rollout have in common; in a rollout a field that is not given stays as it is."""
 
     resources: ResourcesBody | None = None
@@ -185,7 +187,6 @@ class AppFields(Input):
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None
     affinity: Affinity | None = None
-    restart_policy: str | None = None
     termination_grace_period_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
     priority_class_name: Priority = None
     min_ready_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
@@ -210,13 +211,6 @@ class AppFields(Input):
         check_once([f"{p.protocol} {p.container_port}" for p in value or []], "the port {} is given twice")
         return value
 
-    @field_validator("restart_policy")
-    @classmethod
-    def _always(cls, value: str | None) -> str | None:
-        if value not in (None, "Always"):
-            raise ValueError('must be "Always": the instances of a Deployment are always restarted')
-        return value
-
     @field_validator("liveness_probe", "startup_probe")
     @classmethod
     def _one_success(cls, value: Probe | None) -> Probe | None:
@@ -232,7 +226,7 @@ class NewApp(AppFields):
     image_ref: Annotated[str, Field(min_length=1, max_length=512)]
     instance_num: Annotated[int, Field(ge=0, le=MOST_INSTANCES)] = 1
     user_name: Annotated[str, Field(min_length=1, max_length=63)] | None = None
-    type: Literal["Deployment", "TApp"] = "Deployment"
+    type: AppType = "Deployment"
     cluster: str | None = None
     scale: Scale | None = None
 
@@ -255,7 +249,7 @@ def spec_of(new: NewApp) -> AppSpec:
     base = AppSpec(type=new.type, containers=(ContainerSpec(name=new.name, image=new.image_ref),))
     if new.type == "TApp" and new.max_surge is not None:
         raise invalid_field("maxSurge", NO_SURGE)
-    return with_fields(base, new, new.name, None)
+    return with_run(with_fields(base, new, new.name, None), new)
 
 
 def with_fields(spec: AppSpec, body: AppFields, chosen: str, image: str | None) -> AppSpec:

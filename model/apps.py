@@ -28,10 +28,11 @@ DEFAULT_METRICS_PATH = "/metrics"
 
 
 class AppStatus(StrEnum):
-    """An app's status as the manual names it."""
+    """An app's status as the manual names it; COMPLETED is a Job's that has run to its end."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
     UPDATING = "UPDATING"
     STOPPED = "STOPPED"
     FAILED = "FAILED"
@@ -125,6 +126,18 @@ class ContainerSpec(Frozen):
                 yield kind, index, use
 
 
+class JobRun(Frozen):
+    """How a Job's instances are run to their end (Kubernetes: JobSpec v1 batch); how many have to complete is the app's own.
+
+    `backoff_limit` is how many tries may fail before the run has; `parallelism` how many run at once, None means one.
+    """
+
+    restart_policy: Literal["Never", "OnFailure"] = "Never"
+    backoff_limit: int = 6
+    parallelism: int | None = None
+    active_deadline_seconds: int | None = None
+
+
 class HostAlias(Frozen):
     """A name that resolves to an address inside the pod (a link of an orchestration)."""
 
@@ -137,7 +150,7 @@ class AppSpec(Frozen):
 
     `min_ready_seconds` is how long an instance has to be ready until it counts; None means at once with a readiness probe,
     else 2: without one a program that ends right after its start is ready until the kubelet, which looks once a second, sees it.
-    With a `metrics_port` each instance's figures are read there, at `metrics_path`, by the metrics store.
+    With a `metrics_port` each instance's figures are read there, at `metrics_path`, by the metrics store. A Job has `job`.
     """
 
     type: AppType = "Deployment"
@@ -154,6 +167,7 @@ class AppSpec(Frozen):
     max_unavailable: int | str = "25%"
     metrics_port: int | None = None
     metrics_path: str = DEFAULT_METRICS_PATH
+    job: JobRun | None = None
 
     @property
     def settle_seconds(self) -> int:
@@ -220,13 +234,14 @@ class AppAsk(Ask):
 class MoveApp(AppAsk):
     """Input of every operation that takes an app from one layout to another: both by reference (records: layouts).
 
-    `resolve` names the revisions whose images are looked up first.
+    `resolve` names the revisions whose images are looked up first. `runs_to_end` says that the app is a Job.
     """
 
     before: int
     after: int
     resolve: tuple[int, ...] = ()
     on_failure: OnFailure = "keep"
+    runs_to_end: bool = False
 
 
 class CreateApp(MoveApp):

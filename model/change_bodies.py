@@ -8,6 +8,7 @@ from model.app_bodies import NO_SURGE, AppFields, check_once, invalid_field, ref
 from model.apps import DEFAULT_DEADLINE, MOST_INSTANCES, AppSpec
 from model.base import Input, OfField
 from model.gray import Grayness
+from model.job_bodies import with_run
 
 
 class Rollout(AppFields, Grayness):
@@ -72,4 +73,4 @@ def changed(spec: AppSpec, rollout: Rollout) -> AppSpec:
         raise invalid_field("container", f"must be one of {', '.join(names)}")
     if spec.type == "TApp" and rollout.max_surge is not None:
         raise invalid_field("maxSurge", NO_SURGE)
-    return with_fields(spec, rollout, chosen, rollout.image)
+    return with_run(with_fields(spec, rollout, chosen, rollout.image), rollout)

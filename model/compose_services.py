@@ -1,7 +1,8 @@
 """Modern compose files (`services:`), as far as they have a meaning here (Compose Specification).
 
-A service becomes an app, `depends_on` is the order of starting, and every condition is met by readiness: an app that serves. Only
-the names in `depends_on` and `links` resolve inside a service. Keys without a meaning here are refused with their line.
+A service becomes an app, `depends_on` is the order of starting, and every condition is met by readiness: an app that serves; one
+that another waits for to complete is a Job. Only the names in `depends_on` and `links` of what serves resolve inside a service.
+Keys without a meaning here are refused with their line.
 """
 
 import math
@@ -18,14 +19,15 @@ from model.base import Input
 from model.blueprints import Blueprint, Link, Member, answering
 from model.compose import ASSUMED_PORT, MOST_SERVICES
 from model.compose import REFUSED as REFUSED_V1
+from model.compose_jobs import COMPLETED, UNREACHED, known_restart, run_of, what_is_wrong
 from model.documents import Node, Problems, inside, locate, shaped
 from model.errors import Invalid, MooringError
+from model.jobs import LONGEST_NAME as LONGEST_JOB_NAME
 from model.names import check_name
 from model.pod_documents import CheckImage
 from model.scheduling import ExecAction, Probe
 from model.template_rollouts import EXTENSION, AppRollout, Extension, checked, with_amounts
 
-_JOB = "is not carried out: an app here runs until it is stopped; depend on one that serves"
 _ALIAS = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _PORT = re.compile(r"([0-9]{1,5})(?:/(tcp|udp))?")
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([bkmg])b?", re.IGNORECASE)
@@ -139,10 +141,8 @@ def _dependencies(value: Any) -> Any:
 
 
 def _condition(value: str) -> str:
-    if value == "service_completed_successfully":
-        raise ValueError(_JOB)
-    if value not in ("service_started", "service_healthy"):
-        raise ValueError("must be service_started or service_healthy")
+    if value not in ("service_started", "service_healthy", COMPLETED):
+        raise ValueError(f"must be service_started, service_healthy or {COMPLETED}")
     return value
 
 
@@ -215,7 +215,7 @@ class Service(Said):
     cpus: Cpus | None = None
     scale: Annotated[int, Field(ge=0, le=MOST_INSTANCES)] | None = None
     stop_grace_period: Span = 30
-    restart: Literal["always", "unless-stopped"] = "always"
+    restart: Annotated[str, AfterValidator(known_restart)] | None = None
     extension: Annotated[Extension, Field(alias=EXTENSION)] = Extension()
 
     @property
@@ -228,7 +228,8 @@ class Service(Said):
     def aliases(self) -> dict[str, str]:
         """By the name it is reached by the service that is linked; one it depends on is reached by its own."""
         linked = {alias or name: name for name, _, alias in (link.partition(":") for link in self.links)}
-        return {**{name: name for name in self.depends_on}, **linked}
+        serving = {name: name for name, how in self.depends_on.items() if how.condition != COMPLETED}
+        return {**serving, **linked}
 
 
 class File(Said):
@@ -236,6 +237,11 @@ class File(Said):
 
     name: str | None = None
     services: Annotated[dict[str, Service], Field(min_length=1, max_length=MOST_SERVICES)]
+
+    @property
+    def jobs(self) -> set[str]:
+        """The services that run to their end: others wait for them to complete."""
+        return {name for s in self.services.values() for name, how in s.depends_on.items() if how.condition == COMPLETED}
 
 
 def parse_services(root: Node, deployment: str, check_image: CheckImage) -> Blueprint:
@@ -253,13 +259,15 @@ def parse_services(root: Node, deployment: str, check_image: CheckImage) -> Blue
     problems.check("content")
     _check_order(root, file, problems)
     members = (_member(name, service, f"{deployment}-{name}", rollouts[name]) for name, service in file.services.items())
-    return Blueprint(members=tuple(members))
+    return Blueprint(members=tuple(_as_job(m, file) if m.name in file.jobs else m for m in members))
 
 
 def _check(name: str, service: Service, file: File, deployment: str, check_image: CheckImage, note: Any) -> None:
-    here = ["services", name]
+    here, is_job = ["services", name], name in file.jobs
+    for key, told in what_is_wrong(service, is_job=is_job):
+        note([*here, key], told)
     try:
-        check_name(f"{deployment}-{name}", "name", longest=LONGEST_NAME)
+        check_name(f"{deployment}-{name}", "name", longest=LONGEST_JOB_NAME if is_job else LONGEST_NAME)
     except Invalid as error:
         note(here, f"its app would be called {deployment}-{name[:80]}, which {error.problems[0].message}")
     try:
@@ -272,6 +280,8 @@ def _check(name: str, service: Service, file: File, deployment: str, check_image
         elif how.condition == "service_healthy" and file.services[other].healthcheck is None:
             note([*here, "depends_on"], f"waits for {other!r} to be healthy, and that has no healthcheck")
     for alias, other in service.aliases.items():
+        if other in file.jobs:
+            note([*here, "links" if other not in service.depends_on else "depends_on"], UNREACHED.format(other))
         if other not in file.services and other not in service.depends_on:
             note([*here, "links"], f"links {other!r}, and the file has no such service")
         if not (len(alias) <= 253 and _ALIAS.fullmatch(alias)):
@@ -321,6 +331,11 @@ def _member(name: str, service: Service, app: str, rollout: AppRollout | None) -
         after=_after(service),
         answers=answers,
     )
+
+
+def _as_job(member: Member, file: File) -> Member:
+    spec = member.spec.model_copy(update={"type": "Job", "job": run_of(file.services[member.name].restart)})
+    return member.model_copy(update={"spec": spec, "answers": ()})
 
 
 def _spec(service: Service, app: str, ports: list[tuple[str, int]]) -> AppSpec:

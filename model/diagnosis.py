@@ -28,7 +28,7 @@ from model.errors import (
 )
 from model.events import as_evidence, event_count, event_time, events_of, failed_probes, said
 from model.placement import why_unplaced
-from model.pods import Container, Object, condition, containers, is_over, is_ready, leaves
+from model.pods import Container, Object, condition, containers, is_over, is_ready, leaves, runs_to_end
 
 _ENDS_OF_A_LOOP = 3
 _MOST_LOGS = 3
@@ -66,15 +66,21 @@ class Seen(Frozen):
 
 
 class InstanceState(Frozen):
-    """An instance in the manual's words: PENDING, RUNNING, FAILED, KILLED, TERMINATING; `reason` is "" when it runs."""
+    """An instance in the manual's words: PENDING, RUNNING, FAILED, KILLED, TERMINATING; `reason` is "" when it runs.
+
+    COMPLETED is a Job's that has run to its end.
+    """
 
     status: str
     reason: str = ""
     message: str = ""
 
 
-class _Trouble(Frozen):
-    """What is wrong: `error` with its evidence; `failed` when it will not come right without somebody's doing."""
+class Trouble(Frozen):
+    """What is wrong: `error` with its evidence; `failed` when it will not come right without somebody's doing.
+
+    `certain` says that it cannot come right, `weight` which of several is told.
+    """
 
     model_config = {"arbitrary_types_allowed": True}
 
@@ -85,9 +91,9 @@ class _Trouble(Frozen):
 
 
 def wanted_logs(pods: Iterable[Object]) -> list[LogRef]:
-    """The logs that would tell why: of containers that ended or do not become ready, three at most."""
-    found = []
-    for pod in _current(pods):
+    """The logs that would tell why: of containers that ended or do not become ready, three at most; failed pods' come last."""
+    found, there = [], list(pods)
+    for pod in [*_current(there), *filter(has_failed, there)]:
         for c in containers(pod):
             if not c.ready and (c.end or (c.running_since and not c.init)):
                 previous = bool(c.end and c.running_since)
@@ -102,15 +108,14 @@ def wants_nodes(pods: Iterable[Object]) -> bool:
 
 def dead_end(seen: Seen) -> MooringError | None:
     """The error that is certain by now, however long one waits; None while it may still come right. Needs logs for its evidence."""
-    certain = [t for t in _troubles(seen) if t.certain]
+    certain = [t for t in troubles(seen) if t.certain]
     return max(certain, key=lambda t: t.weight).error if certain else None
 
 
 def cause_at_deadline(seen: Seen, wanted: int) -> MooringError:
     """The true cause why fewer than `wanted` instances are ready now that time is up; DeadlineExceeded where none stands out."""
-    troubles = _troubles(seen)
-    if troubles:
-        return max(troubles, key=lambda t: (t.certain, t.weight)).error
+    if trouble := worst(troubles(seen)):
+        return trouble.error
     ready = sum(is_ready(pod) for pod in seen.pods)
     states = {instance_state(pod, seen).message for pod in _current(seen.pods) if not is_ready(pod)}
     why = "; ".join(sorted(states - {""})) or "the cluster has not made them yet"
@@ -128,13 +133,10 @@ def instance_state(pod: Object, seen: Seen) -> InstanceState:
     if leaves(pod):
         return InstanceState(status="TERMINATING", reason="Terminating", message="it is being stopped")
     if is_over(pod):
-        ended = pod["status"].get("phase") == "Succeeded"
-        reason = pod["status"].get("reason") or ("Completed" if ended else "Failed")
-        message = pod["status"].get("message", "").strip() or "all its containers have ended"
-        return InstanceState(status="KILLED" if ended else "FAILED", reason=reason, message=message)
+        return _ended_state(pod, seen)
     if is_ready(pod):
         return InstanceState(status="RUNNING", message=_past(pod))
-    trouble = _worst(_pod_troubles(pod, seen))
+    trouble = worst(pod_troubles(pod, seen))
     if trouble:
         status = "FAILED" if trouble.failed else "PENDING"
         return InstanceState(status=status, reason=_reason(trouble), message=trouble.error.message)
@@ -142,25 +144,43 @@ def instance_state(pod: Object, seen: Seen) -> InstanceState:
     return InstanceState(status="PENDING", reason=reason, message=message)
 
 
+def _ended_state(pod: Object, seen: Seen) -> InstanceState:
+    """The state of an instance of which nothing will run again."""
+    told = pod["status"].get("message", "").strip()
+    if not has_failed(pod):
+        status = "COMPLETED" if runs_to_end(pod) else "KILLED"
+        return InstanceState(status=status, reason="Completed", message=told or "all its containers have ended")
+    trouble = worst(pod_troubles(pod, seen))
+    words = trouble.error.message if trouble else "all its containers have ended"
+    return InstanceState(status="FAILED", reason=pod["status"].get("reason") or "Failed", message=told or words)
+
+
+def has_failed(pod: Object) -> bool:
+    """Whether the pod is over, and not well."""
+    return bool(pod["status"].get("phase") == "Failed")
+
+
 def _current(pods: Iterable[Object]) -> list[Object]:
     """Those that are to become or stay ready: not leaving, not over."""
     return [pod for pod in pods if not leaves(pod) and not is_over(pod)]
 
 
-def _reason(trouble: _Trouble) -> str:
+def _reason(trouble: Trouble) -> str:
     return "NotReady" if isinstance(trouble.error, DeadlineExceeded) else trouble.error.reason
 
 
-def _worst(troubles: Sequence[_Trouble]) -> _Trouble | None:
-    return max(troubles, key=lambda t: (t.certain, t.weight), default=None)
+def worst(found: Sequence[Trouble]) -> Trouble | None:
+    """The one to tell of several."""
+    return max(found, key=lambda t: (t.certain, t.weight), default=None)
 
 
-def _troubles(seen: Seen) -> list[_Trouble]:
-    found = [t for pod in _current(seen.pods) if not is_ready(pod) for t in _pod_troubles(pod, seen)]
+def troubles(seen: Seen) -> list[Trouble]:
+    """What is wrong with the pods that are to become or stay ready, and why others cannot be made."""
+    found = [t for pod in _current(seen.pods) if not is_ready(pod) for t in pod_troubles(pod, seen)]
     return [*found, *_refused(seen), *_evicted(seen)]
 
 
-def _refused(seen: Seen) -> list[_Trouble]:
+def _refused(seen: Seen) -> list[Trouble]:
     """Pods the cluster does not even take: by quota or by Pod Security."""
     words = seen.refusal
     if not words:
@@ -169,13 +189,13 @@ def _refused(seen: Seen) -> list[_Trouble]:
     if _POD_SECURITY in words:
         hint = "Leave out what reaches for the host; the message names it."
         error: MooringError = Forbidden(f"The cluster refuses the instances: {words}.", hint=hint, evidence=evidence)
-        return [_Trouble(error=error, certain=True, failed=True, weight=9)]
+        return [Trouble(error=error, certain=True, failed=True, weight=9)]
     kind = QuotaExceeded if _QUOTA in words else DeadlineExceeded
     error = kind(f"The cluster does not take all instances: {words}.", evidence=evidence)
-    return [_Trouble(error=error, certain=False, failed=False, weight=6)]
+    return [Trouble(error=error, certain=False, failed=False, weight=6)]
 
 
-def _evicted(seen: Seen) -> list[_Trouble]:
+def _evicted(seen: Seen) -> list[Trouble]:
     """Evictions that follow each other; those that an instance which is ready by now has outlived are history."""
     gone = [p for p in seen.pods if p["status"].get("reason") == "Evicted" and not leaves(p)]
     if not gone or any(is_ready(pod) for pod in seen.pods):
@@ -190,94 +210,96 @@ def _evicted(seen: Seen) -> list[_Trouble]:
         hint="Raise resources.disk, or write less to the container's own disk; then deploy again.",
         evidence=evidence,
     )
-    return [_Trouble(error=error, certain=len(gone) >= _ENDS_OF_A_LOOP, failed=True, weight=5)]
+    return [Trouble(error=error, certain=len(gone) >= _ENDS_OF_A_LOOP, failed=True, weight=5)]
 
 
-def _pod_troubles(pod: Object, seen: Seen) -> list[_Trouble]:
+def pod_troubles(pod: Object, seen: Seen) -> list[Trouble]:
+    """What is wrong with one pod."""
     if condition(pod, "PodScheduled").get("reason") == "Unschedulable":
         return [_unplaced(pod, seen)]
     found = [t for c in containers(pod) if (t := _container_trouble(pod, c, seen))]
     return found or _setup(pod, seen)
 
 
-def _unplaced(pod: Object, seen: Seen) -> _Trouble:
+def _unplaced(pod: Object, seen: Seen) -> Trouble:
     verdict = why_unplaced(pod, seen.nodes, seen.bound)
     said = condition(pod, "PodScheduled")
     evidence = [
         Evidence(type="scheduler", source="default-scheduler", text=said.get("message", ""), at=said.get("lastTransitionTime"))
     ]
     error = Unschedulable(f"Instance {pod['metadata']['name']!r} has no node: {verdict.text}.", evidence=evidence)
-    return _Trouble(error=error, certain=verdict.never, failed=False, weight=7)
+    return Trouble(error=error, certain=verdict.never, failed=False, weight=7)
 
 
-def _container_trouble(pod: Object, c: Container, seen: Seen) -> _Trouble | None:
+def _container_trouble(pod: Object, c: Container, seen: Seen) -> Trouble | None:
     where = f"{'init ' if c.init else ''}container {c.name!r} of instance {pod['metadata']['name']!r}"
     if c.waiting and (c.waiting.reason in _PULLS or c.waiting.reason == "InvalidImageName"):
         return _pull(pod, c, where, seen)
-    if c.end and not c.end.lost and not c.ready:
+    done = c.end is not None and c.end.exit_code == 0 and runs_to_end(pod)
+    if c.end and not c.end.lost and not c.ready and not done:
         return _ended(pod, c, where, seen)
     if c.waiting and c.waiting.reason in ("CreateContainerConfigError", "CreateContainerError"):
         error = DeadlineExceeded(
             f"The {where} cannot be made: {c.waiting.message}.",
             hint="Provide or correct what it names, then retry.",
-            evidence=_evidence(pod, c, seen),
+            evidence=evidence_of(pod, c, seen),
         )
-        return _Trouble(error=error, certain=False, failed=False, weight=6)
+        return Trouble(error=error, certain=False, failed=False, weight=6)
     if c.running_since and not c.ready and not c.init:
         return _unready(pod, c, where, seen)
     return None
 
 
-def _pull(pod: Object, c: Container, where: str, seen: Seen) -> _Trouble:
+def _pull(pod: Object, c: Container, where: str, seen: Seen) -> Trouble:
     assert c.waiting
-    evidence = _evidence(pod, c, seen)
+    evidence = evidence_of(pod, c, seen)
     if c.waiting.reason == "InvalidImageName":
         error: MooringError = ImageNotFound(f"The {where} has an image that is no image's name: {c.image!r}.", evidence=evidence)
-        return _Trouble(error=error, certain=True, failed=True, weight=8)
+        return Trouble(error=error, certain=True, failed=True, weight=8)
     if _PULL_NOT_FOUND in c.waiting.message:
         error = ImageNotFound(f"The registry has no image {c.image!r}, which the {where} needs.", evidence=evidence)
-        return _Trouble(error=error, certain=True, failed=True, weight=8)
+        return Trouble(error=error, certain=True, failed=True, weight=8)
     error = DeadlineExceeded(
         f"The node cannot pull the image {c.image!r} of the {where}: {c.waiting.message}.",
         hint="See whether the registry answers the cluster's nodes, then retry.",
         evidence=evidence,
     )
-    return _Trouble(error=error, certain=False, failed=False, weight=6)
+    return Trouble(error=error, certain=False, failed=False, weight=6)
 
 
-def _ended(pod: Object, c: Container, where: str, seen: Seen) -> _Trouble:
+def _ended(pod: Object, c: Container, where: str, seen: Seen) -> Trouble:
     """A container that has ended and is not well again: from its exit to the error it amounts to."""
     assert c.end
-    evidence = _evidence(pod, c, seen)
-    last = _last_line(pod, c, seen)
+    evidence = evidence_of(pod, c, seen)
+    last = last_line(pod, c, seen)
     loop = c.ended >= _ENDS_OF_A_LOOP and c.end.short and not c.running_since
     twice = c.ended >= 2 and c.end.short and not c.running_since
     not_executable = _NOT_EXECUTABLE.search(c.end.message) if c.end.reason == "StartError" else None
     if not_executable:
         text = f"The command {not_executable['program']!r} of the {where} cannot be executed: {not_executable['why']}."
         error: MooringError = CommandNotFound(text, evidence=evidence)
-        return _Trouble(error=error, certain=True, failed=True, weight=8)
+        return Trouble(error=error, certain=True, failed=True, weight=8)
     if c.end.reason == "OOMKilled":
         limit = _limit(pod, c, "memory")
         text = f"The {where} was ended {_times(c.ended)} for using more memory than its limit{limit}."
-        return _Trouble(error=OutOfMemory(text, evidence=evidence), certain=twice, failed=True, weight=7)
+        return Trouble(error=OutOfMemory(text, evidence=evidence), certain=twice, failed=True, weight=7)
     if probe := _killing_probe(pod, c, seen):
         text = f"The {where} was restarted {_times(c.restarts or 1)} because its {probe}."
-        return _Trouble(error=ProbeFailing(text, evidence=evidence), certain=loop, failed=True, weight=6)
+        return Trouble(error=ProbeFailing(text, evidence=evidence), certain=loop, failed=True, weight=6)
     if c.end.exit_code in (126, 127):
         what = "was not found" if c.end.exit_code == 127 else "could not be executed"
         text = f"The {where} ended {_times(c.ended)} with exit code {c.end.exit_code}: a command it calls {what}{last}."
-        return _Trouble(error=CommandNotFound(text, evidence=evidence), certain=twice, failed=True, weight=7)
+        return Trouble(error=CommandNotFound(text, evidence=evidence), certain=twice, failed=True, weight=7)
     if c.end.reason == "StartError":
         text = f"The {where} could not be started, tried {_times(c.ended)}: {c.end.message}."
     else:
         text = f"The {where} ended {_times(c.ended)}, the last time with exit code {c.end.exit_code}{last}."
         if c.end.exit_code == 0 and not c.init:
             text += " An app's program has to keep running."
-    return _Trouble(error=CrashLoop(text, evidence=evidence), certain=loop, failed=c.ended > 1, weight=6)
+    return Trouble(error=CrashLoop(text, evidence=evidence), certain=loop, failed=c.ended > 1, weight=6)
 
 
-def _unready(pod: Object, c: Container, where: str, seen: Seen) -> _Trouble | None:
+def _unready(pod: Object, c: Container, where: str, seen: Seen) -> Trouble | None:
     """A running container that its probes do not find ready; None while they have not failed yet."""
     failures = failed_probes(pod, c.name, seen.events)
     if not failures:
@@ -285,10 +307,10 @@ def _unready(pod: Object, c: Container, where: str, seen: Seen) -> _Trouble | No
     count = max(event_count(e) for e in failures)
     often = f" ({count} times)" if count > 1 else ""
     text = f"The {where} runs, but its {said(failures[-1])}{often}."
-    return _Trouble(error=ProbeFailing(text, evidence=_evidence(pod, c, seen)), certain=False, failed=False, weight=5)
+    return Trouble(error=ProbeFailing(text, evidence=evidence_of(pod, c, seen)), certain=False, failed=False, weight=5)
 
 
-def _setup(pod: Object, seen: Seen) -> list[_Trouble]:
+def _setup(pod: Object, seen: Seen) -> list[Trouble]:
     """What holds a pod up before any container: volumes, network, its node."""
     failures = [e for e in events_of(pod, seen.events) if e["reason"] in _SETUP_EVENTS]
     started = any(c.running_since or c.end for c in containers(pod))
@@ -300,7 +322,7 @@ def _setup(pod: Object, seen: Seen) -> list[_Trouble]:
         hint="Provide or correct what it names, then retry.",
         evidence=as_evidence(failures),
     )
-    return [_Trouble(error=error, certain=False, failed=False, weight=6)]
+    return [Trouble(error=error, certain=False, failed=False, weight=6)]
 
 
 def _past(pod: Object) -> str:
@@ -353,15 +375,16 @@ def _log_of(pod: Object, c: Container, seen: Seen) -> tuple[str, str]:
         text = seen.logs.get(LogRef(pod=pod["metadata"]["name"], container=c.name, previous=previous), "").strip()
         if text:
             return text, " (before its last restart)" if previous else ""
-    return "", ""
+    return (c.end.message.strip(), "") if c.end and c.end.reason == "Error" else ("", "")
 
 
-def _last_line(pod: Object, c: Container, seen: Seen) -> str:
+def last_line(pod: Object, c: Container, seen: Seen) -> str:
+    """The last line a container wrote, as the end of a sentence; "" where it wrote none."""
     text, _ = _log_of(pod, c, seen)
     return f"; its last words: {text.splitlines()[-1][:300]!r}" if text else ""
 
 
-def _evidence(pod: Object, c: Container, seen: Seen) -> list[Evidence]:
+def evidence_of(pod: Object, c: Container, seen: Seen) -> list[Evidence]:
     """The container's end, its log's tail, and the pod's warnings."""
     place = f"{pod['metadata']['name']}/{c.name}"
     found = []

@@ -4,7 +4,7 @@ MooringError
 ├── Invalid, TooLarge, NotImplementedYet, NoMetricsStore   the request itself is at fault, or asks for what is not here
 ├── Unauthenticated, Forbidden, NotFound          who asks, and what they may see
 ├── Conflict, Superseded, ForwardOnly, IdempotencyMismatch, StaleAttempt
-├── ImageNotFound, CommandNotFound, CrashLoop, OutOfMemory, ProbeFailing, BuildFailed, SourceUnreachable
+├── ImageNotFound, CommandNotFound, CrashLoop, OutOfMemory, ProbeFailing, JobFailed, BuildFailed, SourceUnreachable
 ├── Unschedulable, QuotaExceeded                  there is no room
 ├── GateFailed                                    what was rolled out does not do well
 ├── DeadlineExceeded, Cancelled, RolledBack
@@ -233,6 +233,13 @@ class GateFailed(MooringError):
 
     code, status, fault = 4408, 422, "user"
     hint = "Look at the values in the evidence; mend the program, or the gate, and roll out again; or go back with rollback."
+
+
+class JobFailed(MooringError):
+    """A Job has used up its tries, or its time, without coming to its end."""
+
+    code, status, fault = 4409, 422, "user"
+    hint = "Read the last log lines in the evidence, mend the program and roll it out; retry runs it again as it is."
 
 
 class BuildFailed(MooringError):

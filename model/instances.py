@@ -10,7 +10,7 @@ from model.diagnosis import InstanceState, Seen, instance_state
 from model.events import event_count, event_time, events_of
 from model.layouts import Workload
 from model.manifests import workload_name
-from model.pod_templates import track_of
+from model.pod_templates import REVISION, track_of
 from model.pods import Container, Object, condition, containers, is_over, leaves
 from model.standing import pods_by_track
 
@@ -56,12 +56,18 @@ class Instance(Frozen):
 
 
 def instances_of(app: App, pods: Iterable[Object]) -> list[Instance]:
-    """The app's instances, those on their way out last: a TApp's by index, with those that have no pod, else by name."""
+    """The app's instances, those on their way out last: a TApp's by index, with those that have no pod, else by name.
+
+    A Job's are listed newest first: those that failed are its tries.
+    """
     if app.type == "TApp":
         by_track = pods_by_track(list(pods))
         wanted = app.layout.by_track if app.phase is AppPhase.LIVE else {}
         tracks = sorted({*by_track, *wanted}, key=lambda track: (track not in wanted, int(track)))
         return [tapp_instance(app, track, by_track.get(track)) for track in tracks]
+    if app.type == "Job":
+        newest = sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), reverse=True)
+        return [pod_instance(app, pod) for pod in newest]
     found = sorted(pods, key=lambda pod: (leaves(pod) or is_over(pod), pod["metadata"]["name"]))
     return [pod_instance(app, pod) for pod in found]
 
@@ -83,6 +89,8 @@ def version_of(instance: Instance, revisions: Sequence[Revision]) -> int | None:
     wanted = instance.wanted.revision if instance.wanted else None
     if instance.pod is None:
         return wanted
+    if ran := instance.pod["metadata"].get("annotations", {}).get(REVISION):  # a Job's pod tells it
+        return int(ran)
     running = {c.name: c.image.partition("@")[2] for c in containers(instance.pod) if not c.init}
     same = [revision.number for revision in revisions if revision.digests == running]
     return wanted if wanted in same or not same else same[0]

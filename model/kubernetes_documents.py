@@ -1,8 +1,8 @@
-"""Several Kubernetes documents as one template: Deployment and StatefulSet become apps, Services the names they are reached by.
+"""Several Kubernetes documents as one template: workloads become apps, Services the names by which those are reached that serve.
 
-What an app comes after is named by the annotation `mooring.io/depends-on: db, cache` (names of Deployments and StatefulSets); the
-names of the Services that select those resolve inside it. `mooring.io/rollout` says how its upgrades go. Other kinds, and keys
-without a meaning here, are refused by line.
+What an app comes after is named by the annotation `mooring.io/depends-on: db, cache` (names of workloads: of a Job, until it has
+completed); the names of the Services that select those resolve inside it. `mooring.io/rollout` says how its upgrades go. Other
+kinds, and keys without a meaning here, are refused by line.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,9 @@ from model.base import Frozen
 from model.blueprints import Answer, Blueprint, Link, Member, answering
 from model.documents import Node, Problems, inside, locate, read_all, shaped
 from model.errors import Invalid
+from model.jobs import LONGEST_NAME as LONGEST_JOB_NAME
+from model.kubernetes_jobs import REFUSED as REFUSED_IN_JOBS
+from model.kubernetes_jobs import Job, job_spec
 from model.layouts import AppType
 from model.names import check_name
 from model.pod_documents import CheckImage, pod_spec
@@ -28,19 +31,22 @@ from model.template_rollouts import ANNOTATION, AppRollout, checked, with_amount
 DEPENDS_ON = "mooring.io/depends-on"
 MOST_DOCUMENTS = 200
 _LATER = "is not carried out; remove it"
-REFUSED = REFUSED_IN_PODS | {
-    "namespace": "is chosen by the project; remove it",
-    "status": "is the cluster's own; remove it",
-    "nodePort": "a port of the node cannot be chosen; remove it: the cluster picks it, and the app's portmapping tells it",
-    "externalIPs": "reaches for the host and is refused",
-    "clusterIP": "has no meaning here: every instance of a StatefulSet has an address of its own; remove it",
-    "volumeClaimTemplates": "is not carried out; deploy an app with a cloud disk for data that must last",
-    **dict.fromkeys(("serviceName", "podManagementPolicy", "updateStrategy", "revisionHistoryLimit", "paused"), _LATER),
-    **dict.fromkeys(("progressDeadlineSeconds", "ownerReferences", "finalizers", "generateName"), _LATER),
-}
+REFUSED = (
+    REFUSED_IN_PODS
+    | REFUSED_IN_JOBS
+    | {
+        "namespace": "is chosen by the project; remove it",
+        "status": "is the cluster's own; remove it",
+        "nodePort": "a port of the node cannot be chosen; remove it: the cluster picks it, and the app's portmapping tells it",
+        "externalIPs": "reaches for the host and is refused",
+        "clusterIP": "has no meaning here: every instance of a StatefulSet has an address of its own; remove it",
+        "volumeClaimTemplates": "is not carried out; deploy an app with a cloud disk for data that must last",
+        **dict.fromkeys(("serviceName", "podManagementPolicy", "updateStrategy", "revisionHistoryLimit", "paused"), _LATER),
+        **dict.fromkeys(("progressDeadlineSeconds", "ownerReferences", "finalizers", "generateName"), _LATER),
+    }
+)
 _KINDS_REFUSED = {
-    "Job": "an app here runs until it is stopped",
-    "CronJob": "an app here runs until it is stopped",
+    "CronJob": "nothing here starts by the clock; write a Job, and start it from outside by its app's restart",
     "DaemonSet": "an app's instances are counted, not one a node",
     "Ingress": "binding a domain is not carried out by this version",
     "ConfigMap": "create the group under /v2/configmaps, and name it under configMap of the app",
@@ -159,10 +165,12 @@ class Service(Written):
     spec: ServiceSpec
 
 
-Workload = Deployment | StatefulSet
-_MODELS: dict[str, type[Deployment] | type[StatefulSet] | type[Service]] = {
+Serving = Deployment | StatefulSet
+Workload = Deployment | StatefulSet | Job
+_MODELS: dict[str, type[Deployment] | type[StatefulSet] | type[Job] | type[Service]] = {
     "Deployment": Deployment,
     "StatefulSet": StatefulSet,
+    "Job": Job,
     "Service": Service,
 }
 
@@ -192,10 +200,10 @@ def parse_kubernetes(content: str, deployment: str, check_image: CheckImage) -> 
     services = [p for p in found if isinstance(p.said, Service)]
     problems.check("content")
     if not workloads:
-        problems.add(nodes[0] if nodes else None, "content", "has no Deployment or StatefulSet; describe at least one")
+        problems.add(nodes[0] if nodes else None, "content", "has no Deployment, StatefulSet or Job; describe at least one")
     problems.check("content")
     _check_names(found, deployment, problems)
-    specs = {name: _spec(p, check_image, problems) for name, p in workloads.items()}
+    specs = {name: _spec_of(p, check_image, problems) for name, p in workloads.items()}
     reached = _reached(workloads, services, problems)
     after = {name: _after(p, workloads, problems) for name, p in workloads.items()}
     rollouts = {name: _rollout(p, problems) for name, p in workloads.items()}
@@ -225,15 +233,22 @@ def _check_names(found: list[_Placed], deployment: str, problems: Problems) -> N
             p.note(problems, ["metadata", "name"], f"gives {name!r} a second time")
         seen.add((is_service, name))
         try:
-            check_name(name if is_service else f"{deployment}-{name}", "name", longest=63 if is_service else LONGEST_NAME)
+            longest = LONGEST_JOB_NAME if isinstance(p.said, Job) else LONGEST_NAME
+            check_name(name if is_service else f"{deployment}-{name}", "name", longest=63 if is_service else longest)
         except Invalid as error:
             rule = error.problems[0].message
             told = rule if is_service else f"its app would be called {deployment}-{name[:80]}, which {rule}"
             p.note(problems, ["metadata", "name"], told)
 
 
+def _spec_of(placed: _Placed, check_image: CheckImage, problems: Problems) -> AppSpec:
+    if isinstance(placed.said, Job):
+        return job_spec(placed.said, placed.node, placed.field, check_image, problems)
+    return _spec(placed, check_image, problems)
+
+
 def _spec(placed: _Placed, check_image: CheckImage, problems: Problems) -> AppSpec:
-    workload: Workload = placed.said
+    workload: Serving = placed.said
     spec, template = workload.spec, workload.spec.template
     if not spec.selector.match_labels.items() <= template.metadata.labels.items():
         placed.note(problems, ["spec", "selector", "matchLabels"], "must be labels of the template")
@@ -255,10 +270,11 @@ def _reached(workloads: dict[str, _Placed], services: list[_Placed], problems: P
     reached: dict[str, list[Service]] = {name: [] for name in workloads}
     for placed in services:
         chosen = placed.said.spec.selector.items()
-        selected = [n for n, w in workloads.items() if chosen <= w.said.spec.template.metadata.labels.items()]
+        serving = {name: w for name, w in workloads.items() if not isinstance(w.said, Job)}
+        selected = [n for n, w in serving.items() if chosen <= w.said.spec.template.metadata.labels.items()]
         if len(selected) != 1:
             which = f"selects {', '.join(selected)}" if selected else "selects none of the documents"
-            placed.note(problems, ["spec", "selector"], f"{which}; it must select exactly one Deployment or StatefulSet")
+            placed.note(problems, ["spec", "selector"], f"{which}; it must select exactly one that serves, no Job")
             continue
         reached[selected[0]].append(placed.said)
         names = _port_names(workloads[selected[0]].said)
@@ -284,6 +300,10 @@ def _after(placed: _Placed, workloads: dict[str, _Placed], problems: Problems) -
 def _rollout(at: _Placed, problems: Problems) -> AppRollout | None:
     workload: Workload = at.said
     if ANNOTATION not in workload.metadata.annotations:
+        return None
+    if isinstance(workload, Job):
+        told = "means nothing for a Job, which an upgrade runs anew; remove it"
+        at.note(problems, ["metadata", "annotations", ANNOTATION], told)
         return None
     path = ("metadata", "annotations", ANNOTATION)
     field = ".".join((at.field, *path))
@@ -328,7 +348,7 @@ def _member(
         name=name,
         app=f"{deployment}-{name}",
         spec=spec.model_copy(update={"network_type": 2 if any(s.spec.type == "NodePort" for s in reached[name]) else 0}),
-        replicas=workload.spec.replicas,
+        replicas=workload.spec.completions if isinstance(workload, Job) else workload.spec.replicas,
         links=tuple(Link(member=other, alias=s.metadata.name) for other in after[name] for s in reached[other]),
         after=after[name],
         answers=tuple(answers.values()) or bare,

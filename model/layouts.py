@@ -10,7 +10,7 @@ from typing import Literal
 
 from model.base import Frozen
 
-AppType = Literal["Deployment", "TApp"]
+AppType = Literal["Deployment", "TApp", "Job"]
 
 
 class Workload(Frozen):
@@ -18,13 +18,15 @@ class Workload(Frozen):
 
     Of a Deployment app: the instances of one version; `track` is "" for the Deployment named as the app, else "r<revision>" of
     the revision it was made with ("r<revision>-2" where that name is taken). Of a TApp: one instance; `track` is its index,
-    `replicas` 1, or 0 where it is killed. `restart` is the operation that restarted it last.
+    `replicas` 1, or 0 where it is killed. Of a Job: its run; `track` is "", `replicas` how many instances have to complete, and
+    `runs` False where the version was gone back to, which runs nothing. `restart` stands for the restart that came last.
     """
 
     track: str
     revision: int
     replicas: int
     restart: str = ""
+    runs: bool = True
 
 
 class Layout(Frozen):
@@ -69,7 +71,7 @@ def first(type: AppType, revision: int, replicas: int) -> Layout:
     >>> [w.track for w in first("TApp", 1, 2).workloads]
     ['0', '1']
     """
-    if type == "Deployment":
+    if type != "TApp":
         return Layout(type=type, revision=revision, workloads=(Workload(track="", revision=revision, replicas=replicas),))
     instances = (Workload(track=str(index), revision=revision, replicas=1) for index in range(replicas))
     return Layout(type=type, revision=revision, workloads=tuple(instances))
@@ -122,7 +124,8 @@ def fewer(layout: Layout, gone: Mapping[str, int]) -> Layout:
 def at_revision(layout: Layout, revision: int, tracks: Collection[str] | None = None) -> Layout:
     """The layout with all instances, or those of the TApp's `tracks`, at `revision`; for all it is then in force.
 
-    A Deployment app of one version keeps its Deployment, which Kubernetes rolls by itself; see `beside` for the other way.
+    A Deployment app of one version keeps its Deployment, which Kubernetes rolls by itself; see `beside` for the other way. A Job
+    is run once a revision.
     """
     if tracks is not None:
         chosen = (w.model_copy(update={"revision": revision}) if w.track in tracks else w for w in layout.workloads)
@@ -130,6 +133,9 @@ def at_revision(layout: Layout, revision: int, tracks: Collection[str] | None = 
     if layout.type == "TApp":
         everywhere = tuple(w.model_copy(update={"revision": revision}) for w in layout.workloads)
         return layout.model_copy(update={"revision": revision, "workloads": everywhere})
+    if layout.type == "Job":
+        runs = (Workload(track=w.track, revision=revision, replicas=w.replicas) for w in layout.workloads)
+        return layout.model_copy(update={"revision": revision, "workloads": tuple(runs)})
     if len(layout.workloads) == 1:
         (only,) = layout.workloads
         return layout.model_copy(update={"revision": revision, "workloads": (only.model_copy(update={"revision": revision}),)})
@@ -178,7 +184,12 @@ def with_running(layout: Layout, index: str, running: bool) -> Layout:
 
 def restarted(layout: Layout, stamp: str) -> Layout:
     """The layout with every workload restarted under `stamp`."""
-    return _with(layout, (w.model_copy(update={"restart": stamp}) for w in layout.workloads))
+    return _with(layout, (w.model_copy(update={"restart": stamp, "runs": True}) for w in layout.workloads))
+
+
+def not_run(layout: Layout) -> Layout:
+    """A Job's layout as one that is gone back to: what it did stays done, and nothing is run for it."""
+    return _with(layout, (w.model_copy(update={"runs": False}) for w in layout.workloads))
 
 
 def _scaled_instances(layout: Layout, replicas: int, revision: int) -> Layout:

@@ -6,12 +6,11 @@ all of the object, so that a field that is no longer asked for goes away.
 
 from model.apps import App, AppSpec, Revision
 from model.layouts import Workload
-from model.pod_templates import APP, APP_ID, TRACK, Object, app_label, labels, pod_template, track_label
+from model.pod_templates import APP, APP_ID, REVISION, TRACK, Object, app_label, labels, pod_template, track_label
 
-REVISION = "mooring.io/revision"
 MANAGED = "app.kubernetes.io/managed-by=mooring"
 _KEPT_REPLICA_SETS = 2  # revisions live in our records; Kubernetes needs the newest two to roll
-WORKLOAD_KINDS = {"Deployment": "Deployment", "TApp": "StatefulSet"}
+WORKLOAD_KINDS = {"Deployment": "Deployment", "TApp": "StatefulSet", "Job": "Job"}
 
 
 def selector(app_id: str) -> str:
@@ -37,7 +36,8 @@ def workload_object(app: App, revision: Revision, registry: str, workload: Workl
         "selector": {"matchLabels": {APP_ID: app_label(app.id), TRACK: track_label(workload.track)}},
         "template": pod_template(app, revision, registry, workload),
     }
-    return {**made, "metadata": _metadata(app, workload, str(revision.number)), "spec": spec}
+    name = workload_name(app.name, workload.track)
+    return {**made, "metadata": metadata_of(app, name, workload.track, revision), "spec": spec}
 
 
 def _deployment(spec: AppSpec) -> Object:
@@ -124,10 +124,11 @@ def service(app: App, spec: AppSpec) -> Object | None:
     }
 
 
-def _metadata(app: App, workload: Workload, revision: str) -> Object:
+def metadata_of(app: App, name: str, track: str, revision: Revision) -> Object:
+    """The metadata of a workload: whose it is, and at which revision."""
     return {
-        "name": workload_name(app.name, workload.track),
+        "name": name,
         "namespace": app.project,
-        "labels": {**labels(app), TRACK: track_label(workload.track)},
-        "annotations": {APP_ID: app.id, REVISION: revision},
+        "labels": {**labels(app), TRACK: track_label(track)},
+        "annotations": {APP_ID: app.id, REVISION: str(revision.number)},
     }

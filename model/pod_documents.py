@@ -15,7 +15,7 @@ from model.autoscaling import Scale
 from model.base import Frozen, Input
 from model.documents import Node, Problems, inside, is_null, locate, read, shaped
 from model.errors import MooringError
-from model.pod_shapes import REFUSED, Container, ContainerResources, Directories, PodDocument, PodTemplate
+from model.pod_shapes import REFUSED, Container, ContainerResources, Directories, PodDocument, PodParts
 from model.scheduling import Probe
 from model.template_rollouts import EXTENSION, AppRollout, Extension, checked, with_amounts
 
@@ -89,7 +89,7 @@ _OF_THE_POD = ("containers", "volumes", "node_labels", "affinity", "termination_
 
 
 def pod_spec(
-    pod: PodTemplate,
+    pod: PodParts,
     node: Node,
     field: str,
     check_image: CheckImage,
@@ -133,7 +133,7 @@ class _Checks:
                 self.note([*path, index, *key], f"gives {name!r} a second time")
             seen.add(name)
 
-    def directories(self, pod: PodTemplate, listed: Sequence[Directories]) -> dict[str, Directories]:
+    def directories(self, pod: PodParts, listed: Sequence[Directories]) -> dict[str, Directories]:
         """The directories by container."""
         names = [c.name for c in pod.containers]
         self.once(["annotation"], [d.container_name for d in listed], "containerName")
@@ -142,7 +142,7 @@ class _Checks:
                 self.note(["annotation", index, "containerName"], f"names none of the containers: {', '.join(names)}")
         return {one.container_name: one for one in listed}
 
-    def ports(self, pod: PodTemplate) -> None:
+    def ports(self, pod: PodParts) -> None:
         """Containers of an instance share its address, so a port is one container's."""
         taken: dict[tuple[str, int], str] = {}
         names: set[str] = set()
@@ -161,9 +161,7 @@ class _Checks:
         if len(taken) > MOST_PORTS:
             self.note(["containers"], f"must have at most {MOST_PORTS} ports in all")
 
-    def container(
-        self, index: int, container: Container, pod: PodTemplate, kept: Directories | None, check_image: CheckImage
-    ) -> None:
+    def container(self, index: int, container: Container, pod: PodParts, kept: Directories | None, check_image: CheckImage) -> None:
         """One container against the rest."""
         here: list[str | int] = ["containers", index]
         try:

@@ -183,8 +183,8 @@ class Volume(Written):
         return {**value, "emptyDir": {}} if is_bare else value
 
 
-class PodTemplate(Written):
-    """What a pod says, wherever it is written."""
+class PodParts(Written):
+    """What a pod says, whether it serves or runs to its end."""
 
     containers: Annotated[list[Container], Field(min_length=1, max_length=MOST_CONTAINERS)]
     volumes: Annotated[list[Volume], Field(max_length=MOST_CONTAINERS * 4)] = []
@@ -192,6 +192,11 @@ class PodTemplate(Written):
     affinity: Affinity | None = None
     termination_grace_period_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
     priority_class_name: Priority = None
+
+
+class PodTemplate(PodParts):
+    """A pod that serves, wherever it is written."""
+
     restart_policy: Literal["Always"] = "Always"
 
 

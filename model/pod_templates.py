@@ -11,13 +11,14 @@ from collections.abc import Callable
 from typing import Any
 
 from model import config_mounts
-from model.apps import App, ContainerSpec, EnvVar, Resources, Revision, SharedVolume
+from model.apps import App, ContainerSpec, EnvVar, JobRun, Resources, Revision, SharedVolume
 from model.layouts import Workload
 from model.scheduling import Probe
 
 Object = dict[str, Any]
 
 APP_ID = "mooring.io/app-id"
+REVISION = "mooring.io/revision"
 APP = "mooring.io/app"
 TRACK = "mooring.io/track"
 TEMPLATE = "mooring.io/template"
@@ -101,7 +102,16 @@ def _template(app: App, revision: Revision, registry: str) -> Object:
     metadata: Object = {"labels": {**labels(app), **marked}}
     if spec.metrics_port:
         metadata["annotations"] = {METRICS_PORT: str(spec.metrics_port), METRICS_PATH: spec.metrics_path}
+    if spec.job:
+        _run_to_end(spec.job, revision.number, metadata, pod)
     return {"metadata": metadata, "spec": pod}
+
+
+def _run_to_end(job: JobRun, revision: int, metadata: Object, pod: Object) -> None:
+    """A Job's pods tell which revision they run, and keep their last words: some are gone when it has failed."""
+    metadata.setdefault("annotations", {})[REVISION] = str(revision)
+    pod["restartPolicy"] = job.restart_policy
+    pod["containers"] = [{**c, "terminationMessagePolicy": "FallbackToLogsOnError"} for c in pod["containers"]]
 
 
 def _container(container: ContainerSpec, image: str) -> Object:

@@ -12,6 +12,7 @@ Object = dict[str, Any]
 SHORT_LIFE_SECONDS = 60.0
 # On a pod whose images were changed in place: by container the id of the life that ran before (a JSON object).
 REPLACED = "mooring.io/replaced"
+JOB_NAME = "batch.kubernetes.io/job-name"
 
 
 class End(Frozen):
@@ -150,6 +151,11 @@ def leaves(pod: Object) -> bool:
 def is_over(pod: Object) -> bool:
     """Whether none of its containers will run again (evicted, or its node shut down)."""
     return pod["status"].get("phase") in ("Failed", "Succeeded")
+
+
+def runs_to_end(pod: Object) -> bool:
+    """Whether the pod is a Job's (Kubernetes: Job v1 batch sets the label)."""
+    return JOB_NAME in pod["metadata"].get("labels", {})
 
 
 def requested(pod: Object) -> dict[str, Decimal]:

@@ -12,7 +12,7 @@ from model.pods import Container, containers, is_over, leaves
 
 Object = dict[str, Any]
 _STEADY_SECONDS = 10.0
-_BY_OPERATION = {
+BY_OPERATION = {
     "app.create": AppStatus.PENDING,
     "app.start": AppStatus.PENDING,
     "app.upgrade": AppStatus.UPDATING,
@@ -122,8 +122,8 @@ def app_status(
     killed = app.layout.total - app.layout.running
     summary = f"{min(ready, app.replicas)}/{app.replicas} running" + (f", {killed} killed" if killed else "")
     ended = operation_status in (None, "SUCCEEDED", "FAILED", "CANCELLED")
-    if not ended and operation in _BY_OPERATION:
-        return _BY_OPERATION[operation], summary
+    if not ended and operation in BY_OPERATION:
+        return BY_OPERATION[operation], summary
     cancelled = operation_status == "CANCELLED" and not workloads
     if app.phase is not AppPhase.LIVE or (cancelled and operation == "app.create"):
         return AppStatus.STOPPED, summary

@@ -99,8 +99,11 @@ def change(
     replaces = bool(fields)
     if member.replicas is not None and member.replicas != now.replicas and not now.autoscaled:
         fields.append(f"replicas {now.replicas} → {member.replicas}")
+        replaces = replaces or wanted.type == "Job"
     if not now.well:
         fields.append("its last operation did not succeed")
+    if fields and wanted.type == "Job":
+        fields.append("going back does not run it again" if at_once else "it is run again")
     action = Action.UPDATE if fields else Action.UNCHANGED
     gray = _gray(member, now) if replaces and not at_once else None
     return Change(name=member.name, app=member.app, action=action, reason="; ".join(fields), replaces=replaces, gray=gray)

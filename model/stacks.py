@@ -138,7 +138,8 @@ class Part(Frozen):
     """One app of a stack, for the step that accepts its child operation; `seconds` is the child's deadline.
 
     `addresses` has those of the stack's links, `version` the stack's version it is brought to (None: the one that is wanted);
-    `at_once` says that it does not go in batches, whatever the document says.
+    `at_once` says that it goes back: not in batches, whatever the document says, and what runs to its end is not run again. `left`
+    is what the stack's own deadline leaves, which a Job may take.
     """
 
     ask: StackAsk
@@ -147,6 +148,11 @@ class Part(Frozen):
     addresses: dict[str, str] = {}
     version: int | None = None
     at_once: bool = False
+    left: int = 0
+
+    def lasting(self, seconds: int | None) -> "Part":
+        """The part with so much time, where that is left; None changes nothing."""
+        return self if seconds is None else self.model_copy(update={"seconds": max(1, min(seconds, self.left or seconds))})
 
 
 def stack_status(kind: str, status: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from clients.watch import Changed
-from model.apps import App, AppSpec, ContainerSpec, Revision
+from model.apps import App, AppSpec, ContainerSpec, JobRun, Revision
 from model.errors import ClusterUnreachable, Conflict
 from model.layouts import Layout
 
@@ -178,7 +178,8 @@ class FakeRecords:
         return {number: await self.revision(app_id, number) for number in numbers}
 
     async def revision(self, app_id: str, number: int) -> Revision:
-        spec = REVISIONS[number].spec.model_copy(update={"type": self.app.type})
+        job = JobRun() if self.app.type == "Job" else None
+        spec = REVISIONS[number].spec.model_copy(update={"type": self.app.type, "job": job})
         return REVISIONS[number].model_copy(update={"spec": spec})
 
 

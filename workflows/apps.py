@@ -40,7 +40,8 @@ class AppOperation(Operation):
         same = await self.step(title, AppMoves.apply, ask, undo=undo, policy=WATCH)  # a thousand instances are not made in 30 s
         if same:
             return {"AppID": ask.app_id, "unchanged": same}
-        return {**shown, **result_of(await self.step("Wait until it serves", AppMoves.move, ask, policy=WATCH))}
+        title = "Wait until it has run" if ask.runs_to_end else "Wait until it serves"
+        return {**shown, **result_of(await self.step(title, AppMoves.move, ask, policy=WATCH))}
 
     async def change(self, ask: MoveApp, title: str) -> dict[str, Any]:
         """A change of a running app: what runs on it already is taken over, and undone it comes back to the layout before."""

@@ -65,9 +65,9 @@ class _StackOperation(Operation):
         await self.child(title, StackActivities.accept_removal, self._part(ask, plan, name, None), _DELETES)
 
     def _part(self, ask: StackAsk, plan: Plan, name: str, version: int | None) -> Part:
-        seconds = max(1, min(_LONGEST_DEPLOY, int(self._left().total_seconds())))
+        left = int(self._left().total_seconds())
         place = {"service": name, "version": version, "at_once": plan.at_once}
-        return Part(ask=ask, seconds=seconds, addresses=plan.addresses, **place)
+        return Part(ask=ask, seconds=max(1, min(_LONGEST_DEPLOY, left)), left=left, addresses=plan.addresses, **place)
 
     def _failure(self, ask: StackAsk, plan: Plan, failed: dict[str, Exception], order: Order) -> Exception:
         parts = [*plan.after, *plan.removals]

@@ -5,7 +5,18 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 
 from api.access import Caller, allow
-from api.app_operations import Place, Prepare, act, check_deployed, check_images, check_live, invalid, moving, upgrading
+from api.app_operations import (
+    Place,
+    Prepare,
+    act,
+    check_deployed,
+    check_images,
+    check_live,
+    check_serves,
+    invalid,
+    moving,
+    upgrading,
+)
 from api.autoscaling import check_bounds, set_policy
 from api.gray_upgrades import check_gates, upgrading_gray
 from api.parameters import AppId, Page, Size, body_of
@@ -15,6 +26,7 @@ from model.app_replies import revision_reply
 from model.apps import MOST_INSTANCES, App, Revision, UpgradeApp
 from model.change_bodies import ManualScale, Rollback, Rollout, changed
 from model.errors import Conflict
+from model.job_bodies import deadline_for
 from model.layouts import fewer, restarted, scaled
 from model.manifests import selector
 from model.operations import TERMINAL, Target
@@ -49,9 +61,10 @@ async def rollout_app(
         check_images(services, caller, spec, "image")
         made = await tx.apps.add_revision(app.id, spec, caller.actor.name, body.reason or "rollout")
         if body.gray:
+            check_serves(app, "it has no batches, gates and pauses")
             asked = body.deadline_seconds if "deadline_seconds" in body.model_fields_set else None
             return await upgrading_gray(tx, app, made, body, on_failure=body.on_failure, deadline_seconds=asked)
-        return await upgrading(tx, app, made, on_failure=body.on_failure, deadline_seconds=body.deadline_seconds)
+        return await upgrading(tx, app, made, on_failure=body.on_failure, deadline_seconds=deadline_for(body, spec))
 
     return await _upgraded(services, caller, (project, name, app_id), body, prepare, response)
 
@@ -71,10 +84,12 @@ async def rollback_app(
     After a rollout that stopped in the middle of its batches that is what was before it; after one that failed or was cancelled
     and left nothing there is nothing to take back (409): name the revision to go further. With `operation` back to exactly which
     instances had which version before that operation on the app.
+    What a Job did is not taken back so: 409.
     """
     asked = body or Rollback()
 
     async def prepare(tx: Records, app: App) -> Prepared:
+        check_serves(app, "what it did cannot be taken back by an earlier version")
         undone = asked.operation or (await _half_done(tx, app) if asked.revision is None else None)
         if undone is not None:
             return await _back_before(services, caller, tx, app, asked, undone)
@@ -105,7 +120,7 @@ async def scale_app(
     """Set the number of instances: `type=manual&scale=N`; or, `type=auto` with the policy as the body, have it set by use.
 
     With the body {"image": …} new instances get that image; with {"instances": [names]} and without `scale` exactly those go.
-    A TApp loses its highest indices first and gets its lowest free ones.
+    A TApp loses its highest indices first and gets its lowest free ones. A Job cannot be scaled: 409.
     """
     if type == "auto":
         return await set_policy(services, caller, (project, name, app_id), body, response)
@@ -114,6 +129,7 @@ async def scale_app(
         raise invalid("scale", "give either the number of instances wanted, or the body's instances to take away")
 
     async def prepare(tx: Records, app: App) -> Prepared:
+        check_serves(app, "it cannot be scaled")
         await check_deployed(tx, app)
         if asked.instances:
             after = fewer(app.layout, await _leavers(services, app, asked.instances))
@@ -140,7 +156,7 @@ async def restart_app(
     app_id: AppId = None,
     on_failure: OnFailure = "keep",
 ) -> dict[str, Any]:
-    """Start every running instance anew, a few at a time; each keeps its version."""
+    """Start every running instance anew, a few at a time; each keeps its version. A Job is run again."""
 
     async def prepare(tx: Records, app: App) -> Prepared:
         await check_deployed(tx, app)

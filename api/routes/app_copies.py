@@ -13,6 +13,7 @@ from model.app_copies import CopyApp
 from model.apps import App, AppSpec
 from model.errors import Conflict, Forbidden
 from model.images import PUBLIC, parse
+from model.job_bodies import deadline_for
 from records import Records
 from workflows.apps import AppCreate
 
@@ -54,7 +55,7 @@ async def copy_app(
             username=caller.actor.name,
             actor=caller.actor.name,
             scale=None,
-            deadline_seconds=body.deadline_seconds,
+            deadline_seconds=deadline_for(body, spec),
         )
 
     request = {"app_id": source.id, **body.model_dump(by_alias=True, exclude_unset=True)}

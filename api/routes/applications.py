@@ -16,6 +16,7 @@ from model.app_bodies import NewApp, spec_of
 from model.app_replies import without_values
 from model.apps import App, AppPhase
 from model.errors import Conflict, Forbidden
+from model.job_bodies import deadline_for
 from records import Records
 from workflows.apps import AppCreate, AppDelete, AppKill, AppStart
 
@@ -45,7 +46,7 @@ async def create_app(services: Using, caller: Writer, project: str, body: NewApp
             username=username,
             actor=caller.actor.name,
             scale=body.scale,
-            deadline_seconds=body.deadline_seconds,
+            deadline_seconds=deadline_for(body, spec),
         )
 
     request = body.model_dump(by_alias=True, exclude_unset=True)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from api.access import Caller, allow
+from api.app_operations import check_serves
 from api.instances_found import app_meant
 from api.services import Services, Using
 from model.instances import address_of, node_ports
@@ -28,6 +29,7 @@ async def list_addresses(
     cluster: of a general service (TApp) to that instance, of a microservice to all that serve.
     """
     found = await app_meant(services, project, app)
+    check_serves(found, "nothing is reached at it")
     pods = (await services.cluster.list("Pod", project, labelSelector=selector(found.id)))["items"]
     service = await services.cluster.find("Service", app, project)
     hosts = await _hosts(services) if node_ports(service) else {}

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 
 from api.access import Caller, allow
-from api.app_operations import act, check_live, creating, upgrading
+from api.app_operations import act, check_live, check_serves, creating, upgrading
 from api.apps_shown import shown
 from api.autoscaling import check_policy
 from api.documents import check_rollouts
@@ -80,6 +80,7 @@ async def update_pod_stack(
 
     async def prepare(tx: Records, app: App) -> Prepared:
         check_live(app)
+        check_serves(app, "it is not of a pod document, which describes what runs until it is stopped")
         before = await tx.apps.revision(app.id, app.revision)
         made = await tx.apps.add_revision(app.id, in_place_of(before.spec, pod), caller.actor.name, body.reason or "podstack")
         if body.scale:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import WithJsonSchema
 
 from api.access import Caller, allow
-from api.app_operations import act, check_deployed, check_images, invalid, moving
+from api.app_operations import act, check_deployed, check_images, check_serves, invalid, moving
 from api.parameters import AppId
 from api.services import Services, Using
 from api.submission import Prepared
@@ -156,6 +156,7 @@ async def _owner(services: Services, project: str, instance: str, index: str) ->
 
 async def _instance(tx: Records, app: App, instance: str, index: str, instance_id: str | None) -> Workload:
     """The TApp's instance of that index; raises Conflict for another type of app, NotFound for an index it does not have."""
+    check_serves(app, "its instances are not killed, started or updated alone")
     if app.type != "TApp":
         raise Conflict(
             f"{app.name!r} is a Deployment app: its instances are alike, and {instance!r} is not killed, started or updated alone.",

@@ -13,6 +13,7 @@ WEB: dict[str, Any] = {
     "portMappings": [{"protocol": "TCP", "containerPort": "8080"}],
 }
 TAPP = WEB | {"type": "TApp", "instanceNum": 3}
+JOB = {"name": "web", "type": "Job", "imageRef": "busybox", "cmd": "sleep 1", "instanceNum": 2, "parallelism": 2}
 
 # busybox serves an empty directory: "not found" is its answer.
 GATED = [{"http": {"port": 8080, "expectStatus": 404}}]
@@ -38,6 +39,20 @@ async def tapp(platform: Platform) -> str:
     project = await platform.project("crash")
     await platform.done("POST", f"/v2/applications/{project}", TAPP)
     return project
+
+
+async def job(platform: Platform) -> str:
+    """The project, once a Job `web` has run in it."""
+    project = await platform.project("crash")
+    await platform.done("POST", f"/v2/applications/{project}", JOB)
+    return project
+
+
+async def ran(platform: Platform, project: str) -> Any:
+    """The end state as the API tells it, with every try of every run."""
+    listed = await platform.get(f"/v2/instances/{project}/web/lists", size=200)
+    tries = sorted((one["version"], one["status"], one["restarts"]) for one in listed["instances"])
+    return [await versions(platform, project), tries]
 
 
 async def other_image() -> str:

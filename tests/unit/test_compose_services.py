@@ -97,7 +97,7 @@ def test_what_has_no_meaning_is_refused_by_name(key: str) -> None:
         (f"{ONE}    image: y", 4, "the first is on line 3"),
         (f"{ONE}    scale: 2\n    deploy: {{replicas: 2}}", 4, "said by deploy.replicas"),
         (f"{ONE}  b: {{image: x, depends_on: {{a: {{condition: service_healthy}}}}}}", 4, "has no healthcheck"),
-        (f"{ONE}  b: {{image: x, depends_on: {{a: {{condition: service_completed_successfully}}}}}}", 4, "until it is stopped"),
+        (f"{ONE}  b: {{image: x, depends_on: {{a: {{condition: service_done}}}}}}", 4, "service_completed_successfully"),
         ("services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, links: [a]}", 2, "a → b → a"),
         ("services:\n  A_b: {image: x}", 2, "lower case"),
         ("services: {}", 1, "at least 1"),

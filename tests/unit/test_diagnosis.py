@@ -90,7 +90,7 @@ def test_every_instance_has_a_state_and_says_why_it_does_not_run(name: str) -> N
     seen = recorded(name)
     for pod in seen.pods:
         state = instance_state(pod, seen)
-        assert state.status in {"PENDING", "RUNNING", "FAILED", "KILLED", "TERMINATING"}
+        assert state.status in {"PENDING", "RUNNING", "FAILED", "KILLED", "TERMINATING", "COMPLETED"}
         assert (state.status == "RUNNING") == (state.reason == "")
         assert state.status == "RUNNING" or state.message
 

@@ -1,0 +1,157 @@
+"""The course of a Job's move: one run of the version that is wanted, after what else of the app was still running has ended."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from activities.courses import Course, Sight
+from activities.views import View
+from activities.workloads import Workloads
+from model import jobs
+from model.apps import App
+from model.diagnosis import LogRef, Seen
+from model.errors import MooringError
+from model.jobs import RUN, Run, run_name, run_of
+from model.layouts import Workload
+from model.pod_templates import Object
+from model.pods import JOB_NAME, leaves
+
+
+class JobCourse(Course):
+    """One Job object a run. What has completed stays, with its logs, beside the run before it: an undo comes back to that.
+
+    A run that failed in an earlier attempt of the operation is made again; one that this attempt made is told of.
+    """
+
+    def __init__(self, workloads: Workloads, app: App, *to: Any) -> None:
+        super().__init__(workloads, app, *to)
+        self.pod_view = workloads.view(app, "Pod")
+        self._pods_seen: dict[str, Object] = {}
+
+    @property
+    def tended(self) -> bool:
+        """A look shows all."""
+        return True
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """What keeps a pod from running is not told by its Job."""
+        return (self.workload_view, self.pod_view)
+
+    async def look(self, *, fresh: bool) -> Sight:
+        """Two requests, or none."""
+        await asyncio.gather(*(view.look(fresh=fresh) for view in self.views))
+        found, pods = dict(self.workload_view.objects), list(self.pod_view.objects.values())
+        runs = {name: run_of(job) for name, job in found.items()}
+        waited = self._waits_for(found, runs)
+        mine = self._mine(found)
+        surplus = self._surplus(found, runs)
+        is_there = not self._workload.runs or mine is not None
+        complete = not self._workload.runs or (mine is not None and run_of(mine).complete)
+        placed = not waited and is_there
+        return Sight(
+            done=placed and complete and not surplus,
+            placed=placed,
+            message=self._told(waited, mine),
+            workloads=found,
+            pods=self._pods(pods, mine),
+            fresh=all(view.fresh for view in self.views),
+            failed=self._workload.runs and mine is not None and bool(run_of(mine).failure),
+        )
+
+    async def act(self, sight: Sight) -> None:
+        """End what must not run beside the run, begin it when that is gone, and clear away what it leaves behind it.
+
+        It begins by what was read just now only: two runs are not to be side by side.
+        """
+        if not sight.placed and not sight.fresh:
+            sight = await self.look(fresh=True)
+        found = sight.workloads
+        runs = {name: run_of(job) for name, job in found.items()}
+        waited = self._waits_for(found, runs)
+        for name in (*waited, *self._surplus(found, runs)):
+            if not leaves(found[name]):
+                await self.workloads.drop(self.app, found[name])
+                self.changed = True
+        if self._workload.runs and not waited and self._mine(found) is None:
+            revision = self.revisions[self._workload.revision]
+            self.workload_view.learn(await self.workloads.put_run(self.app, revision, self._workload, self.run))
+            self.changed = True
+
+    def serving(self, sight: Sight) -> int:
+        """How many have completed."""
+        mine = self._mine(sight.workloads)
+        return run_of(mine).succeeded if mine else 0
+
+    async def refusal(self, sight: Sight) -> str:
+        """A Job says it by an event; read only where a pod is missing."""
+        mine = self._mine(sight.workloads)
+        if mine is None or sight.pods or run_of(mine).over:
+            return ""
+        return await self.workloads.refused(self.app, self._name)
+
+    def wanted_logs(self, seen: Seen) -> list[LogRef]:
+        """Of all that ran: a program may have ended well and yet too late."""
+        return jobs.wanted_logs(seen.pods)
+
+    def dead_end(self, sight: Sight, seen: Seen) -> MooringError | None:
+        """The run has failed, or no further try would do better."""
+        return jobs.dead_end(self.app, self._mine(sight.workloads), seen) if self._workload.runs else None
+
+    def cause_at_deadline(self, sight: Sight, seen: Seen) -> MooringError:
+        """A run that is not over goes on by itself."""
+        return jobs.cause_at_deadline(self.app, self._mine(sight.workloads), seen, sight.message)
+
+    @property
+    def _workload(self) -> Workload:
+        (only,) = self.target.workloads
+        return only
+
+    @property
+    def _name(self) -> str:
+        return run_name(self.app.name, self._workload)
+
+    def _mine(self, found: Mapping[str, Object]) -> Object | None:
+        """The Job of the run, unless it is on its way out or failed for an earlier attempt."""
+        job = found.get(self._name)
+        return None if job is None or leaves(job) or self._is_stale(job) else job
+
+    def _is_stale(self, job: Object) -> bool:
+        made_by = job["metadata"].get("annotations", {}).get(RUN)
+        return bool(run_of(job).failure and made_by != self.run)
+
+    def _waits_for(self, found: Mapping[str, Object], runs: Mapping[str, Run]) -> list[str]:
+        """The Jobs that have to be gone before the run may begin: two of one app never run side by side."""
+        others = [name for name, run in runs.items() if name != self._name and not run.over]
+        job = found.get(self._name) if self._workload.runs else None
+        return [*others, *([self._name] if job and self._mine(found) is None else [])]
+
+    def _surplus(self, found: Mapping[str, Object], runs: Mapping[str, Run]) -> list[str]:
+        """What goes once the run is complete: all others but the newest that completed, which an undo would come back to."""
+        mine = self._mine(found)
+        if mine is None or not run_of(mine).complete:
+            return []
+        others = sorted((name for name in runs if name != self._name), key=lambda name: runs[name].began, reverse=True)
+        kept = next((name for name in others if runs[name].complete and not leaves(found[name])), None)
+        return [name for name in others if name != kept and runs[name].over]
+
+    def _told(self, waited: list[str], mine: Object | None) -> str:
+        if waited:
+            return f"{', '.join(waited)} has to end first"
+        if not self._workload.runs:
+            return "nothing is run for a version that is gone back to"
+        return run_of(mine).message if mine else "its run has not begun"
+
+    def _pods(self, pods: list[Object], mine: Object | None) -> list[Object]:
+        """The run's pods, the newest first. Of a run that has failed also those that Kubernetes takes away, as they were."""
+        there = {pod["metadata"]["name"]: pod for pod in pods if pod["metadata"]["labels"].get(JOB_NAME) == self._name}
+        if mine is None or not run_of(mine).failure:
+            self._pods_seen = self._pods_seen | {name: pod for name, pod in there.items() if not leaves(pod)}
+        else:
+            there = {**there, **{n: pod for n, pod in self._pods_seen.items() if n not in there or leaves(there[n])}}
+        return sorted(there.values(), key=_made, reverse=True)
+
+
+def _made(pod: Object) -> datetime:
+    return datetime.fromisoformat(pod["metadata"]["creationTimestamp"])

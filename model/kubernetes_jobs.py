@@ -1,0 +1,87 @@
+"""Kubernetes Job documents: what runs to its end once an upgrade that changes it (Kubernetes: Job v1 batch)."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from model.app_bodies import Labels
+from model.apps import MOST_INSTANCES, AppSpec, JobRun
+from model.documents import Node, Problems, inside, locate
+from model.job_bodies import Parallel, Seconds, Tries
+from model.pod_documents import CheckImage, pod_spec
+from model.pod_shapes import PodParts, Written
+
+_LATER = "is not carried out; remove it"
+REFUSED = {
+    "suspend": "has no meaning here: a Job runs when its turn has come; remove it",
+    "ttlSecondsAfterFinished": "has no meaning here: what has run stays, with its logs, until the app is deleted; remove it",
+    "manualSelector": "has no meaning here; remove it",
+    **dict.fromkeys(("completionMode", "podFailurePolicy", "successPolicy", "podReplacementPolicy", "managedBy"), _LATER),
+    **dict.fromkeys(("backoffLimitPerIndex", "maxFailedIndexes"), _LATER),
+}
+
+
+class JobMetadata(Written):
+    """A Job's `metadata`, or that of its template, which nothing has to select."""
+
+    name: str
+    labels: Labels = {}
+    annotations: dict[str, str] = {}
+
+
+class TemplateMetadata(Written):
+    """`spec.template.metadata`, which nothing selects."""
+
+    labels: Labels = {}
+    annotations: dict[str, str] = {}
+
+
+class JobPod(PodParts):
+    """A pod that runs to its end."""
+
+    restart_policy: Literal["Never", "OnFailure"]
+
+
+class JobTemplate(Written):
+    """`spec.template`."""
+
+    metadata: TemplateMetadata = TemplateMetadata()
+    spec: JobPod
+
+
+class JobSpec(Written):
+    """`spec` of a Job."""
+
+    template: JobTemplate
+    completions: Annotated[int, Field(ge=1, le=MOST_INSTANCES)] = 1
+    parallelism: Parallel | None = None
+    backoff_limit: Tries = 6
+    active_deadline_seconds: Seconds | None = None
+
+
+class Job(Written):
+    """What runs to its end: what depends on it starts when it has completed."""
+
+    api_version: Literal["batch/v1"]
+    kind: Literal["Job"]
+    metadata: JobMetadata
+    spec: JobSpec
+
+
+def job_spec(job: Job, node: Node, field: str, check_image: CheckImage, problems: Problems) -> AppSpec:
+    """The spec a Job means; notes at their places ports and readiness probes, which mean nothing for what nobody reaches."""
+    inner, path = inside(node, "spec", "template", "spec"), f"{field}.spec.template.spec"
+    pod = job.spec.template.spec
+    for index, container in enumerate(pod.containers):
+        for key, said in (("ports", container.ports), ("readinessProbe", container.readiness_probe)):
+            if said:
+                place, name = locate(inner, path, ["containers", index, key])
+                problems.add(place, name, "means nothing for a Job, which runs to its end and is not reached; remove it")
+    run = JobRun(
+        restart_policy=pod.restart_policy,
+        backoff_limit=job.spec.backoff_limit,
+        parallelism=job.spec.parallelism,
+        active_deadline_seconds=job.spec.active_deadline_seconds,
+    )
+    made = pod_spec(pod, inner, path, check_image, problems)
+    return made.model_copy(update={"type": "Job", "job": run})

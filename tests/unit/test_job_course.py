@@ -1,0 +1,158 @@
+"""A Job's move: one run at a time, once a revision and restart, whatever the worker that carries it out dies in."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activities.job_course import JobCourse
+from activities.workloads import Workloads
+from model.apps import JobRun
+from model.layouts import Layout, at_revision, first, not_run, restarted
+from model.moves import Limits
+from tests.standing import NOW, REVISIONS, FakeCluster, FakeImages, Object, app_of
+
+ONCE = first("Job", 1, 1)
+JOBS = {
+    number: known.model_copy(update={"spec": known.spec.model_copy(update={"type": "Job", "job": JobRun()})})
+    for number, known in REVISIONS.items()
+}
+
+
+class Jobs(FakeCluster):
+    """Jobs that end when they are told to, and that take their time to go."""
+
+    made = 0
+
+    async def apply(self, obj: Object, *, force: bool = True) -> Object:
+        self.made += 1
+        created = {"creationTimestamp": f"2026-01-01T00:00:{self.made:02}Z"}
+        return await super().apply({**obj, "metadata": {**obj["metadata"], **created}}, force=force)
+
+    async def delete(self, kind: str, name: str, namespace: str, *, uid: str | None = None) -> bool:
+        self.objects[kind, name]["metadata"]["deletionTimestamp"] = NOW.isoformat()
+        return True
+
+    def end(self, name: str, how: str = "Complete") -> None:
+        """Have a Job end."""
+        self.objects["Job", name]["status"] = {"conditions": [{"type": how, "status": "True", "reason": how}], "succeeded": 1}
+
+    def gone(self) -> None:
+        """What is on its way out is gone."""
+        self.objects = {key: item for key, item in self.objects.items() if "deletionTimestamp" not in item["metadata"]}
+
+    def running(self) -> list[str]:
+        """The Jobs that may have instances that run."""
+        return [name for (_, name), item in self.objects.items() if not item["status"].get("conditions")]
+
+
+def course(cluster: Jobs, target: Layout, run: str = "op-1/1") -> JobCourse:
+    """A worker's way to the target."""
+    workloads: Any = Workloads(cluster, FakeImages())  # type: ignore[arg-type]
+    return JobCourse(workloads, app_of(target), target, JOBS, frozenset(target.by_track), Limits(least=0, most=1), run)
+
+
+async def step(cluster: Jobs, target: Layout, run: str = "op-1/1") -> bool:
+    """One look and act of a worker that knows nothing; whether it is done."""
+    here = course(cluster, target, run)
+    sight = await here.look(fresh=True)
+    if not sight.done:
+        await here.act(sight)
+    return sight.done
+
+
+async def ran(cluster: Jobs, target: Layout, run: str = "op-1/1") -> None:
+    """Go the whole way."""
+    for _ in range(9):
+        if await step(cluster, target, run):
+            return
+        cluster.gone()
+        for name in cluster.running():
+            cluster.end(name)
+    raise AssertionError("it does not arrive")
+
+
+async def test_a_run_is_made_once_however_often_it_is_looked_at() -> None:
+    cluster = Jobs()
+    for _ in range(3):
+        assert not await step(cluster, ONCE)
+    assert cluster.names("Job") == ["web-r1"]
+    cluster.end("web-r1")
+    assert await step(cluster, ONCE)
+    assert cluster.names("Job") == ["web-r1"]
+
+
+async def test_what_completed_last_stays_beside_the_next_run_and_what_came_before_goes() -> None:
+    cluster, second = Jobs(), at_revision(ONCE, 2)
+    await ran(cluster, ONCE)
+    await step(cluster, second)
+    assert cluster.names("Job") == ["web-r1", "web-r2"]
+    await ran(cluster, second)
+    assert cluster.names("Job") == ["web-r1", "web-r2"]
+    await ran(cluster, at_revision(ONCE, 3))
+    assert cluster.names("Job") == ["web-r2", "web-r3"]
+
+
+async def test_a_restart_is_a_run_of_its_own() -> None:
+    cluster = Jobs()
+    await ran(cluster, ONCE)
+    await ran(cluster, restarted(ONCE, "rs-1"))
+    assert len(cluster.names("Job")) == 2
+
+
+async def test_a_run_waits_until_the_one_that_is_not_over_has_gone() -> None:
+    cluster, second = Jobs(), at_revision(ONCE, 2)
+    await step(cluster, ONCE)
+    for _ in range(2):
+        await step(cluster, second)
+        assert cluster.names("Job") == ["web-r1"]
+    assert (await course(cluster, second).look(fresh=True)).message == "web-r1 has to end first"
+    cluster.gone()
+    await step(cluster, second)
+    assert cluster.names("Job") == ["web-r2"]
+
+
+async def test_what_failed_in_this_attempt_is_told_and_the_next_attempt_makes_it_again() -> None:
+    cluster = Jobs()
+    await step(cluster, ONCE)
+    cluster.end("web-r1", "Failed")
+    sight = await course(cluster, ONCE).look(fresh=True)
+    assert sight.failed
+    assert not (await course(cluster, ONCE, "op-1/2").look(fresh=True)).failed
+    await step(cluster, ONCE, "op-1/2")
+    cluster.gone()
+    assert cluster.names("Job") == []
+    await step(cluster, ONCE, "op-1/2")
+    assert cluster.running() == ["web-r1"]
+
+
+async def test_going_back_ends_what_runs_and_runs_nothing() -> None:
+    cluster = Jobs()
+    await ran(cluster, ONCE)
+    await step(cluster, at_revision(ONCE, 2))
+    back = not_run(ONCE)
+    assert not await step(cluster, back)
+    cluster.gone()
+    assert await step(cluster, back)
+    assert cluster.names("Job") == ["web-r1"]
+    assert await step(Jobs(), back)
+
+
+TARGETS = [ONCE, at_revision(ONCE, 2), restarted(ONCE, "rs-1"), not_run(ONCE), at_revision(ONCE, 3)]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["look", "end", "fail", "gone", "turn"]), st.integers(0, 4)), max_size=40))
+async def test_no_two_runs_of_an_app_are_ever_side_by_side(events: list[tuple[str, int]]) -> None:
+    cluster, target, attempt = Jobs(), ONCE, 1
+    for event, number in events:
+        if event == "turn":
+            target, attempt = TARGETS[number], attempt + 1
+        elif event == "gone":
+            cluster.gone()
+        elif event == "look":
+            await step(cluster, target, f"op-1/{attempt}")
+        elif running := cluster.running():
+            cluster.end(running[number % len(running)], "Complete" if event == "end" else "Failed")
+        assert len(cluster.running()) <= 1
+    await ran(cluster, target, "op-1/99")
+    assert len(cluster.names("Job")) <= 2
