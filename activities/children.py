@@ -33,18 +33,19 @@ class Children:
         cancellable: bool,
         seconds: int,
         counts: Counts = lambda _: True,
+        kind: str = "app",
     ) -> Child | None:
-        """The child to run on `target`, None when there is nothing to do.
+        """The child to run on `target`, which is of that `kind`, None when there is nothing to do.
 
         In one transaction: a child accepted before is taken as it is; what `holds` of an ended one is left unchanged; a FAILED
         or CANCELLED one is reopened with its next attempt and `seconds` as its deadline (a gray one keeps its own), unless
         something newer was done to the target; else `begin` says what to insert. An ended one that does not count (`counts`)
         served another purpose of the same parent. Raises StaleAttempt, Conflict when the target is busy, and what `begin` raises.
         """
-        await self._let_end(parent, target)
+        await self._let_end(parent, target, kind)
         async with self._records.transaction() as tx:
             await tx.operations.hold_attempt(parent.operation_id, parent.attempt)
-            known = await tx.operations.child(parent.operation_id, target)
+            known = await tx.operations.child(parent.operation_id, target, kind)
             known = known if known and (known["status"] not in TERMINAL or counts(known)) else None
             own_time = known is not None and known["ask"].get("gray") is not None
             lasts = None if own_time else seconds
@@ -71,10 +72,10 @@ class Children:
         await tx.operations.accept(new)
         return await tx.operations.get(new.ask.operation_id)
 
-    async def _let_end(self, parent: Ask, target: str) -> None:
+    async def _let_end(self, parent: Ask, target: str, kind: str) -> None:
         """A child that somebody retried alone, or that an earlier run of the parent left behind, ends first."""
         while True:
-            known = await self._records.operations.child(parent.operation_id, target)
+            known = await self._records.operations.child(parent.operation_id, target, kind)
             if known is None or known["status"] in TERMINAL:
                 return
             run = await self._operations.newest_run(known["workflow_id"])

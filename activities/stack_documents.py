@@ -7,11 +7,17 @@ from model.stacks import Stack, StackAsk, StackVersion
 from records import Records
 
 
-async def document(records: Records, ask: StackAsk, number: int | None) -> tuple[Stack, StackVersion, Blueprint]:
-    """The stack, one of its versions (None: the one that is wanted), and what that describes."""
+async def document(
+    records: Records, ask: StackAsk, number: int | None, *, strict: bool = True
+) -> tuple[Stack, StackVersion, Blueprint]:
+    """The stack, one of its versions (None: the one that is wanted), and what that describes.
+
+    Not `strict`, the groups of the project that it refers to need not be there: for what is not deployed from it.
+    """
     stack = await records.stacks.by_id(ask.stack_id)
     version = await records.stacks.version(stack.id, number or stack.version)
-    return stack, version, read_blueprint(stack.kind, version.content, stack.name)
+    references = await records.configs.references(stack.project_id, stack.kind, without=stack.id, strict=strict)
+    return stack, version, read_blueprint(stack.kind, version.content, stack.name, references=references)
 
 
 async def note(records: Records, version: StackVersion, name: str, now: Standing) -> None:

@@ -3,17 +3,20 @@
 from temporalio import activity
 
 from activities.children import Children
-from activities.progress import unchanged
+from activities.progress import tell, unchanged
 from activities.stack_documents import document, note
+from activities.stack_groups import GroupStep
+from clients.kubernetes import Cluster
 from clients.temporal import Operations
-from model.apps import DEFAULT_DEADLINE, App, CreateApp, DeleteApp, ScaleApp, UpgradeApp
-from model.blueprints import Member, with_aliases
+from model.apps import DEFAULT_DEADLINE, App, AppSpec, CreateApp, DeleteApp, ScaleApp, UpgradeApp
+from model.blueprints import Blueprint, Configuration, completed, is_group
+from model.configs import ConfigKind
 from model.errors import Conflict
 from model.gray import GrayPlan, Stage, default_deadline
 from model.jobs import time_to_run
 from model.layouts import Layout, first, not_run, scaled
 from model.operations import Ask, Child, Target, workflow_id
-from model.stack_changes import Action, Change, Gray, Standing, change, steps
+from model.stack_changes import Action, Change, Gray, Standing, change, contents_of, steps
 from model.stacks import DeleteStack, Part, StackVersion
 from model.template_rollouts import Rollout
 from records import Records
@@ -21,32 +24,41 @@ from records.ids import new_app_id, new_id
 from records.operations import NewOperation
 from records.store import Row
 
+_PATIENCE = 10.0  # seconds
+
 
 class StackActivities:
     """Steps of the stack operations that accept a child, and the last one."""
 
-    def __init__(self, records: Records, operations: Operations) -> None:
+    def __init__(self, records: Records, operations: Operations, cluster: Cluster) -> None:
         self._records = records
+        self._cluster = cluster
         self._children = Children(records, operations)
 
     @activity.defn(name="stack.accept_app")
     async def accept_app(self, part: Part) -> Child | None:
-        """Accept the operation that brings one app to what the document says; None when it is so already. Idempotent.
+        """Accept the operation that brings one app or group to what the document says; None when it is so already. Idempotent.
 
-        A new app is created, one that is otherwise is upgraded, or scaled where only the number differs. Raises Conflict when the
-        app's name is taken or another operation works on it.
+        A new app is created, one that is otherwise is upgraded, or scaled where only the number differs; a group is written.
+        Raises Conflict when the name is taken or another operation works on it.
         """
         _, version, blueprint = await document(self._records, part.ask, part.version)
-        member = blueprint.member(part.service)
-        part = part.lasting(time_to_run(member.spec))
-        step = _AppStep(part, version, member)
+        if wanted := blueprint.group(part.service):
+            return await self._accept_group(part, wanted.kind, wanted.group, version, wanted, whole=False)
+        part = part.lasting(time_to_run(blueprint.member(part.service).spec))
+        step = _AppStep(part, version, blueprint)
         return await self._children.accept(
             part.ask, step.member.app, step.begin, step.holds, cancellable=True, seconds=part.seconds, counts=step.counts
         )
 
     @activity.defn(name="stack.accept_removal")
     async def accept_removal(self, part: Part) -> Child | None:
-        """Accept the deletion of one app; None when there is none left. Idempotent."""
+        """Accept the deletion of one app or group; None when there is none left. Idempotent.
+
+        With a version, of a group that the version has, what it holds beyond that is removed.
+        """
+        if is_group(part.service):
+            return await self._accept_group_removal(part)
         stack = await self._records.stacks.by_id(part.ask.stack_id)
         name = (await self._records.stacks.app_names(stack.id)).get(part.service)
         if name is None:
@@ -65,6 +77,31 @@ class StackActivities:
 
         return await self._children.accept(part.ask, name, begin, holds, cancellable=False, seconds=part.seconds, counts=counts)
 
+    async def _accept_group_removal(self, part: Part) -> Child | None:
+        stack, version, blueprint = await document(self._records, part.ask, part.version, strict=False)
+        place = (await self._records.stacks.group_names(stack.id)).get(part.service)
+        if place is None:
+            unchanged("there is no group of it")
+            return None
+        wanted = blueprint.group(part.service) if part.version else None
+        return await self._accept_group(part, *place, version, wanted, whole=True)
+
+    async def _accept_group(
+        self, part: Part, kind: ConfigKind, name: str, version: StackVersion, wanted: Configuration | None, *, whole: bool
+    ) -> Child | None:
+        step = GroupStep(self._cluster, part, version, wanted, whole=whole)
+        await self._let_settle(part.ask, kind, name)
+        return await self._children.accept(
+            part.ask, name, step.begin, step.holds, cancellable=False, seconds=part.seconds, counts=step.counts, kind=kind
+        )
+
+    async def _let_settle(self, parent: Ask, kind: ConfigKind, name: str) -> None:
+        """What somebody else does to a group takes a moment: it is waited for."""
+        running = await self._records.operations.holder(parent.project, kind, name)
+        if running and (await self._records.operations.get(running))["parent_id"] != parent.operation_id:
+            await tell(f"waiting for {running}, which works on it")
+            await self._records.operations.wait_settled(running, _PATIENCE)
+
     @activity.defn(name="stack.forget")
     async def forget(self, ask: DeleteStack) -> None:
         """Take the stack out of the lists and free its name; idempotent."""
@@ -74,10 +111,11 @@ class StackActivities:
 class _AppStep:
     """What accepting one app's child decides by, inside its transaction."""
 
-    def __init__(self, part: Part, version: StackVersion, member: Member) -> None:
+    def __init__(self, part: Part, version: StackVersion, blueprint: Blueprint) -> None:
         self._part = part
         self._version = version
-        self.member = member
+        self._blueprint = blueprint
+        self.member = blueprint.member(part.service)
 
     async def begin(self, tx: Records) -> NewOperation | None:
         """What to insert, None when the app is as the document says."""
@@ -109,13 +147,24 @@ class _AppStep:
         standing = await tx.stacks.standing(self._version.stack_id)
         now = standing.get(self.member.name)
         digests = (await tx.stacks.pinned(self._version, standing)).get(self.member.name)
-        found = change(self.member, now, self._part.addresses, digests, at_once=self._part.at_once)
+        contents = await self._contents(tx)
+        found = change(self.member, now, self._part.addresses, digests, contents, at_once=self._part.at_once)
         return found, now, digests
+
+    async def _contents(self, tx: Records) -> dict[str, str]:
+        """The ids of what the document's groups hold by now."""
+        return contents_of(self._blueprint, await tx.configs.held(self._version.stack_id)) if self._blueprint.groups else {}
+
+    async def _spec(self, tx: Records, project_id: str) -> AppSpec:
+        """What the app is to be; the groups that it uses stay as they are until the transaction ends. Raises Invalid."""
+        spec = completed(self.member, self._part.addresses, await self._contents(tx))
+        await tx.configs.check(project_id, spec)
+        return spec
 
     async def _creation(self, tx: Records) -> NewOperation:
         project, member, actor = await tx.projects.hold(self._part.ask.project), self.member, self._part.ask.actor
         app_id, replicas = new_app_id(), 1 if member.replicas is None else member.replicas
-        spec = with_aliases(member, self._part.addresses)
+        spec = await self._spec(tx, project.id)
         await tx.apps.add(app_id, project, member.app, spec, replicas=replicas, username=actor, actor=actor)
         await tx.stacks.put_app(self._version.stack_id, member.name, app_id)
         await self._note(tx, app_id, 1)
@@ -127,7 +176,7 @@ class _AppStep:
     async def _upgrade(
         self, tx: Records, app: App, now: Standing, digests: dict[str, str] | None, gray: Gray | None
     ) -> NewOperation:
-        spec, reason = with_aliases(self.member, self._part.addresses), f"version {self._version.number} of the stack"
+        spec, reason = await self._spec(tx, app.project_id), f"version {self._version.number} of the stack"
         revision = await tx.apps.add_revision(app.id, spec, self._part.ask.actor, reason, digests)
         await self._note(tx, app.id, revision.number)
         layouts = steps(self.member, now.model_copy(update={"layout": app.layout}), revision.number, at_once=gray is None)

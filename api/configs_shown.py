@@ -6,22 +6,17 @@ from typing import Any
 from api.access import Caller
 from api.services import Services
 from model.config_mounts import CONFIGURED
-from model.config_uses import Use, counted, uses_of_pod
+from model.config_uses import Use, counted
 from model.configs import ConfigKind, Entry, Group, GroupVersion, is_text, written
 from model.errors import ClusterUnreachable
 from model.projects import Project
 from records import Records
 
-_ENDED = ("Succeeded", "Failed")
-
 
 async def used(services: Services, records: Records, project: Project) -> set[Use]:
     """Who uses which entry: by the record, and by the instances that are there, of whichever version; raises ClusterUnreachable."""
     pods = (await services.cluster.list("Pod", project.name, labelSelector=CONFIGURED))["items"]
-    running = {use for pod in pods if pod["status"].get("phase") not in _ENDED for use in uses_of_pod(pod)}
-    ids = await records.configs.app_ids(project.id, sorted({use.app_id for use in running}))
-    theirs = {use.model_copy(update={"app_id": ids[use.app_id]}) for use in running if use.app_id in ids}
-    return theirs | await records.configs.uses(project.id)
+    return await records.configs.used(project.id, pods)
 
 
 async def used_now(services: Services, project: Project) -> tuple[set[Use], str]:

@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import Field
+
 from api.access import Caller
 from api.documents import read_document
 from api.placed import usable
 from api.services import Services
+from api.stack_checks import check_document, check_left, stands_for
 from api.submission import Accepted, Prepared, submit
 from model.apps import DEFAULT_CLUSTER
 from model.base import Frozen
 from model.blueprints import Blueprint
-from model.documents import digest
-from model.errors import Conflict, Invalid, Problem
+from model.entrances import entrance_changes
+from model.errors import Conflict, Invalid, NotFound, Problem
 from model.operations import RETRYABLE, TERMINAL, Status, Target
 from model.stack_changes import Change, changes
 from model.stack_documents import Kind, read_blueprint
@@ -25,7 +28,7 @@ class Source(Frozen):
     """What is deployed: a document, and the template and version it is of, where it is of one."""
 
     kind: Kind
-    content: str
+    content: str = Field(repr=False)
     template: tuple[str, int] | None = None
 
 
@@ -43,57 +46,70 @@ async def deploy(
     Raises Invalid with every problem of the document, Conflict for taken names. A stack whose deploy FAILED or was CANCELLED is
     deployed again with this document, what is as it says being left unchanged.
     """
-    blueprint = await read_document(services, caller, source.kind, source.content, name)
+    project_id = (await services.records.projects.get(project)).id
+    references = await services.records.configs.references(project_id, source.kind)
+    blueprint = await read_document(services, caller, source.kind, source.content, name, references)
+    fields: dict[str, Any] = {"template": source.template, "secret": blueprint.has_secrets}
 
     async def prepare(tx: Records) -> Prepared:
         found = await tx.projects.hold(project)
         actor = caller.actor.name
-        stack = await tx.stacks.add(found, name, DEFAULT_CLUSTER, source.kind, source.content, actor, source.template)
+        stack = await tx.stacks.add(found, name, DEFAULT_CLUSTER, source.kind, source.content, actor, **fields)
         if stack is None:
             stack = await _again(tx, await tx.stacks.hold(found.id, name), source, blueprint, actor)
-        await _check_names(tx, stack, blueprint)
+        await check_document(services, tx, stack, blueprint)
+        await tx.stacks.claim_hosts(stack, blueprint.hosts)
         return _prepared(stack, deadline_seconds, version=stack.version)
 
     services_named = [member.name for member in blueprint.members]
-    request = {**told, "services": services_named, "contentSha256": digest(source.content)}
+    request = {**told, "services": services_named, **stands_for(services, source.content, blueprint)}
     return await submit(services, caller, StackDeploy, request, prepare)
 
 
 async def upgrade(services: Services, caller: Caller, project: str, name: str, body: StackUpgradeBody) -> Accepted:
     """Have a stack brought to another document, or to a version of its template; raises Invalid, Conflict, NotFound."""
-    _, known, blueprint = await _wanted(services, caller, project, name, body)
+    found = await _found(services, project, name)
+    source = await _source(services.records, found, body)
+    blueprint = await _read(services, caller, found, source.content)
 
     async def prepare(tx: Records) -> Prepared:
-        stack = await _held(tx, project, name)
-        source = await _source(tx, stack, body)
-        if source != known:
+        stack = await _held(tx, found)
+        if await _source(tx, stack, body) != source:
             raise Conflict(f"The template of {name!r} was edited just now.", hint="Look at the plan again, then upgrade.")
-        await _check_names(tx, stack, blueprint)
+        await check_document(services, tx, stack, blueprint)
+        await tx.stacks.claim_hosts(stack, blueprint.hosts)
         before = stack.version
-        template_version = source.template[1] if source.template else None
-        made = await tx.stacks.add_version(stack.id, source.content, caller.actor.name, template_version=template_version)
+        kept: dict[str, Any] = {
+            "template_version": source.template[1] if source.template else None,
+            "secret": blueprint.has_secrets,
+        }
+        made = await tx.stacks.add_version(stack.id, source.content, caller.actor.name, **kept)
         gray = any(member.rollout and member.rollout.how.gray for member in blueprint.members)
         fields = {"version": made.version, "before": before, "on_failure": body.on_failure, "gray": gray}
         return _prepared(stack, body.deadline_seconds, **fields)
 
     told = body.model_dump(by_alias=True, exclude_unset=True, exclude={"content"})
-    request = {**told, **({"contentSha256": digest(body.content)} if body.content is not None else {})}
+    request = {**told, **(stands_for(services, body.content, blueprint) if body.content is not None else {})}
     return await submit(services, caller, StackUpgrade, request, prepare)
 
 
 async def rollback(services: Services, caller: Caller, project: str, name: str, body: StackRollbackBody) -> Accepted:
     """Have a stack brought back to an earlier version exactly; raises Invalid, Conflict, NotFound."""
+    found = await _found(services, project, name)
 
     async def prepare(tx: Records) -> Prepared:
-        stack = await _held(tx, project, name)
+        stack = await _held(tx, found)
         wanted = await _earlier(tx, stack, body.version)
         # Its images are deployed anew: who goes back must be one who may use them now.
-        blueprint = read_blueprint(stack.kind, wanted.content, name, usable(services, caller))
-        await _check_names(tx, stack, blueprint)
-        restores = wanted.restores or wanted.number
-        made = await tx.stacks.add_version(
-            stack.id, wanted.content, caller.actor.name, template_version=wanted.template_version, restores=restores
-        )
+        blueprint = await _read_back(services, caller, stack, wanted.content)
+        await check_document(services, tx, stack, blueprint)
+        await tx.stacks.claim_hosts(stack, blueprint.hosts)
+        fields: dict[str, Any] = {
+            "template_version": wanted.template_version,
+            "restores": wanted.restores or wanted.number,
+            "secret": blueprint.has_secrets,
+        }
+        made = await tx.stacks.add_version(stack.id, wanted.content, caller.actor.name, **fields)
         return _prepared(stack, body.deadline_seconds, version=made.version, before=stack.version, on_failure=body.on_failure)
 
     request = body.model_dump(by_alias=True, exclude_unset=True)
@@ -101,53 +117,71 @@ async def rollback(services: Services, caller: Caller, project: str, name: str, 
 
 
 async def delete(services: Services, caller: Caller, project: str, name: str) -> Accepted:
-    """Have a stack deleted: its apps in reverse order, then the stack. A running operation on it is cancelled first."""
+    """Have a stack deleted: its apps in reverse order, then its groups and itself. A running operation on it is cancelled first.
+
+    Raises Conflict naming the apps of others that use its groups.
+    """
 
     async def prepare(tx: Records) -> Prepared:
         found = await tx.projects.hold(project)
-        return _prepared(await tx.stacks.hold(found.id, name), None)
+        stack = await tx.stacks.hold(found.id, name)
+        await check_left(services, tx, stack, None)
+        return _prepared(stack, None)
 
     return await submit(services, caller, StackDelete, {}, prepare)
 
 
 async def planned(services: Services, caller: Caller, project: str, name: str, body: StackUpgradeBody) -> list[Change]:
     """What an upgrade would do, without doing it."""
-    stack, _, blueprint = await _wanted(services, caller, project, name, body)
-    return await _plan(services, stack, blueprint, None)
+    stack = await _found(services, project, name)
+    source = await _source(services.records, stack, body)
+    return await _plan(services, stack, await _read(services, caller, stack, source.content), None)
 
 
 async def planned_rollback(services: Services, caller: Caller, project: str, name: str, body: StackRollbackBody) -> list[Change]:
     """What a rollback would do, without doing it."""
-    found = await services.records.projects.get(project)
-    stack = await services.records.stacks.get(found.id, name)
+    stack = await _found(services, project, name)
     wanted = await _earlier(services.records, stack, body.version)
-    blueprint = read_blueprint(stack.kind, wanted.content, name, usable(services, caller))
-    return await _plan(services, stack, blueprint, wanted)
+    return await _plan(services, stack, await _read_back(services, caller, stack, wanted.content), wanted)
 
 
 async def _plan(services: Services, stack: Stack, blueprint: Blueprint, restores: StackVersion | None) -> list[Change]:
-    await _check_names(services.records, stack, blueprint)
-    standing = await services.records.stacks.standing(stack.id)
-    pinned = await services.records.stacks.pinned(restores, standing) if restores else {}
-    listed = await services.cluster.list("Service", stack.project, labelSelector=f"{STACK_ID}={stack.id}")
+    records, chosen = services.records, f"{STACK_ID}={stack.id}"
+    await check_document(services, records, stack, blueprint)
+    await records.stacks.check_hosts(stack, blueprint.hosts)
+    standing, held = await records.stacks.standing(stack.id), await records.configs.held(stack.id)
+    pinned = await records.stacks.pinned(restores, standing) if restores else {}
+    listed = await services.cluster.list("Service", stack.project, labelSelector=chosen)
+    ingresses = await services.cluster.list("Ingress", stack.project, labelSelector=chosen)
+    now = await records.stacks.version(stack.id, stack.version)
+    before = read_blueprint(stack.kind, now.content, stack.name)
     addresses = addresses_of(stack.id, blueprint, listed["items"])
-    before = read_blueprint(stack.kind, stack.content, stack.name)
-    return changes(blueprint, standing, addresses, pinned, before, at_once=restores is not None)
+    found = changes(blueprint, standing, addresses, pinned, before, held=held, at_once=restores is not None)
+    return [*found, *entrance_changes(stack, blueprint, ingresses["items"])]
 
 
-async def _wanted(
-    services: Services, caller: Caller, project: str, name: str, body: StackUpgradeBody
-) -> tuple[Stack, Source, Blueprint]:
-    """The stack as it is, what an upgrade would bring it to, and what that describes."""
-    found = await services.records.projects.get(project)
-    stack = await services.records.stacks.get(found.id, name)
-    source = await _source(services.records, stack, body)
-    return stack, source, await read_document(services, caller, stack.kind, source.content, name)
+async def _found(services: Services, project: str, name: str) -> Stack:
+    return await services.records.stacks.get((await services.records.projects.get(project)).id, name)
 
 
-async def _held(tx: Records, project: str, name: str) -> Stack:
-    found = await tx.projects.hold(project)
-    return await tx.stacks.hold(found.id, name)
+async def _read(services: Services, caller: Caller, stack: Stack, content: str) -> Blueprint:
+    references = await services.records.configs.references(stack.project_id, stack.kind, without=stack.id)
+    return await read_document(services, caller, stack.kind, content, stack.name, references)
+
+
+async def _read_back(services: Services, caller: Caller, stack: Stack, content: str) -> Blueprint:
+    """The same for a way back, which asks no gates."""
+    references = await services.records.configs.references(stack.project_id, stack.kind, without=stack.id)
+    return read_blueprint(stack.kind, content, stack.name, usable(services, caller), references)
+
+
+async def _held(tx: Records, found: Stack) -> Stack:
+    """The stack that was found, its row locked; raises NotFound when it is another by now."""
+    await tx.projects.hold(found.project)
+    stack = await tx.stacks.hold(found.project_id, found.name)
+    if stack.id != found.id:
+        raise NotFound(f"The stack {found.name!r} was deleted meanwhile.", hint="There is a new one of that name; look at that.")
+    return stack
 
 
 async def _source(tx: Records, stack: Stack, body: StackUpgradeBody) -> Source:
@@ -184,28 +218,17 @@ async def _again(tx: Records, stack: Stack, source: Source, blueprint: Blueprint
     is_same = stack.kind is source.kind and stack.template_id == (source.template[0] if source.template else None)
     if last["kind"] != "stack.deploy" or last["status"] not in RETRYABLE or not is_same:
         raise Conflict(told, hint="Upgrade it, delete it first, or deploy under another name.")
-    left_out = sorted(set(await tx.stacks.apps(stack.id)) - set(blueprint.dependencies()))
+    there = {*await tx.stacks.apps(stack.id), *await tx.stacks.groups(stack.id)}
+    left_out = sorted(there - set(blueprint.dependencies()))
     if left_out:
         raise Conflict(
-            f"The document leaves out services whose apps the stack {stack.name!r} has already: {', '.join(left_out[:10])}.",
-            hint="Keep them, or delete those apps first.",
+            f"The document leaves out what the stack {stack.name!r} has already: {', '.join(left_out[:10])}.",
+            hint="Keep it, or delete those apps and configuration groups first.",
         )
-    if stack.content == source.content:
+    if (await tx.stacks.version(stack.id, stack.version)).content == source.content:
         return stack
     version = source.template[1] if source.template else None
-    return await tx.stacks.add_version(stack.id, source.content, actor, template_version=version)
-
-
-async def _check_names(tx: Records, stack: Stack, blueprint: Blueprint) -> None:
-    """Raise Conflict when an app that is not the stack's has the name of one to come: told now, not in the middle."""
-    own = set((await tx.stacks.apps(stack.id)).values())
-    live = {app.name: app.id for app in await tx.apps.live(stack.project_id)}
-    taken = [member.app for member in blueprint.members if member.app in live and live[member.app] not in own]
-    if taken:
-        raise Conflict(
-            f"The project {stack.project!r} has live apps of these names already: {', '.join(taken[:10])}.",
-            hint="Choose another name for the deployment, or delete those apps first.",
-        )
+    return await tx.stacks.add_version(stack.id, source.content, actor, template_version=version, secret=blueprint.has_secrets)
 
 
 def _prepared(stack: Stack, deadline_seconds: int | None, **fields: Any) -> Prepared:

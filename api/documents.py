@@ -7,6 +7,7 @@ from api.access import Caller
 from api.placed import usable
 from api.services import Services
 from model.blueprints import Blueprint
+from model.config_references import References
 from model.errors import Invalid, Problem
 from model.stack_documents import Kind, read_blueprint
 from model.template_rollouts import AppRollout, Query
@@ -14,12 +15,14 @@ from model.template_rollouts import AppRollout, Query
 MOST_QUERIES = 50
 
 
-async def read_document(services: Services, caller: Caller, kind: Kind, content: str, deployment: str) -> Blueprint:
-    """What a document means for the deployment of that name.
+async def read_document(
+    services: Services, caller: Caller, kind: Kind, content: str, deployment: str, references: References
+) -> Blueprint:
+    """What a document means for the deployment of that name; `references` has the project's groups.
 
     Raises TooLarge, Invalid with every problem, each with line and column, and as `check_rollouts` does.
     """
-    blueprint = read_blueprint(kind, content, deployment, usable(services, caller))
+    blueprint = read_blueprint(kind, content, deployment, usable(services, caller), references)
     await check_rollouts(services, [member.rollout for member in blueprint.members])
     return blueprint
 

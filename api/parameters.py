@@ -26,6 +26,7 @@ _FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC
 Moment = Annotated[datetime, AfterValidator(moment)]
 Size = Annotated[int, Query(ge=1, le=200)]
 Page = Annotated[int, Query(ge=0, le=_MOST_PAGES)]
+WithContent = Annotated[bool, Query(alias="content", description="Whether the reply has the document itself.")]
 AppId = Annotated[str | None, Query(pattern=r"^[0-9a-f]{64}$", description="One life of the app; by default the live one")]
 
 

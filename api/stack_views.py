@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from api.apps_shown import shown
+from api.access import Caller
+from api.apps_shown import shown as apps_shown
+from api.documents_shown import text
 from api.services import Services
-from model.blueprints import Blueprint, Member
+from model.blueprints import Blueprint, Configuration, Entrance, Member
+from model.configs import Held
 from model.relations import graph
 from model.stack_documents import read_blueprint
-from model.stacks import Stack, stack_status
+from model.stacks import Stack, StackVersion, stack_status
 from records.store import Row
 
 
@@ -38,24 +41,38 @@ def head(stack: Stack, last: Row) -> dict[str, Any]:
     }
 
 
-async def whole(services: Services, stack: Stack) -> dict[str, Any]:
-    """A stack with its document and its apps."""
+async def whole(services: Services, caller: Caller, stack: Stack, *, with_content: bool = True) -> dict[str, Any]:
+    """A stack with its document, its apps, groups and Ingresses; raises Forbidden for secrets in the document."""
+    version, blueprint = await _document(services, stack)
+    shown = {"content": await text(services, caller, stack.id, version)} if with_content else {}
     last = (await newest(services, [stack]))[stack.id]
-    blueprint = read_blueprint(stack.kind, stack.content, stack.name)
-    live = await _live(services, stack)
-    return {"Code": 0, "Message": "", **head(stack, last), "content": stack.content, "apps": _apps(blueprint, live)}
+    live, held = await _live(services, stack), await services.records.configs.held(stack.id)
+    parts = {
+        "apps": _apps(blueprint, live),
+        "groups": [_group(group, held.get(group.part)) for group in blueprint.groups],
+        "ingresses": [_ingress(entrance) for entrance in blueprint.entrances],
+    }
+    return {"Code": 0, "Message": "", **head(stack, last), **shown, "secret": version.secret, **parts}
 
 
 async def drawn(services: Services, stack: Stack) -> dict[str, Any]:
     """A stack's relation graph with the apps' live status."""
-    return graph(read_blueprint(stack.kind, stack.content, stack.name), await _live(services, stack))
+    _, blueprint = await _document(services, stack)
+    return graph(blueprint, await _live(services, stack))
+
+
+async def _document(services: Services, stack: Stack) -> tuple[StackVersion, Blueprint]:
+    """The version that is wanted, and what it describes."""
+    version = await services.records.stacks.version(stack.id, stack.version)
+    references = await services.records.configs.references(stack.project_id, stack.kind, without=stack.id, strict=False)
+    return version, read_blueprint(stack.kind, version.content, stack.name, references=references)
 
 
 async def _live(services: Services, stack: Stack) -> dict[str, dict[str, Any]]:
     """By member name the app's reply, of those there are."""
     ids = await services.records.stacks.apps(stack.id)
     apps = await services.records.apps.by_ids(list(ids.values()))
-    replies = {made["AppID"]: made for made in await shown(services, stack.project, apps)}
+    replies = {made["AppID"]: made for made in await apps_shown(services, stack.project, apps)}
     return {name: replies[app_id] for name, app_id in ids.items() if app_id in replies}
 
 
@@ -78,6 +95,28 @@ def _apps(blueprint: Blueprint, live: dict[str, dict[str, Any]]) -> list[dict[st
             }
         )
     return lines
+
+
+def _group(group: Configuration, held: Held | None) -> dict[str, Any]:
+    """A configuration group, without contents."""
+    return {
+        "document": group.name,
+        "name": group.group,
+        "kind": group.kind,
+        "entries": sorted(group.content),
+        "version": held.group.version if held else None,
+        "inCluster": held is not None and held.group.in_cluster,
+    }
+
+
+def _ingress(entrance: Entrance) -> dict[str, Any]:
+    """An Ingress: its hosts, and what they need beside the platform."""
+    return {
+        "document": entrance.name,
+        "name": entrance.ingress,
+        "hosts": list(dict.fromkeys(route.host for route in entrance.routes)),
+        "message": "The hosts lead to its Services where the cluster has an Ingress controller; the embedded cluster has none.",
+    }
 
 
 def _link(alias: str, member: Member) -> dict[str, Any]:

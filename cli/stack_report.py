@@ -12,6 +12,9 @@ from cli.words import ago, clean, moment, now
 _COLOURS = {"create": "green", "update": "yellow", "recreate": "yellow", "delete": "red", "unchanged": "dim"}
 
 
+_HIDDEN = Text("  (has secrets in it; the permission secret:read shows them)", style="dim")
+
+
 def templates(found: Sequence[Record], total: int) -> RenderableType:
     """A table of templates."""
     if not found:
@@ -34,7 +37,7 @@ def versions(found: Sequence[Record], total: int) -> RenderableType:
         words = [f"by {one['createdBy']}", str(tables.when(one["createdAt"])), one.get("reason") or "", one.get("status") or ""]
         words.append(f"as version {one['restores']} was" if one.get("restores") else "")
         parts.append(Text.assemble((f"version {number}", "bold"), f"  {clean(', '.join(w for w in words if w))}"))
-        parts.append(_diff(one["diff"]))
+        parts.append(_HIDDEN if one.get("contentHidden") else _diff(one["diff"]))
     parts.append(Text(f"{len(found)} of {total}; more with --limit.", style="dim") if len(found) < total else Text())
     return Group(*parts)
 
@@ -76,15 +79,20 @@ def stack(found: Record) -> Group:
         links = ", ".join(link["alias"] for link in one["links"])
         state = drawing.state(one["Status"])
         table.add_row(str(one["order"]), one["name"], state, one["InstanceSummary"], one["Image"], links, clean(one["message"]))
-    return Group(Text(found["stackInstanceName"], style="bold"), tables.facts(facts), Text(), table)
+    others: list[RenderableType] = [
+        Text(f"{group['kind']} {group['name']}: {clean(', '.join(group['entries']))}{_missing(group)}") for group in found["groups"]
+    ]
+    others += [Text(f"ingress {one['name']}: {', '.join(one['hosts'])}. {one['message']}") for one in found["ingresses"]]
+    return Group(Text(found["stackInstanceName"], style="bold"), tables.facts(facts), Text(), table, *others)
 
 
 def plan(found: Record) -> Group:
     """What an upgrade would do, in its order."""
-    table = tables.table("app", "action", "instances", "why")
+    table = tables.table("what", "action", "instances", "why")
     for one in found["changes"]:
         replaced = _gray(one["gray"]) if one.get("gray") else "replaced" if one["replaces"] and one["action"] == "update" else ""
-        table.add_row(one["app"], Text(one["action"], style=_COLOURS[one["action"]]), replaced, clean(one["reason"]))
+        name = one["app"] if one["kind"] == "app" else f"{one['kind']} {one['app']}"
+        table.add_row(name, Text(one["action"], style=_COLOURS[one["action"]]), replaced, clean(one["reason"]))
     told = ", ".join(f"{count} {action}" for action, count in found["counts"].items() if count)
     return Group(table, Text(f"{told or 'nothing'}. Nothing was done; leave --dry-run out to do it."))
 
@@ -94,6 +102,10 @@ def _gray(found: Record) -> str:
     pause = f", pause {found['pause']}" if found["pause"] != "never" else ""
     gates = f", gates {found['gates']}" if found["gates"] else ""
     return f"{', '.join(str(count) for count in found['batches'])} of {found['total']}{pause}{gates}"
+
+
+def _missing(group: Record) -> str:
+    return "" if group["inCluster"] else " (not in the cluster)"
 
 
 def _diff(text: str | None) -> Text:

@@ -36,6 +36,7 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "ReplicaSet": ("apps/v1", "replicasets", True),
     "StatefulSet": ("apps/v1", "statefulsets", True),
     "Job": ("batch/v1", "jobs", True),
+    "Ingress": ("networking.k8s.io/v1", "ingresses", True),
     "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices", True),
     "PodMetrics": ("metrics.k8s.io/v1beta1", "pods", True),
 }

@@ -72,7 +72,8 @@ def _variable(variable: EnvVar) -> dict[str, str]:
 
 def _use_reply(use: ConfigUse) -> dict[str, Any]:
     path = {"mountPath": use.mount_path} if use.mount_path else {}
-    return {"type": use.type, "name": use.name, "key": list(use.key), **path}
+    names = {"names": use.names} if use.names else {}
+    return {"type": use.type, "name": use.name, "key": list(use.key), **path, **names}
 
 
 def _version(app: App, revision: Revision, in_force: Revision) -> dict[str, Any]:

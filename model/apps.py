@@ -151,6 +151,8 @@ class AppSpec(Frozen):
     `min_ready_seconds` is how long an instance has to be ready until it counts; None means at once with a readiness probe,
     else 2: without one a program that ends right after its start is ready until the kubelet, which looks once a second, sees it.
     With a `metrics_port` each instance's figures are read there, at `metrics_path`, by the metrics store. A Job has `job`.
+    `variables` has by "kind/group/entry" the id of the content that entries of the stack's own groups had which are read as
+    variables: a container reads those when it starts, so that another content is another version of the app.
     """
 
     type: AppType = "Deployment"
@@ -168,6 +170,7 @@ class AppSpec(Frozen):
     metrics_port: int | None = None
     metrics_path: str = DEFAULT_METRICS_PATH
     job: JobRun | None = None
+    variables: dict[str, str] = {}
 
     @property
     def settle_seconds(self) -> int:

@@ -18,12 +18,20 @@ CONFIGURED = "mooring.io/configured"
 
 
 class ConfigUse(Frozen):
-    """One item of `configMap` or `secret`: the entries `key` of the group `name` as files in `mount_path`, or as variables."""
+    """One item of `configMap` or `secret`: the entries `key` of the group `name` as files in `mount_path`, or as variables.
+
+    `names` has what a file or variable is called that is not called as its entry (a pod document may say so).
+    """
 
     type: Literal["Volume", "Env"]
     name: str
     key: tuple[str, ...]
     mount_path: str | None = None
+    names: dict[str, str] = {}
+
+    def called(self, key: str) -> str:
+        """What the file or variable of an entry is called."""
+        return self.names.get(key, key)
 
 
 Uses = Sequence[ConfigUse]
@@ -34,7 +42,8 @@ def variables(config_map: Uses, secret: Uses, given: Collection[str]) -> list[Ob
     chosen: dict[str, Object] = {}
     for ref, uses in (("configMapKeyRef", config_map), ("secretKeyRef", secret)):
         for use, key in _keys(uses, "Env"):
-            chosen[key] = {"name": key, "valueFrom": {ref: {"name": use.name, "key": key}}}
+            name = use.called(key)
+            chosen[name] = {"name": name, "valueFrom": {ref: {"name": use.name, "key": key}}}
     return [variable for name, variable in chosen.items() if name not in given]
 
 
@@ -76,24 +85,22 @@ def _volume(container: str, number: int) -> str:
     return f"{container}-config-{number}"
 
 
-def _directories(config_map: Uses, secret: Uses) -> dict[str, dict[str, tuple[ConfigKind, str]]]:
-    """By mountPath and file where it comes from: the kind and the group."""
-    found: dict[str, dict[str, tuple[ConfigKind, str]]] = {}
+def _directories(config_map: Uses, secret: Uses) -> dict[str, dict[str, tuple[ConfigKind, str, str]]]:
+    """By mountPath and file where it comes from: the kind, the group, the entry."""
+    found: dict[str, dict[str, tuple[ConfigKind, str, str]]] = {}
     for kind, uses in ((ConfigKind.CONFIGMAP, config_map), (ConfigKind.SECRET, secret)):
         for use, key in _keys(uses, "Volume"):
             assert use.mount_path is not None
-            found.setdefault(use.mount_path, {})[key] = (kind, use.name)
+            found.setdefault(use.mount_path, {})[use.called(key)] = (kind, use.name, key)
     return found
 
 
-def _sources(files: dict[str, tuple[ConfigKind, str]]) -> list[Object]:
+def _sources(files: dict[str, tuple[ConfigKind, str, str]]) -> list[Object]:
     """A source per group; one without items would mean all of its entries, so there is none where all its files are another's."""
-    grouped: dict[tuple[ConfigKind, str], list[str]] = {}
-    for key, group in files.items():
-        grouped.setdefault(group, []).append(key)
-    return [
-        {kind.field: {"name": name, "items": [{"key": key, "path": key} for key in keys]}} for (kind, name), keys in grouped.items()
-    ]
+    grouped: dict[tuple[ConfigKind, str], list[Object]] = {}
+    for file, (kind, group, key) in files.items():
+        grouped.setdefault((kind, group), []).append({"key": key, "path": file})
+    return [{kind.field: {"name": name, "items": items}} for (kind, name), items in grouped.items()]
 
 
 def _paths(config_map: Uses, secret: Uses) -> Iterator[tuple[str, int, str]]:
@@ -108,8 +115,9 @@ def _twice(field: str, uses: Uses) -> Iterator[Problem]:
     seen: dict[tuple[str | None, str], str] = {}
     for index, use in enumerate(uses):
         for number, key in enumerate(use.key):
-            place = (use.mount_path, key)
+            name = use.called(key)
+            place = (use.mount_path, name)
             if place in seen:
-                what = f"the file {use.mount_path}/{key}" if use.mount_path else f"the variable {key}"
+                what = f"the file {use.mount_path}/{name}" if use.mount_path else f"the variable {name}"
                 yield Problem(field=f"{field}.{index}.key.{number}", message=f"{what} comes from {seen[place]!r} already")
             seen[place] = use.name

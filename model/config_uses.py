@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from model.apps import AppSpec
 from model.base import Frozen
+from model.config_mounts import ConfigUse
 from model.configs import ConfigKind, Entry, variable_rule
 from model.errors import Conflict, Problem
 from model.pod_templates import APP, APP_ID
@@ -97,16 +98,16 @@ def problems_of(spec: AppSpec, groups: Mapping[tuple[ConfigKind, str], Mapping[s
                 found.append(Problem(field=f"{place}.name", message=f"there is no {kind} {use.name!r} in this project"))
                 continue
             for number, key in enumerate(use.key):
-                rule = _usable(key, use.type, entries, use.name)
+                rule = _usable(key, use, entries)
                 found += [Problem(field=f"{place}.key.{number}", message=rule)] if rule else []
     return found
 
 
-def _usable(key: str, type: str, entries: Mapping[str, Entry], group: str) -> str | None:
+def _usable(key: str, use: ConfigUse, entries: Mapping[str, Entry]) -> str | None:
     if key not in entries:
         there = ", ".join(sorted(entries)[:_NAMED]) or "no entries at all"
-        return f"{group!r} has no entry {key!r}; it has {there}"
-    if type == "Env" and not entries[key].text:
+        return f"{use.name!r} has no entry {key!r}; it has {there}"
+    if use.type == "Env" and not entries[key].text:
         return f"{key!r} is binary and cannot be an environment variable; use it as a file"
-    rule = variable_rule(key) if type == "Env" else None
-    return f"{key!r} {rule}" if rule else None
+    rule = variable_rule(use.called(key)) if use.type == "Env" else None
+    return f"{use.called(key)!r} {rule}" if rule else None

@@ -100,6 +100,28 @@ class GroupVersion(Frozen):
     reason: str
 
 
+class Held(Frozen):
+    """A group as it is now, contents and all, for comparison; they are shown nowhere."""
+
+    group: Group
+    entries: dict[str, Entry]
+    contents: dict[str, bytes] = Field(repr=False)
+
+    def differences(self, wanted: Mapping[str, bytes]) -> tuple[Change, ...]:
+        """What happens to which entry when the group is to hold `wanted`, by name."""
+        names = sorted(self.contents.keys() | wanted.keys())
+        verbs = {name: _verb(self.contents.get(name), wanted.get(name)) for name in names}
+        return tuple(Change(entry=name, change=verb) for name, verb in verbs.items() if verb)
+
+
+def _verb(before: bytes | None, after: bytes | None) -> Literal["added", "changed", "removed"] | None:
+    if before == after:
+        return None
+    if before is None:
+        return "added"
+    return "removed" if after is None else "changed"
+
+
 class ApplyConfig(Ask):
     """Input of config.apply: bring the group's object in the cluster to what the record says at that moment."""
 
@@ -144,10 +166,17 @@ def group_rule(name: str) -> str | None:
 
 
 def entry_rule(name: str) -> str | None:
-    """What is wrong with an entry's name as a file's, None when it is legal (manual, 配置管理 2.2)."""
+    """What is wrong with an entry's name, None when it is legal (manual, 配置管理 2.2)."""
+    if rule := file_rule(name):
+        return rule
+    return "is a word of the API's own routes; choose another" if name in ROUTE_WORDS else None
+
+
+def file_rule(name: str) -> str | None:
+    """What is wrong with the name of an entry's file, None when it is legal: it lies in its directory itself."""
     if len(name) > _LONGEST_NAME or not _FILE.fullmatch(name) or name == "." or name.startswith(".."):
         return f"must be letters, digits, '-', '_' and '.', at most {_LONGEST_NAME} of them, neither '.' nor with '..' at its start"
-    return "is a word of the API's own routes; choose another" if name in ROUTE_WORDS else None
+    return None
 
 
 def variable_rule(name: str) -> str | None:

@@ -95,15 +95,15 @@ class _Bounded(Composer, CParser, Resolver):
         self._depth = self._nodes = 0
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
-        """One node; raises _Refused for an alias, an anchor, a tag, and beyond the bounds."""
+        """One node; raises _Refused beyond the bounds, and for an alias, anchor or tag, unnamed: it may be an unquoted secret."""
         event: Any = self.peek_event()
         self._nodes += 1
         if isinstance(event, yaml.AliasEvent):
-            raise _Refused(event.start_mark, f"the alias *{event.anchor} is not supported; write its content out")
+            raise _Refused(event.start_mark, "an alias (*) is not supported; write its content out, or quote a value")
         if event.anchor is not None:
-            raise _Refused(event.start_mark, f"the anchor &{event.anchor} is not supported; remove it")
+            raise _Refused(event.start_mark, "an anchor (&) is not supported; remove it, or quote a value")
         if event.tag is not None:
-            raise _Refused(event.start_mark, f"the tag {event.tag[:80]} is not supported; remove it")
+            raise _Refused(event.start_mark, "a tag (!) is not supported; remove it, or quote a value")
         if self._depth > DEEPEST:
             raise _Refused(event.start_mark, f"is nested deeper than {DEEPEST} levels")
         if self._nodes > MOST_NODES:

@@ -1,11 +1,12 @@
 """Several Kubernetes documents as one template: workloads become apps, Services the names by which those are reached that serve.
 
+ConfigMap and Secret become configuration groups of the project, Ingresses the hosts by which Services are reached from outside.
+
 What an app comes after is named by the annotation `mooring.io/depends-on: db, cache` (names of workloads: of a Job, until it has
 completed); the names of the Services that select those resolve inside it. `mooring.io/rollout` says how its upgrades go. Other
 kinds, and keys without a meaning here, are refused by line.
 """
 
-from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any, Literal
 
@@ -14,13 +15,19 @@ from yaml import MappingNode
 
 from model.app_bodies import LONGEST_NAME, Fraction, Labels, Protocol
 from model.apps import MOST_INSTANCES, AppSpec
-from model.base import Frozen
-from model.blueprints import Answer, Blueprint, Link, Member, answering
-from model.documents import Node, Problems, inside, locate, read_all, shaped
+from model.blueprints import Answer, Blueprint, Link, Member, ServiceName, answering
+from model.blueprints import ServicePort as NamedPort
+from model.config_documents import configuration, texts
+from model.config_references import References
+from model.configs import group_rule
+from model.documents import Node, Problems, inside, read_all, shaped
 from model.errors import Invalid
+from model.ingress_documents import entrance
 from model.jobs import LONGEST_NAME as LONGEST_JOB_NAME
 from model.kubernetes_jobs import REFUSED as REFUSED_IN_JOBS
 from model.kubernetes_jobs import Job, job_spec
+from model.kubernetes_shapes import REFUSED as REFUSED_IN_OTHERS
+from model.kubernetes_shapes import ConfigMap, Ingress, Metadata, Placed, Secret
 from model.layouts import AppType
 from model.names import check_name
 from model.pod_documents import CheckImage, pod_spec
@@ -34,6 +41,7 @@ _LATER = "is not carried out; remove it"
 REFUSED = (
     REFUSED_IN_PODS
     | REFUSED_IN_JOBS
+    | REFUSED_IN_OTHERS
     | {
         "namespace": "is chosen by the project; remove it",
         "status": "is the cluster's own; remove it",
@@ -48,9 +56,6 @@ REFUSED = (
 _KINDS_REFUSED = {
     "CronJob": "nothing here starts by the clock; write a Job, and start it from outside by its app's restart",
     "DaemonSet": "an app's instances are counted, not one a node",
-    "Ingress": "binding a domain is not carried out by this version",
-    "ConfigMap": "create the group under /v2/configmaps, and name it under configMap of the app",
-    "Secret": "create the group under /v2/secrets, and name it under secret of the app",
     "PersistentVolumeClaim": "deploy an app with a cloud disk for data that must last",
     "Pod": "write a Deployment of it, or a template of the kind pod",
 }
@@ -62,14 +67,6 @@ def _amount(value: Any) -> Any:
 
 
 Amount = Annotated[Fraction, BeforeValidator(_amount)]
-
-
-class Metadata(Written):
-    """A document's `metadata`; labels say nothing here but what a selector asks for."""
-
-    name: str
-    labels: Labels = {}
-    annotations: dict[str, str] = {}
 
 
 class TemplateMetadata(Written):
@@ -167,53 +164,50 @@ class Service(Written):
 
 Serving = Deployment | StatefulSet
 Workload = Deployment | StatefulSet | Job
-_MODELS: dict[str, type[Deployment] | type[StatefulSet] | type[Job] | type[Service]] = {
+_MODELS: dict[str, type[Written]] = {
     "Deployment": Deployment,
     "StatefulSet": StatefulSet,
     "Job": Job,
     "Service": Service,
+    "ConfigMap": ConfigMap,
+    "Secret": Secret,
+    "Ingress": Ingress,
 }
 
 
-class _Placed(Frozen):
-    """A document with its node, for places."""
+def parse_kubernetes(content: str, deployment: str, check_image: CheckImage, references: References) -> Blueprint:
+    """Read several documents; `references` has the project's groups.
 
-    model_config = {"arbitrary_types_allowed": True}
-    said: Any
-    node: Any
-    field: str
-
-    def note(self, problems: Problems, path: Sequence[str | int], message: str) -> None:
-        """Note a problem at a path of the document."""
-        place, name = locate(self.node, self.field, path)
-        problems.add(place, name, message)
-
-
-def parse_kubernetes(content: str, deployment: str, check_image: CheckImage) -> Blueprint:
-    """Read several documents; raises TooLarge, or Invalid with every problem found, each with line, column and field."""
+    Raises TooLarge, or Invalid with every problem found, each with line, column and field.
+    """
     problems, nodes = Problems(), read_all(content)
     if len(nodes) > MOST_DOCUMENTS:
         problems.add(nodes[MOST_DOCUMENTS], "content", f"is one document too many: at most {MOST_DOCUMENTS} are taken")
         problems.check("content")
     found = [placed for node in nodes if (placed := _document(node, problems))]
-    workloads = {p.said.metadata.name: p for p in found if not isinstance(p.said, Service)}
+    workloads = {p.said.metadata.name: p for p in found if isinstance(p.said, Workload)}
     services = [p for p in found if isinstance(p.said, Service)]
     problems.check("content")
     if not workloads:
         problems.add(nodes[0] if nodes else None, "content", "has no Deployment, StatefulSet or Job; describe at least one")
     problems.check("content")
     _check_names(found, deployment, problems)
-    specs = {name: _spec_of(p, check_image, problems) for name, p in workloads.items()}
+    groups = tuple(configuration(p, deployment, problems) for p in found if isinstance(p.said, ConfigMap | Secret))
+    references = references.with_own(texts(groups))
+    specs = {name: _spec_of(p, check_image, references, problems) for name, p in workloads.items()}
     reached = _reached(workloads, services, problems)
+    names = {s.metadata.name: _service_name(s, member) for member, selecting in reached.items() for s in selecting}
+    entrances = tuple(entrance(p, deployment, names, references, problems) for p in found if isinstance(p.said, Ingress))
     after = {name: _after(p, workloads, problems) for name, p in workloads.items()}
     rollouts = {name: _rollout(p, problems) for name, p in workloads.items()}
     problems.check("content")
     _check_order(workloads, after, problems)
-    members = (_member(p, specs[name], reached, after, deployment) for name, p in workloads.items())
-    return Blueprint(members=tuple(_rolled(member, rollouts[member.name]) for member in members))
+    plain = (_member(p, specs[name], reached, after, deployment) for name, p in workloads.items())
+    members = tuple(_rolled(member, rollouts[member.name]) for member in plain)
+    return Blueprint(members=members, groups=groups, services=tuple(names.values()), entrances=entrances)
 
 
-def _document(node: Node, problems: Problems) -> _Placed | None:
+def _document(node: Node, problems: Problems) -> Placed | None:
     kinds = [value for key, value in node.value if key.value == "kind"] if isinstance(node, MappingNode) else []
     kind = str(kinds[0].value) if kinds and isinstance(kinds[0].value, str) else ""
     if kind not in _MODELS:
@@ -221,39 +215,49 @@ def _document(node: Node, problems: Problems) -> _Placed | None:
         told = f"{kind} is not taken: {_KINDS_REFUSED[kind]}" if kind in _KINDS_REFUSED else f"must be one of {known}"
         problems.add(kinds[0] if kinds else node, "kind", told)
         return None
-    said = shaped(_MODELS[kind], node, kind, problems, REFUSED)
-    return _Placed(said=said, node=node, field=f"{kind}/{said.metadata.name}") if said else None
+    said: Any = shaped(_MODELS[kind], node, kind, problems, REFUSED)
+    return Placed(said=said, node=node, field=f"{kind}/{said.metadata.name}") if said else None
 
 
-def _check_names(found: list[_Placed], deployment: str, problems: Problems) -> None:
-    seen: set[tuple[bool, str]] = set()
+def _check_names(found: list[Placed], deployment: str, problems: Problems) -> None:
+    seen: set[tuple[str, str]] = set()
     for p in found:
-        is_service, name = isinstance(p.said, Service), p.said.metadata.name
-        if (is_service, name) in seen:
+        what, name = "app" if isinstance(p.said, Workload) else p.said.kind, p.said.metadata.name
+        if (what, name) in seen:
             p.note(problems, ["metadata", "name"], f"gives {name!r} a second time")
-        seen.add((is_service, name))
-        try:
-            longest = LONGEST_JOB_NAME if isinstance(p.said, Job) else LONGEST_NAME
-            check_name(name if is_service else f"{deployment}-{name}", "name", longest=63 if is_service else longest)
-        except Invalid as error:
-            rule = error.problems[0].message
-            told = rule if is_service else f"its app would be called {deployment}-{name[:80]}, which {rule}"
-            p.note(problems, ["metadata", "name"], told)
+        seen.add((what, name))
+        rule = _name_rule(name, 63) if isinstance(p.said, Service) else _made_name_rule(p.said, what, f"{deployment}-{name}")
+        if rule:
+            p.note(problems, ["metadata", "name"], rule)
 
 
-def _spec_of(placed: _Placed, check_image: CheckImage, problems: Problems) -> AppSpec:
+def _made_name_rule(said: Any, what: str, made: str) -> str | None:
+    longest = LONGEST_JOB_NAME if isinstance(said, Job) else LONGEST_NAME if what == "app" else 63
+    wrong = group_rule(made) if isinstance(said, ConfigMap | Secret) else _name_rule(made, longest)
+    return f"its {what} would be called {made[:120]}, which {wrong}" if wrong else None
+
+
+def _name_rule(name: str, longest: int) -> str | None:
+    try:
+        check_name(name, "name", longest=longest)
+    except Invalid as error:
+        return error.problems[0].message
+    return None
+
+
+def _spec_of(placed: Placed, check_image: CheckImage, references: References, problems: Problems) -> AppSpec:
     if isinstance(placed.said, Job):
-        return job_spec(placed.said, placed.node, placed.field, check_image, problems)
-    return _spec(placed, check_image, problems)
+        return job_spec(placed.said, placed.node, placed.field, check_image, references, problems)
+    return _spec(placed, check_image, references, problems)
 
 
-def _spec(placed: _Placed, check_image: CheckImage, problems: Problems) -> AppSpec:
+def _spec(placed: Placed, check_image: CheckImage, references: References, problems: Problems) -> AppSpec:
     workload: Serving = placed.said
     spec, template = workload.spec, workload.spec.template
     if not spec.selector.match_labels.items() <= template.metadata.labels.items():
         placed.note(problems, ["spec", "selector", "matchLabels"], "must be labels of the template")
     node = inside(placed.node, "spec", "template", "spec")
-    made = pod_spec(template.spec, node, f"{placed.field}.spec.template.spec", check_image, problems)
+    made = pod_spec(template.spec, node, f"{placed.field}.spec.template.spec", check_image, problems, references)
     fields: dict[str, Any] = {"min_ready_seconds": spec.min_ready_seconds}
     if isinstance(spec, DeploymentSpec):
         rolling = spec.strategy.rolling_update
@@ -265,7 +269,7 @@ def _spec(placed: _Placed, check_image: CheckImage, problems: Problems) -> AppSp
     return made.model_copy(update=fields)
 
 
-def _reached(workloads: dict[str, _Placed], services: list[_Placed], problems: Problems) -> dict[str, list[Service]]:
+def _reached(workloads: dict[str, Placed], services: list[Placed], problems: Problems) -> dict[str, list[Service]]:
     """By workload the Services that select it; each selects exactly one."""
     reached: dict[str, list[Service]] = {name: [] for name in workloads}
     for placed in services:
@@ -288,7 +292,7 @@ def _reached(workloads: dict[str, _Placed], services: list[_Placed], problems: P
     return reached
 
 
-def _after(placed: _Placed, workloads: dict[str, _Placed], problems: Problems) -> tuple[str, ...]:
+def _after(placed: Placed, workloads: dict[str, Placed], problems: Problems) -> tuple[str, ...]:
     named = placed.said.metadata.annotations.get(DEPENDS_ON, "")
     names = tuple(dict.fromkeys(name.strip() for name in named.split(",") if name.strip()))
     for name in names:
@@ -297,7 +301,7 @@ def _after(placed: _Placed, workloads: dict[str, _Placed], problems: Problems) -
     return names
 
 
-def _rollout(at: _Placed, problems: Problems) -> AppRollout | None:
+def _rollout(at: Placed, problems: Problems) -> AppRollout | None:
     workload: Workload = at.said
     if ANNOTATION not in workload.metadata.annotations:
         return None
@@ -322,7 +326,7 @@ def _rolled(member: Member, rollout: AppRollout | None) -> Member:
     return member.model_copy(update={"rollout": rollout, "spec": with_amounts(member.spec, rollout)})
 
 
-def _check_order(workloads: dict[str, _Placed], after: dict[str, tuple[str, ...]], problems: Problems) -> None:
+def _check_order(workloads: dict[str, Placed], after: dict[str, tuple[str, ...]], problems: Problems) -> None:
     try:
         TopologicalSorter(after).prepare()
     except CycleError as error:
@@ -333,7 +337,7 @@ def _check_order(workloads: dict[str, _Placed], after: dict[str, tuple[str, ...]
 
 
 def _member(
-    placed: _Placed, spec: AppSpec, reached: dict[str, list[Service]], after: dict[str, tuple[str, ...]], deployment: str
+    placed: Placed, spec: AppSpec, reached: dict[str, list[Service]], after: dict[str, tuple[str, ...]], deployment: str
 ) -> Member:
     workload: Workload = placed.said
     name = workload.metadata.name
@@ -353,6 +357,11 @@ def _member(
         after=after[name],
         answers=tuple(answers.values()) or bare,
     )
+
+
+def _service_name(service: Service, member: str) -> ServiceName:
+    ports = tuple(NamedPort(protocol=p.protocol, port=p.port, name=p.name) for p in service.spec.ports)
+    return ServiceName(name=service.metadata.name, member=member, ports=ports)
 
 
 def _port_names(workload: Workload) -> dict[str, int]:

@@ -6,8 +6,10 @@ from pydantic import Field
 
 from model.app_bodies import Labels
 from model.apps import MOST_INSTANCES, AppSpec, JobRun
+from model.config_references import References
 from model.documents import Node, Problems, inside, locate
 from model.job_bodies import Parallel, Seconds, Tries
+from model.kubernetes_shapes import Metadata
 from model.pod_documents import CheckImage, pod_spec
 from model.pod_shapes import PodParts, Written
 
@@ -19,14 +21,6 @@ REFUSED = {
     **dict.fromkeys(("completionMode", "podFailurePolicy", "successPolicy", "podReplacementPolicy", "managedBy"), _LATER),
     **dict.fromkeys(("backoffLimitPerIndex", "maxFailedIndexes"), _LATER),
 }
-
-
-class JobMetadata(Written):
-    """A Job's `metadata`, or that of its template, which nothing has to select."""
-
-    name: str
-    labels: Labels = {}
-    annotations: dict[str, str] = {}
 
 
 class TemplateMetadata(Written):
@@ -64,11 +58,11 @@ class Job(Written):
 
     api_version: Literal["batch/v1"]
     kind: Literal["Job"]
-    metadata: JobMetadata
+    metadata: Metadata
     spec: JobSpec
 
 
-def job_spec(job: Job, node: Node, field: str, check_image: CheckImage, problems: Problems) -> AppSpec:
+def job_spec(job: Job, node: Node, field: str, check_image: CheckImage, references: References, problems: Problems) -> AppSpec:
     """The spec a Job means; notes at their places ports and readiness probes, which mean nothing for what nobody reaches."""
     inner, path = inside(node, "spec", "template", "spec"), f"{field}.spec.template.spec"
     pod = job.spec.template.spec
@@ -83,5 +77,5 @@ def job_spec(job: Job, node: Node, field: str, check_image: CheckImage, problems
         parallelism=job.spec.parallelism,
         active_deadline_seconds=job.spec.active_deadline_seconds,
     )
-    made = pod_spec(pod, inner, path, check_image, problems)
+    made = pod_spec(pod, inner, path, check_image, problems, references)
     return made.model_copy(update={"type": "Job", "job": run})

@@ -13,9 +13,11 @@ from model import quantities
 from model.apps import DEFAULT_DEADLINE, AppSpec, ContainerSpec, EnvVar, Mount, Port, Resources, SharedVolume
 from model.autoscaling import Scale
 from model.base import Frozen, Input
+from model.config_references import References
 from model.documents import Node, Problems, inside, is_null, locate, read, shaped
 from model.errors import MooringError
-from model.pod_shapes import REFUSED, Container, ContainerResources, Directories, PodDocument, PodParts
+from model.pod_references import PodReferences
+from model.pod_shapes import REFUSED, Container, ContainerResources, Directories, PodDocument, PodParts, Variable
 from model.scheduling import Probe
 from model.template_rollouts import EXTENSION, AppRollout, Extension, checked, with_amounts
 
@@ -59,8 +61,8 @@ class Document(PodDocument):
 CheckImage = Callable[[str], object]
 
 
-def parse_pod(content: str, check_image: CheckImage = lambda _: None) -> PodApp:
-    """Read a pod document; `check_image` raises ValueError or an error of ours.
+def parse_pod(content: str, check_image: CheckImage = lambda _: None, references: References | None = None) -> PodApp:
+    """Read a pod document; `check_image` raises ValueError or an error of ours, `references` has the project's groups.
 
     Raises TooLarge, or Invalid with every problem found, each with line, column and field.
     """
@@ -68,7 +70,7 @@ def parse_pod(content: str, check_image: CheckImage = lambda _: None) -> PodApp:
     if root is None or is_null(root):
         problems.add(root, "content", "is empty; describe at least one container")
     elif document := shaped(Document, root, "", problems, REFUSED):
-        spec = pod_spec(document, root, "", check_image, problems, document.annotation)
+        spec = pod_spec(document, root, "", check_image, problems, references or References(), document.annotation)
         rollout = None
         if how := document.extension.rollout:
             path = (EXTENSION, "rollout")
@@ -94,6 +96,7 @@ def pod_spec(
     field: str,
     check_image: CheckImage,
     problems: Problems,
+    references: References,
     directories: Sequence[Directories] = (),
 ) -> AppSpec:
     """The spec a pod means; notes at their places what its parts say against each other."""
@@ -102,11 +105,14 @@ def pod_spec(
     check.once(["volumes"], [v.name for v in pod.volumes], "name")
     by_container = check.directories(pod, directories)
     check.ports(pod)
+    groups = PodReferences(pod, references, check.note)
     for index, container in enumerate(pod.containers):
-        check.container(index, container, pod, by_container.get(container.name), check_image)
+        kept = by_container.get(container.name)
+        check.container(index, container, pod, kept, check_image)
+        groups.check_mounts(index, container, [path for path in (kept.log_path, kept.data_path) if path] if kept else [])
     return AppSpec(
-        containers=tuple(_container(c, by_container.get(c.name)) for c in pod.containers),
-        volumes=tuple(SharedVolume(name=v.name, size_limit=v.empty_dir.size_limit) for v in pod.volumes),
+        containers=tuple(_container(c, by_container.get(c.name), groups, i) for i, c in enumerate(pod.containers)),
+        volumes=tuple(SharedVolume(name=v.name, size_limit=v.empty_dir.size_limit) for v in pod.volumes if v.empty_dir),
         node_labels=pod.node_selector,
         affinity=pod.affinity,
         termination_grace_period_seconds=pod.termination_grace_period_seconds,
@@ -203,7 +209,7 @@ def _pairs(resources: ContainerResources) -> list[tuple[str, Decimal | None, Dec
     ]
 
 
-def _container(container: Container, kept: Directories | None) -> ContainerSpec:
+def _container(container: Container, kept: Directories | None, groups: PodReferences, index: int) -> ContainerSpec:
     asked, limits = container.resources.requests, container.resources.limits
     return ContainerSpec(
         name=container.name,
@@ -212,10 +218,8 @@ def _container(container: Container, kept: Directories | None) -> ContainerSpec:
         args=tuple(container.args),
         cmd=tuple(container.command) or None,
         expands=True,
-        env=tuple(
-            EnvVar(name=e.name, value=e.value or "", field_path=e.value_from.field_ref.field_path if e.value_from else None)
-            for e in container.env
-        ),
+        env=tuple(made for variable in container.env if (made := _variable(variable))),
+        **groups.of(index, container),
         ports=tuple(Port(protocol=p.protocol, container_port=p.container_port, name=p.name) for p in container.ports),
         resources=Resources(
             cpu=limits.cpu,
@@ -228,8 +232,20 @@ def _container(container: Container, kept: Directories | None) -> ContainerSpec:
         ),
         log_dir=kept.log_path if kept else None,
         data_dir=kept.data_path if kept else None,
-        mounts=tuple(Mount(volume=m.name, path=str(m.mount_path), read_only=m.read_only) for m in container.volume_mounts),
+        mounts=tuple(
+            Mount(volume=m.name, path=str(m.mount_path), read_only=m.read_only)
+            for m in container.volume_mounts
+            if not groups.is_group(m.name)
+        ),
         liveness_probe=container.liveness_probe,
         readiness_probe=container.readiness_probe,
         startup_probe=container.startup_probe,
     )
+
+
+def _variable(variable: Variable) -> EnvVar | None:
+    """A variable whose value the document says, or a field of the instance; entries of groups are no part of `env`."""
+    if variable.value_from is None:
+        return EnvVar(name=variable.name, value=variable.value or "")
+    field = variable.value_from.field_ref
+    return EnvVar(name=variable.name, field_path=field.field_path) if field else None

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_v
 from model.app_bodies import Argument, Cpu, Disk, EnvName, Labels, Memory, Priority, Protocol
 from model.apps import MOST_INSTANCES
 from model.base import Input
+from model.configs import ConfigKind, file_rule
 from model.directories import Directory
 from model.names import DNS_LABEL
 from model.scheduling import Affinity, Probe
@@ -19,21 +20,23 @@ _FIELDS = re.compile(
 )
 
 _HOST = "reaches for the host and is refused"
-_STORE = "is no volume of a pod here; name the group under configMap or secret of the app"
+_THERE = "has no meaning here: what an app uses of a group has to be there; remove it"
 _LATER = "is not carried out; remove it"
 _DISK = "is refused here; deploy an app with a cloud disk for data that must last"
 REFUSED: dict[str, str] = {
     **dict.fromkeys(("hostPath", "hostNetwork", "hostPID", "hostIPC", "hostUsers", "hostPort", "hostIP", "procMount"), _HOST),
     **dict.fromkeys(("securityContext", "volumeDevices", "setHostnameAsFQDN", "runtimeClassName"), _HOST),
     **dict.fromkeys(("serviceAccount", "serviceAccountName", "automountServiceAccountToken"), "no instance acts on the cluster"),
-    **dict.fromkeys(("configMap", "secret", "projected"), _STORE),
+    **dict.fromkeys(("downwardAPI", "podCertificate", "clusterTrustBundle"), _LATER),
+    "serviceAccountToken": "no instance acts on the cluster",
+    "optional": _THERE,
+    **dict.fromkeys(("defaultMode", "mode"), "has no meaning here: files of groups are readable by all; remove it"),
     **dict.fromkeys(("persistentVolumeClaim", "nfs", "iscsi", "cephfs", "rbd", "csi", "ephemeral", "local", "glusterfs"), _DISK),
-    **dict.fromkeys(("initContainers", "ephemeralContainers", "lifecycle", "resizePolicy", "envFrom", "resourceFieldRef"), _LATER),
+    **dict.fromkeys(("initContainers", "ephemeralContainers", "lifecycle", "resizePolicy", "resourceFieldRef"), _LATER),
     **dict.fromkeys(("tolerations", "topologySpreadConstraints", "schedulerName", "nodeName", "dnsPolicy", "dnsConfig"), _LATER),
     **dict.fromkeys(("hostAliases", "hostname", "subdomain", "stdin", "stdinOnce", "tty", "workingDir", "subPath"), _LATER),
     **dict.fromkeys(("subPathExpr", "mountPropagation", "medium", "preemptionPolicy", "activeDeadlineSeconds"), _LATER),
     **dict.fromkeys(("terminationMessagePath", "terminationMessagePolicy", "readinessGates", "overhead", "os"), _LATER),
-    **dict.fromkeys(("configMapKeyRef", "secretKeyRef"), "is not carried out; name the group under configMap or secret of the app"),
     "imagePullPolicy": "has no meaning here: a tag is resolved to a digest when the app is deployed; remove it",
     "imagePullSecrets": "has no meaning here: the platform's own registry needs none; remove it",
     "apiVersion": "belongs to a Kubernetes document; write the pod's own keys at the top level",
@@ -67,7 +70,15 @@ def _mount_path(value: str | None) -> str:
     return value
 
 
+def _file(value: str) -> str:
+    if rule := file_rule(value):
+        raise ValueError(rule)
+    return value
+
+
 Label = Annotated[str, AfterValidator(_label)]
+GroupName = Annotated[str, Field(min_length=1, max_length=253)]
+EntryName = Annotated[str, Field(min_length=1, max_length=253)]
 
 
 class FieldRef(Written):
@@ -86,10 +97,32 @@ class FieldRef(Written):
         return value
 
 
-class ValueFrom(Written):
-    """Where a value is taken from."""
+class KeyRef(Written):
+    """One entry of a group."""
 
-    field_ref: FieldRef
+    name: GroupName
+    key: EntryName
+
+
+class ValueFrom(Written):
+    """Where a value is taken from: a field of the instance, or an entry of a group."""
+
+    field_ref: FieldRef | None = None
+    config_map_key_ref: KeyRef | None = None
+    secret_key_ref: KeyRef | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "ValueFrom":
+        if sum(found is not None for found in (self.field_ref, self.config_map_key_ref, self.secret_key_ref)) != 1:
+            raise ValueError("must have one of fieldRef, configMapKeyRef and secretKeyRef")
+        return self
+
+    @property
+    def key_ref(self) -> tuple[str, ConfigKind, KeyRef] | None:
+        """The field, the kind and the entry, where it is one."""
+        if self.config_map_key_ref:
+            return "configMapKeyRef", ConfigKind.CONFIGMAP, self.config_map_key_ref
+        return ("secretKeyRef", ConfigKind.SECRET, self.secret_key_ref) if self.secret_key_ref else None
 
 
 class Variable(Written):
@@ -104,6 +137,34 @@ class Variable(Written):
         if self.value is not None and self.value_from is not None:
             raise ValueError("must not have both value and valueFrom")
         return self
+
+
+class GroupRef(Written):
+    """A whole group."""
+
+    name: GroupName
+
+
+class EnvFrom(Written):
+    """One entry of a container's `envFrom`: all entries of a group as variables."""
+
+    prefix: Annotated[str, Field(max_length=100)] = ""
+    config_map_ref: GroupRef | None = None
+    secret_ref: GroupRef | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "EnvFrom":
+        if (self.config_map_ref is None) == (self.secret_ref is None):
+            raise ValueError("must have one of configMapRef and secretRef")
+        return self
+
+    @property
+    def group(self) -> tuple[ConfigKind, str]:
+        """The kind and name."""
+        if self.config_map_ref:
+            return ConfigKind.CONFIGMAP, self.config_map_ref.name
+        assert self.secret_ref is not None
+        return ConfigKind.SECRET, self.secret_ref.name
 
 
 class ContainerPort(Written):
@@ -146,6 +207,7 @@ class Container(Written):
     command: list[Argument] = []
     args: list[Argument] = []
     env: list[Variable] = []
+    env_from: Annotated[list[EnvFrom], Field(max_length=100)] = []
     ports: list[ContainerPort] = []
     resources: ContainerResources = ContainerResources()
     volume_mounts: list[VolumeMount] = []
@@ -169,11 +231,70 @@ class EmptyDir(Written):
     size_limit: Disk | None = None
 
 
+class KeyToPath(Written):
+    """An entry and the file it becomes, which lies in the volume itself."""
+
+    key: EntryName
+    path: Annotated[str, AfterValidator(_file)]
+
+
+class GroupFiles(Written):
+    """Entries of a group as files, all where `items` does not choose."""
+
+    name: GroupName
+    items: Annotated[list[KeyToPath], Field(min_length=1, max_length=500)] | None = None
+
+
+class SecretFiles(GroupFiles):
+    """The same of a Secret as a volume of its own, which Kubernetes names otherwise."""
+
+    name: Annotated[GroupName, Field(alias="secretName")]
+
+
+class ProjectedSource(Written):
+    """One entry of `projected.sources`."""
+
+    config_map: GroupFiles | None = None
+    secret: GroupFiles | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "ProjectedSource":
+        if (self.config_map is None) == (self.secret is None):
+            raise ValueError("must have one of configMap and secret")
+        return self
+
+
+class Projected(Written):
+    """Files of several groups in one directory."""
+
+    sources: Annotated[list[ProjectedSource], Field(min_length=1, max_length=100)]
+
+
 class Volume(Written):
-    """One entry of `volumes`: emptyDir only."""
+    """One entry of `volumes`: an empty directory, or entries of groups."""
 
     name: Annotated[str, AfterValidator(_label)]
-    empty_dir: EmptyDir
+    empty_dir: EmptyDir | None = None
+    config_map: GroupFiles | None = None
+    secret: SecretFiles | None = None
+    projected: Projected | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Volume":
+        if sum(source is not None for source in (self.empty_dir, self.config_map, self.secret, self.projected)) != 1:
+            raise ValueError("must have one of emptyDir, configMap, secret and projected")
+        return self
+
+    def sources(self) -> list[tuple[list[str | int], ConfigKind, GroupFiles]]:
+        """Its groups, each with its path in the volume; none for an empty directory."""
+        kinds = ((ConfigKind.CONFIGMAP, self.config_map), (ConfigKind.SECRET, self.secret))
+        found: list[tuple[list[str | int], ConfigKind, GroupFiles]] = []
+        found += [([kind.field], kind, files) for kind, files in kinds if files]
+        for number, source in enumerate(self.projected.sources if self.projected else ()):
+            here: list[str | int] = ["projected", "sources", number]
+            found += [([*here, "configMap"], ConfigKind.CONFIGMAP, source.config_map)] if source.config_map else []
+            found += [([*here, "secret"], ConfigKind.SECRET, source.secret)] if source.secret else []
+        return found
 
     @model_validator(mode="before")
     @classmethod

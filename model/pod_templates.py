@@ -26,6 +26,7 @@ SHAPE = "mooring.io/shape"
 RESTARTED = "mooring.io/restarted"
 METRICS_PORT = "mooring.io/metrics-port"
 METRICS_PATH = "mooring.io/metrics-path"
+VARIABLES = "mooring.io/variables"
 _MAIN = "main"  # the label's value for the track that has no name of its own
 
 
@@ -100,8 +101,11 @@ def _template(app: App, revision: Revision, registry: str) -> Object:
         pod["hostAliases"] = [{"ip": a.ip, "hostnames": list(a.hostnames)} for a in spec.host_aliases]
     marked = {config_mounts.CONFIGURED: "true"} if any(list(c.uses) for c in spec.containers) else {}
     metadata: Object = {"labels": {**labels(app), **marked}}
-    if spec.metrics_port:
-        metadata["annotations"] = {METRICS_PORT: str(spec.metrics_port), METRICS_PATH: spec.metrics_path}
+    annotations = {METRICS_PORT: str(spec.metrics_port), METRICS_PATH: spec.metrics_path} if spec.metrics_port else {}
+    if spec.variables:
+        annotations[VARIABLES] = digest(spec.variables)
+    if annotations:
+        metadata["annotations"] = annotations
     if spec.job:
         _run_to_end(spec.job, revision.number, metadata, pod)
     return {"metadata": metadata, "spec": pod}
@@ -122,7 +126,8 @@ def _container(container: ContainerSpec, image: str) -> Object:
     if container.args:
         made["args"] = [said(word) for word in container.args]
     given = [{"name": e.name, **_value(e, said)} for e in container.env]
-    env = [*given, *config_mounts.variables(container.config_map, container.secret, {e.name for e in container.env})]
+    taken = config_mounts.variables(container.config_map, container.secret, {e.name for e in container.env})
+    env = [*taken, *given] if container.expands else [*given, *taken]  # $(NAME) stands for what comes before it
     if env:
         made["env"] = env
     if container.ports:

@@ -12,9 +12,11 @@ Object = dict[str, Any]
 def graph(blueprint: Blueprint, live: Mapping[str, Mapping[str, Any]] | None = None) -> Object:
     """Nodes {id, type, name, level, …} and edges {from, to, type, …}; `live` has the apps' replies by member name.
 
-    A node is an app (image, images, replicas, status, summary), a volume its containers share, or a configuration group
-    (`configMap`, `secret`); `level` is its column, 1 for what starts first. An edge goes from what needs to what is
-    needed: `link` (aliases), `order` (started after, no name), `volume` (mounts), `config` (entries, by "Volume" or "Env").
+    A node is an app (image, images, replicas, status, summary), a volume its containers share, a configuration group
+    (`configmap`, `secret`; of the document with its entries), a service (ports) or an ingress (hosts); `level` is its column, 1
+    for what starts first. An edge goes from what needs to what is needed: `link` (aliases), `order` (started after, no name),
+    `volume` (mounts), `config` (entries, by "Volume" or "Env"), `service` (a Service to its app, and to it from an Ingress, with
+    the paths, and from an app that reaches another by its name).
     """
     levels = blueprint.levels()
     nodes = [_app(member, levels[member.name], (live or {}).get(member.name)) for member in blueprint.members]
@@ -27,6 +29,16 @@ def graph(blueprint: Blueprint, live: Mapping[str, Mapping[str, Any]] | None = N
         known = {node["id"] for node in nodes}
         nodes += [{"id": to, **node, "level": levels[member.name]} for to, (node, _) in uses.items() if to not in known]
         edges += [{"from": _id(member.name), "to": to, "type": "config", "uses": how} for to, (_, how) in uses.items()]
+    by_id = {node["id"]: node for node in nodes}
+    for group in blueprint.groups:
+        node = by_id.get(to := f"{group.kind}:{group.group}")
+        if node is None:
+            node = {"id": to, "type": group.kind.value, "name": group.group, "level": 1}
+            nodes.append(node)
+        node |= {"document": group.name, "entries": sorted(group.content)}
+    made, reached = _services(blueprint, levels)
+    nodes += made
+    edges += reached
     return {"nodes": nodes, "edges": edges}
 
 
@@ -92,6 +104,30 @@ def _configs(member: Member) -> dict[str, tuple[Object, list[Object]]]:
             _, how = found.setdefault(f"{kind.value}:{use.name}", (node, []))
             how.append({"container": container.name, "by": use.type, "keys": list(use.key), "mountPath": use.mount_path})
     return found
+
+
+def _services(blueprint: Blueprint, levels: Mapping[str, int]) -> tuple[list[Object], list[Object]]:
+    """Services and Ingresses, each in the column of what it leads to, and their edges."""
+    nodes: list[Object] = []
+    edges: list[Object] = []
+    column = {service.name: levels[service.member] for service in blueprint.services}
+    for service in blueprint.services:
+        ports = [f"{p.port}/{p.protocol}" for p in service.ports]
+        to = f"service:{service.name}"
+        nodes.append({"id": to, "type": "service", "name": service.name, "level": column[service.name], "ports": ports})
+        edges.append({"from": to, "to": _id(service.member), "type": "service", "ports": ports})
+        using = [m.name for m in blueprint.members if any(link.alias == service.name for link in m.links)]
+        edges += [{"from": _id(name), "to": to, "type": "service", "ports": ports} for name in using]
+    for entrance in blueprint.entrances:
+        paths: dict[str, list[str]] = {}
+        for route in entrance.routes:
+            paths.setdefault(route.service, []).append(f"{route.host}{route.path}")
+        node = f"ingress:{entrance.name}"
+        level = max((column[name] for name in paths), default=1)
+        hosts = list(dict.fromkeys(route.host for route in entrance.routes))
+        nodes.append({"id": node, "type": "ingress", "name": entrance.name, "level": level, "hosts": hosts})
+        edges += [{"from": node, "to": f"service:{name}", "type": "service", "paths": those} for name, those in paths.items()]
+    return nodes, edges
 
 
 def _id(name: str) -> str:

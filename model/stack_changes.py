@@ -1,6 +1,7 @@
-"""What brings a stack to another version: which of its apps are created, updated, made again, deleted, left (pure; mission D).
+"""What brings a stack to another version: which of its parts are created, updated, made again, deleted, left (pure; mission D).
 
 The same functions make the plan that is shown before an upgrade and decide in its steps, so that the one predicts the other.
+Parts are apps and configuration groups. What groups and entries the document no longer has goes last, when nothing uses them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,14 +10,17 @@ from enum import StrEnum
 from model.apps import AppSpec, differences
 from model.base import Body, Frozen
 from model.batches import stages
-from model.blueprints import Blueprint, Member, with_aliases
+from model.blueprints import Blueprint, Configuration, Member, completed, is_group
+from model.configs import Held, told
 from model.gray import OnFailure, PauseAfter
 from model.layouts import Layout, scaled
 from model.template_rollouts import tracks
 
+NEW = "new"  # stands for the id of a content that is still to be written
+
 
 class Action(StrEnum):
-    """What happens to an app. UPDATE keeps the app and changes it in place; RECREATE deletes it first."""
+    """What happens to a part. UPDATE keeps the app and changes it in place; RECREATE deletes it first."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -62,7 +66,11 @@ class Gray(Body):
 
 
 class Change(Body):
-    """What happens to one app, and why; `replaces` says that instances are replaced, `gray` how, where not at once."""
+    """What happens to one thing of the document, and why; `replaces` says that instances are replaced.
+
+    `gray` says how they are, where not at once. `app` is what it is called in the project; `kind` is app, configmap, secret or
+    ingress.
+    """
 
     name: str
     app: str
@@ -70,6 +78,17 @@ class Change(Body):
     reason: str
     replaces: bool = False
     gray: Gray | None = None
+    kind: str = "app"
+
+    @property
+    def part(self) -> str:
+        """What it is called among the stack's parts."""
+        return self.name if self.kind == "app" else f"{self.kind}/{self.name}"
+
+    @property
+    def shown(self) -> str:
+        """What it is called in the project, with its kind where that is not an app."""
+        return self.app if self.kind == "app" else f"{self.kind} {self.app}"
 
 
 def change(
@@ -77,17 +96,19 @@ def change(
     now: Standing | None,
     addresses: Mapping[str, str],
     digests: Mapping[str, str] | None = None,
+    contents: Mapping[str, str] | None = None,
     *,
     at_once: bool = False,
 ) -> Change:
     """What brings one app to what its document says.
 
     `addresses` are those of the links by member name; one that is missing is still to be made, so it is a difference.
-    `digests` are the images a rollback goes back to; without them an image counts by its name. A way back goes `at_once`.
+    `digests` are the images a rollback goes back to; without them an image counts by its name. `contents` has the ids of what
+    the document's groups hold (`contents_of`). A way back goes `at_once`.
     """
     if now is None:
         return Change(name=member.name, app=member.app, action=Action.CREATE, reason="there is no such app", replaces=True)
-    wanted = with_aliases(member, _known(member, addresses))
+    wanted = completed(member, _known(member, addresses), contents)
     if wanted.type != now.spec.type:
         reason = f"type {now.spec.type} → {wanted.type}: an app keeps its type, so it is deleted and created"
         return Change(name=member.name, app=member.app, action=Action.RECREATE, reason=reason, replaces=True)
@@ -141,34 +162,83 @@ def changes(
     digests: Mapping[str, Mapping[str, str]] | None = None,
     before: Blueprint | None = None,
     *,
+    held: Mapping[str, Held] | None = None,
     at_once: bool = False,
 ) -> list[Change]:
-    """The whole plan: apps in the order of their start, then, last, those that left the document, dependents first.
+    """The whole plan: groups, apps in the order of their start, then, last, what left the document, dependents first.
 
-    `standing` has by member name the apps there are; `before` is the document they were deployed from, for the order; a way
-    back goes `at_once`.
+    `standing` has by member name the apps there are, `held` by part the groups; `before` is the document they were deployed
+    from, for the order; a way back goes `at_once`.
     """
-    levels = blueprint.levels()
+    levels, groups = blueprint.levels(), held or {}
     ordered = sorted(blueprint.members, key=lambda member: levels[member.name])
-    pinned = digests or {}
-    made = [change(member, standing.get(member.name), addresses, pinned.get(member.name), at_once=at_once) for member in ordered]
-    gone = [
-        Change(name=name, app=standing[name].app, action=Action.DELETE, reason="the document no longer has it")
-        for name in removals(blueprint, standing, before)
+    pinned, contents = digests or {}, contents_of(blueprint, groups)
+    made = [
+        change(member, standing.get(member.name), addresses, pinned.get(member.name), contents, at_once=at_once)
+        for member in ordered
     ]
-    return [*made, *gone]
+    gone = [
+        _group_gone(name, groups[name])
+        if is_group(name)
+        else Change(name=name, app=standing[name].app, action=Action.DELETE, reason="the document no longer has it")
+        for name in removals(blueprint, [*standing, *groups], before)
+    ]
+    return [*(group_change(group, groups.get(group.part)) for group in blueprint.groups), *made, *gone]
+
+
+def group_change(wanted: Configuration, now: Held | None) -> Change:
+    """What brings one group to what the document says, in words without contents."""
+    if now is None:
+        action, reason = Action.CREATE, f"there is no such {wanted.kind}"
+    elif found := now.differences(wanted.content):
+        action, reason = Action.UPDATE, f"entries: {told(found)}"
+    elif not now.group.in_cluster:
+        action, reason = Action.UPDATE, "the cluster does not have its newest version"
+    else:
+        action, reason = Action.UNCHANGED, ""
+    return Change(name=wanted.name, app=wanted.group, kind=wanted.kind, action=action, reason=reason)
+
+
+def contents_of(blueprint: Blueprint, held: Mapping[str, Held]) -> dict[str, str]:
+    """By "kind/group/entry" the ids of the contents that the document's groups hold; NEW where one is still to be written."""
+    found = {}
+    for group in blueprint.groups:
+        now = held.get(group.part)
+        for name, content in group.content.items():
+            same = now is not None and now.contents.get(name) == content
+            found[f"{group.kind}/{group.group}/{name}"] = now.entries[name].value if now and same else NEW
+    return found
+
+
+def grown(wanted: Configuration, now: Held | None) -> dict[str, bytes]:
+    """What a group holds while the stack is on its way: all that the document says, and what it no longer says but may be used."""
+    return {**(now.contents if now else {}), **wanted.content}
+
+
+def trims(blueprint: Blueprint, held: Mapping[str, Held]) -> list[str]:
+    """The parts of groups of the document that have entries which it does not."""
+    return [g.part for g in blueprint.groups if g.part in held and held[g.part].contents.keys() - g.content.keys()]
 
 
 def removals(blueprint: Blueprint, standing: Iterable[str], before: Blueprint | None) -> dict[str, tuple[str, ...]]:
-    """The apps that left the document, each with those it is deleted after (what depended on it), in an order that keeps to it."""
-    kept = {member.name for member in blueprint.members}
+    """The parts that left the document, each with those it is deleted after (what depended on it), in an order that keeps to it.
+
+    Groups go after all apps: whatever document those are of, they may use them.
+    """
+    kept = blueprint.dependencies()
     gone = [name for name in standing if name not in kept]
+    apps = tuple(name for name in gone if not is_group(name))
     dependents = before.dependents() if before else {}
-    after = {name: tuple(other for other in dependents.get(name, ()) if other in gone) for name in gone}
+    after = {name: apps if is_group(name) else tuple(o for o in dependents.get(name, ()) if o in gone) for name in gone}
     ordered: dict[str, tuple[str, ...]] = {}
     while len(ordered) < len(after):
         ordered |= {name: others for name, others in after.items() if name not in ordered and set(others) <= ordered.keys()}
     return ordered
+
+
+def _group_gone(part: str, now: Held) -> Change:
+    name, reason = part.partition("/")[2], "the document no longer has it"
+    return Change(name=name, app=now.group.name, kind=now.group.kind, action=Action.DELETE, reason=reason)
 
 
 def _known(member: Member, addresses: Mapping[str, str]) -> dict[str, str]:
@@ -177,18 +247,24 @@ def _known(member: Member, addresses: Mapping[str, str]) -> dict[str, str]:
 
 def _reasons(now: AppSpec, wanted: AppSpec) -> list[str]:
     """What differs, in words without values but for images: a variable's value may be a secret."""
-    told = []
+    words = []
     for found in differences(now, wanted):
         field: str = found["field"]
         container, _, name = field.removeprefix("containers.").rpartition(".")
         if field == "host_aliases":
-            told.append("links")
+            words.append("links")
+        elif field == "variables":
+            words.append(f"variables from {', '.join(_differing(found['before'], found['after']))}")
         elif name == "image" and found["before"] and found["after"]:
-            told.append(f"image of {container}: {found['before']} → {found['after']}")
+            words.append(f"image of {container}: {found['before']} → {found['after']}")
         elif field.startswith("containers.") and name == "image":
-            told.append(f"container {container} {'added' if found['after'] else 'removed'}")
+            words.append(f"container {container} {'added' if found['after'] else 'removed'}")
         elif field.startswith("containers.") and found["before"] is not None and name != "cmd":
-            told.append(f"{name} of {container}")
+            words.append(f"{name} of {container}")
         elif not field.startswith("containers."):
-            told.append(field)
-    return list(dict.fromkeys(told)) or (["its containers' order"] if now != wanted else [])
+            words.append(field)
+    return list(dict.fromkeys(words)) or (["its containers' order"] if now != wanted else [])
+
+
+def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))

@@ -9,6 +9,7 @@ from model import compose
 from model.app_bodies import LONGEST_NAME
 from model.blueprints import Blueprint, Member, answering
 from model.compose_services import parse_services
+from model.config_references import References
 from model.documents import Node, read
 from model.kubernetes_documents import parse_kubernetes
 from model.names import check_name
@@ -22,18 +23,30 @@ class Kind(StrEnum):
     POD = "pod"
     KUBERNETES = "kubernetes"
 
+    @property
+    def refers(self) -> bool:
+        """Whether such documents refer to configuration groups."""
+        return self is not Kind.COMPOSE
+
 
 LONGEST_DEPLOYMENT = 40  # leaves room for "-" and the name of a service
 # A template is checked before anybody has named a deployment of it.
 ANY_DEPLOYMENT = "d"
 
 
-def read_blueprint(kind: Kind, content: str, deployment: str, check_image: CheckImage = lambda _: None) -> Blueprint:
+def read_blueprint(
+    kind: Kind,
+    content: str,
+    deployment: str,
+    check_image: CheckImage = lambda _: None,
+    references: References | None = None,
+) -> Blueprint:
     """Read a document for the deployment of that name; `check_image` raises ValueError or an error of ours.
 
-    Raises TooLarge, or Invalid with every problem found, each with line, column and field.
+    `references` has the project's groups; without it nothing is known of them. Raises TooLarge, or Invalid with every problem
+    found, each with line, column and field.
     """
-    return _READERS[kind](content, deployment, check_image)
+    return _READERS[kind](content, deployment, check_image, references or References())
 
 
 def check_deployment(name: str, field: str) -> str:
@@ -41,7 +54,7 @@ def check_deployment(name: str, field: str) -> str:
     return check_name(name, field, longest=LONGEST_DEPLOYMENT)
 
 
-def _compose(content: str, deployment: str, check_image: CheckImage) -> Blueprint:
+def _compose(content: str, deployment: str, check_image: CheckImage, _: References) -> Blueprint:
     root = read(content)
     if root is not None and _is_modern(root):
         return parse_services(root, deployment, check_image)
@@ -56,16 +69,16 @@ def _is_modern(root: Node) -> bool:
     return any("image" not in [key.value for key, _ in value.value] for value in inside)
 
 
-def _pod(content: str, deployment: str, check_image: CheckImage) -> Blueprint:
+def _pod(content: str, deployment: str, check_image: CheckImage, references: References) -> Blueprint:
     """One app, named as the deployment (manual: stackInstanceName)."""
-    pod = parse_pod(content, check_image)
+    pod = parse_pod(content, check_image, references)
     ports = [(port.protocol, port.container_port) for container in pod.spec.containers for port in container.ports]
     name = check_name(deployment, "name", longest=LONGEST_NAME)
     member = Member(name=name, app=name, spec=pod.spec, replicas=pod.replicas, answers=answering(ports), rollout=pod.rollout)
     return Blueprint(members=(member,))
 
 
-_READERS: dict[Kind, Callable[[str, str, CheckImage], Blueprint]] = {
+_READERS: dict[Kind, Callable[[str, str, CheckImage, References], Blueprint]] = {
     Kind.COMPOSE: _compose,
     Kind.POD: _pod,
     Kind.KUBERNETES: parse_kubernetes,

@@ -45,7 +45,7 @@ class StackRollbackBody(Input):
 
 
 class Stack(Frozen):
-    """A deployed document; `name` is the deployment's, `version` and `content` the ones that are wanted."""
+    """A deployed document; `name` is the deployment's, `version` the one that is wanted."""
 
     id: str
     project: str
@@ -54,18 +54,21 @@ class Stack(Frozen):
     cluster: str
     kind: Kind
     version: int
-    content: str
     template_id: str | None
     created_at: datetime
     created_by: str
 
 
 class StackVersion(Frozen):
-    """One document of a stack; `restores` is the version it goes back to exactly, `status` how deploying it ended."""
+    """One document of a stack; `restores` is the version it goes back to exactly, `status` how deploying it ended.
+
+    One with secrets in it (`secret`) is sealed where it is kept, and only shown to who may read secrets.
+    """
 
     stack_id: str
     number: int
-    content: str
+    content: str = Field(repr=False)
+    secret: bool = False
     template_version: int | None
     restores: int | None
     created_at: datetime
@@ -111,11 +114,19 @@ class StackMove(Frozen):
         return self.version == self.ask.before
 
 
+class StackAt(Frozen):
+    """A stack in one of its versions."""
+
+    ask: StackAsk
+    version: int
+
+
 class Plan(Frozen):
-    """The parts of a stack by name in their order, each with those it comes after; `apps` has what each part's app is called.
+    """The parts of a stack by name in their order, each with those it comes after; `apps` has what each is called in the project.
 
     `addresses` has what links to a part resolve to, by name. An upgrade's plan has `changes`, and in `removals` the parts that
-    go when all others are done, each with those it goes after. A way back goes `at_once`, without batches and gates.
+    go when all others are done, each with those it goes after; of a group that stays, entries go. `entrances` says that there
+    are Ingresses to be made or removed. A way back goes `at_once`, without batches and gates.
     """
 
     after: dict[str, tuple[str, ...]]
@@ -124,18 +135,19 @@ class Plan(Frozen):
     removals: dict[str, tuple[str, ...]] = {}
     changes: dict[str, Change] = {}
     at_once: bool = False
+    entrances: bool = False
 
     def app(self, stack: str, part: str) -> str:
-        """What the part's app is called; plans made by an earlier release do not say, and theirs followed one rule."""
+        """What the part is called; plans made by an earlier release do not say, and theirs followed one rule."""
         return self.apps.get(part, f"{stack}-{part}")
 
     def named(self, action: Action) -> list[str]:
-        """The apps to which that happens."""
-        return [change.app for change in self.changes.values() if change.action is action]
+        """The things to which that happens."""
+        return [change.shown for change in self.changes.values() if change.action is action]
 
 
 class Part(Frozen):
-    """One app of a stack, for the step that accepts its child operation; `seconds` is the child's deadline.
+    """One app or group of a stack, for the step that accepts its child operation; `seconds` is the child's deadline.
 
     `addresses` has those of the stack's links, `version` the stack's version it is brought to (None: the one that is wanted);
     `at_once` says that it goes back: not in batches, whatever the document says, and what runs to its end is not run again. `left`
@@ -201,10 +213,12 @@ def link_service(stack: Stack, member: Member) -> dict[str, Any]:
 def failure(failed: dict[str, tuple[str | None, OperationError]], left: list[str]) -> MooringError:
     """Why a stack's operation failed: the first failed app's own reason, with every failed child's operation as evidence.
 
-    `failed` has, by app name, the child operation's id where there is one and its error; `left` the apps not begun.
+    `failed` has, by app name ("configmap name" for a group), the child operation's id where there is one and its error; `left`
+    what was not begun.
     """
     first, (_, error) = next(iter(failed.items()))
     kind = BY_REASON.get(error.reason, InternalError)
+    what = first if " " in first else f"app {first}"
     seen = [
         Evidence(type="operation", source=operation or app, text=f"{app}: {told.reason}: {told.message}")
         for app, (operation, told) in failed.items()
@@ -212,7 +226,7 @@ def failure(failed: dict[str, tuple[str | None, OperationError]], left: list[str
     others = f" {len(failed) - 1} more failed: {', '.join(list(failed)[1:])}." if len(failed) > 1 else ""
     waiting = f" Not begun, because they depend on it: {', '.join(left)}." if left else ""
     hint = f"{error.hint} Retrying this operation goes on from {first}; what is ready already stays as it is."
-    return kind(f"The app {first} failed: {error.message}{others}{waiting}", hint=hint, evidence=[*seen, *error.evidence])
+    return kind(f"The {what} failed: {error.message}{others}{waiting}", hint=hint, evidence=[*seen, *error.evidence])
 
 
 def failed_twice(first: OperationError, second: OperationError, version: int) -> MooringError:

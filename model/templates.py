@@ -65,10 +65,11 @@ class Template(Body):
 
 
 class TemplateVersion(Body):
-    """One document of a template, as it was written."""
+    """One document of a template, as it was written; one with secrets in it is sealed where it is kept."""
 
     number: int
-    content: str
+    content: str = Field(repr=False)
+    secret: bool = False
     images: list[str]
     reason: str
     created_at: datetime

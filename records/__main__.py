@@ -1,6 +1,7 @@
 """`python -m records migrate`: create the database, bring its schema up to date, make the admin of MOORING_TOKEN.
 
-`python -m records reseal`: seal all configuration with the first key of MOORING_SECRET_KEY; the others may go after that.
+`python -m records reseal`: seal all configuration, and documents with secrets, with the first key of MOORING_SECRET_KEY; the
+others may go after that.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ async def _migrate() -> None:
 
 async def _reseal() -> None:
     records = await connect(os.environ["DATABASE_URL"], size=1, seal=Seal.of(os.environ["MOORING_SECRET_KEY"]))
-    sys.stdout.write(f"resealed {await records.configs.reseal()} values\n")
+    sys.stdout.write(f"resealed {await records.configs.reseal()} values, {await records.documents.reseal()} documents\n")
     await records.close()
 
 

@@ -4,16 +4,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model.apps import AppSpec
+from model.config_references import References
 from model.config_uses import Use, problems_of, uses_of_pod, uses_of_spec
-from model.configs import Change, ConfigKind, Entry, Group, GroupVersion, changes, check_sizes, is_text
+from model.configs import Change, ConfigKind, Entry, Group, GroupVersion, Held, changes, check_sizes, is_text
 from model.errors import Conflict, Invalid, NotFound
 from model.projects import Project
+from model.stack_documents import Kind
 from model.veil import Hide, veil
 from records.ids import new_id
 from records.sealing import Seal
 from records.store import Executor, Row, Store
 
 _NAMED_PROBLEMS = 5
+_ENDED = ("Succeeded", "Failed")
 
 
 def _group(row: Row) -> Group:
@@ -167,6 +170,30 @@ class ConfigStore(Store):
         """What apps use by the record: the specs in force of live apps, and those that running operations move between."""
         rows = await self._rows("specs_wanted", project_id=project_id)
         return {use for row in rows for use in uses_of_spec(row["id"], row["name"], AppSpec.model_validate(row["spec"]))}
+
+    async def used(self, project_id: str, pods: Sequence[dict[str, Any]]) -> set[Use]:
+        """Who uses which entry: by the record, and by these instances, of whichever version."""
+        running = {use for pod in pods if pod["status"].get("phase") not in _ENDED for use in uses_of_pod(pod)}
+        ids = await self.app_ids(project_id, sorted({use.app_id for use in running}))
+        theirs = {use.model_copy(update={"app_id": ids[use.app_id]}) for use in running if use.app_id in ids}
+        return theirs | await self.uses(project_id)
+
+    async def references(self, project_id: str, kind: Kind, *, without: str = "", strict: bool = True) -> References:
+        """What a document of that kind may refer to: the project's live groups.
+
+        Those of the stack `without` are left out: they are what its document says they are.
+        """
+        rows = await self._rows("known_groups", project_id=project_id, stack_id=without) if kind.refers else []
+        known = {(ConfigKind(r["kind"]), r["name"]): {name: e["text"] for name, e in r["entries"].items()} for r in rows}
+        return References(known, strict=strict)
+
+    async def held(self, stack_id: str) -> dict[str, Held]:
+        """By part the live groups of a stack with what they hold."""
+        found = {}
+        for row in await self._rows("groups_of_stack", stack_id=stack_id):
+            entries = {name: Entry(**entry) for name, entry in row["entries"].items()}
+            found[row["part"]] = Held(group=_group(row), entries=entries, contents=await self.contents(entries))
+        return found
 
     async def app_ids(self, project_id: str, labels: Sequence[str]) -> dict[str, str]:
         """The AppIDs by their labels (the first 32 digits)."""

@@ -13,6 +13,7 @@ from records.autoscaling import AutoscalingStore
 from records.builds import BuildStore
 from records.configs import ConfigStore
 from records.controls import ControlStore
+from records.documents import DocumentStore
 from records.operations import OperationStore
 from records.people import PeopleStore
 from records.projects import ProjectStore
@@ -68,7 +69,7 @@ class Records:
     @functools.cached_property
     def stacks(self) -> StackStore:
         """Stacks and which apps they became."""
-        return StackStore(self._executor)
+        return StackStore(self._executor, self._seal)
 
     @functools.cached_property
     def shells(self) -> ShellStore:
@@ -83,7 +84,12 @@ class Records:
     @functools.cached_property
     def templates(self) -> TemplateStore:
         """Templates and their versions."""
-        return TemplateStore(self._executor)
+        return TemplateStore(self._executor, self._seal)
+
+    @functools.cached_property
+    def documents(self) -> DocumentStore:
+        """What concerns the documents of templates and stacks alike."""
+        return DocumentStore(self._executor, self._seal)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator["Records"]:

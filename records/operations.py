@@ -117,13 +117,13 @@ class OperationStore(Store):
         if await self._call("lock_attempt", id=operation_id, attempt=attempt) is None:
             raise StaleAttempt(f"Attempt {attempt} of {operation_id} is over.")
 
-    async def child(self, parent_id: str, target: str) -> Row | None:
-        """The parent's newest child on that target, or None."""
-        row: Row | None = await self._call("newest_child", parent_id=parent_id, target_name=target)
+    async def child(self, parent_id: str, target: str, kind: str = "app") -> Row | None:
+        """The parent's newest child on that target, which is of that kind, or None."""
+        row: Row | None = await self._call("newest_child", parent_id=parent_id, target_kind=kind, target_name=target)
         return row
 
     async def children(self, parent_id: str) -> list[Row]:
-        """All children in the order they were accepted (id, kind, target_name, target_id, status, error)."""
+        """All children in the order they were accepted (id, kind, target_kind, target_name, target_id, status, error)."""
         return await self._rows("children_of", parent_id=parent_id)
 
     async def live_children(self, parent_id: str) -> list[Row]:

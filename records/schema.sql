@@ -162,6 +162,18 @@ CREATE TABLE config_versions (
 
 CREATE UNIQUE INDEX config_versions_pkey ON public.config_versions USING btree (group_id, number);
 
+CREATE TABLE document_reads (
+    at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    id bigint NOT NULL,
+    reader text NOT NULL,
+    subject text NOT NULL,
+    version integer NOT NULL,
+    CONSTRAINT document_reads_pkey PRIMARY KEY (id)
+);
+
+CREATE UNIQUE INDEX document_reads_pkey ON public.document_reads USING btree (id);
+CREATE INDEX document_reads_subject ON public.document_reads USING btree (subject, id DESC);
+
 CREATE TABLE idempotency_keys (
     actor text NOT NULL,
     body_hash bytea NOT NULL,
@@ -325,6 +337,29 @@ CREATE TABLE stack_apps (
 
 CREATE UNIQUE INDEX stack_apps_pkey ON public.stack_apps USING btree (stack_id, service);
 
+CREATE TABLE stack_groups (
+    group_id text NOT NULL,
+    part text NOT NULL,
+    stack_id text NOT NULL,
+    CONSTRAINT stack_groups_group_id_fkey FOREIGN KEY (group_id) REFERENCES config_groups(id),
+    CONSTRAINT stack_groups_pkey PRIMARY KEY (stack_id, part),
+    CONSTRAINT stack_groups_stack_id_fkey FOREIGN KEY (stack_id) REFERENCES stacks(id)
+);
+
+CREATE INDEX stack_groups_group ON public.stack_groups USING btree (group_id);
+CREATE UNIQUE INDEX stack_groups_pkey ON public.stack_groups USING btree (stack_id, part);
+
+CREATE TABLE stack_hosts (
+    host text NOT NULL,
+    project_id text NOT NULL,
+    stack_id text NOT NULL,
+    CONSTRAINT stack_hosts_pkey PRIMARY KEY (host, stack_id),
+    CONSTRAINT stack_hosts_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id),
+    CONSTRAINT stack_hosts_stack_id_fkey FOREIGN KEY (stack_id) REFERENCES stacks(id)
+);
+
+CREATE UNIQUE INDEX stack_hosts_pkey ON public.stack_hosts USING btree (host, stack_id);
+
 CREATE TABLE stack_version_apps (
     app_id text NOT NULL,
     revision integer NOT NULL,
@@ -339,13 +374,16 @@ CREATE TABLE stack_version_apps (
 CREATE UNIQUE INDEX stack_version_apps_pkey ON public.stack_version_apps USING btree (stack_id, version, service);
 
 CREATE TABLE stack_versions (
-    content text NOT NULL,
+    content text,
     created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
     created_by text NOT NULL,
     number integer NOT NULL,
     restores integer,
+    sealed bytea,
+    secret boolean NOT NULL DEFAULT false,
     stack_id text NOT NULL,
     template_version integer,
+    CONSTRAINT stack_versions_check CHECK (((secret AND (content IS NULL)) OR ((NOT secret) AND (sealed IS NULL) AND (content IS NOT NULL)))),
     CONSTRAINT stack_versions_pkey PRIMARY KEY (stack_id, number),
     CONSTRAINT stack_versions_stack_id_fkey FOREIGN KEY (stack_id) REFERENCES stacks(id)
 );
@@ -354,7 +392,6 @@ CREATE UNIQUE INDEX stack_versions_pkey ON public.stack_versions USING btree (st
 
 CREATE TABLE stacks (
     cluster text NOT NULL,
-    content text NOT NULL,
     created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
     created_by text NOT NULL,
     deleted_at timestamp with time zone,
@@ -405,13 +442,16 @@ CREATE INDEX target_locks_operation ON public.target_locks USING btree (operatio
 CREATE UNIQUE INDEX target_locks_pkey ON public.target_locks USING btree (project, target_kind, target_name);
 
 CREATE TABLE template_versions (
-    content text NOT NULL,
+    content text,
     created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
     created_by text NOT NULL,
     images text[] NOT NULL,
     number integer NOT NULL,
     reason text NOT NULL,
+    sealed bytea,
+    secret boolean NOT NULL DEFAULT false,
     template_id text NOT NULL,
+    CONSTRAINT template_versions_check CHECK (((secret AND (content IS NULL)) OR ((NOT secret) AND (sealed IS NULL) AND (content IS NOT NULL)))),
     CONSTRAINT template_versions_pkey PRIMARY KEY (template_id, number),
     CONSTRAINT template_versions_template_id_fkey FOREIGN KEY (template_id) REFERENCES templates(id)
 );

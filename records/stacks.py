@@ -1,26 +1,26 @@
 """Stacks: deployed documents, and which app each of their services became."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from model.configs import ConfigKind
+from model.entrances import host_taken
 from model.errors import NotFound
 from model.operations import Status
 from model.projects import Project
 from model.stack_changes import Standing
 from model.stack_documents import Kind
 from model.stacks import Stack, StackVersion
+from records.documents import SealedDocuments
 from records.ids import new_id
-from records.store import Row, Store
+from records.store import Row
 
 
 def _stack(row: Row) -> Stack:
     return Stack(**{name: row[name] for name in Stack.model_fields})
 
 
-def _version(row: Row) -> StackVersion:
-    return StackVersion(**{name: row[name] for name in StackVersion.model_fields})
-
-
-class StackStore(Store):
+class StackStore(SealedDocuments):
     """Live stacks by project and name; a deleted one keeps its row."""
 
     sql = "stacks"
@@ -34,8 +34,13 @@ class StackStore(Store):
         content: str,
         actor: str,
         template: tuple[str, int] | None = None,
+        *,
+        secret: bool = False,
     ) -> Stack | None:
-        """Insert a stack with its first version, of a `template` (id, version) where given; None when a live one has the name."""
+        """Insert a stack with its first version, of a `template` (id, version) where given; None when a live one has the name.
+
+        The version is sealed when `secret`.
+        """
         row = await self._call(
             "insert_stack",
             id=new_id("stk"),
@@ -44,13 +49,13 @@ class StackStore(Store):
             name=name,
             cluster=cluster,
             kind=kind,
-            content=content,
             template_id=template[0] if template else None,
             created_by=actor,
         )
         if row is None:
             return None
-        await self._add_version(row["id"], content, actor, template_version=template[1] if template else None)
+        template_version = template[1] if template else None
+        await self._add_version(row["id"], self._kept(content, secret=secret), actor, template_version=template_version)
         return _stack(row)
 
     async def hold(self, project_id: str, name: str) -> Stack:
@@ -66,19 +71,27 @@ class StackStore(Store):
         return self._found(await self._call("stack_by_id", id=stack_id), stack_id)
 
     async def add_version(
-        self, stack_id: str, content: str, actor: str, *, template_version: int | None = None, restores: int | None = None
+        self,
+        stack_id: str,
+        content: str,
+        actor: str,
+        *,
+        secret: bool = False,
+        template_version: int | None = None,
+        restores: int | None = None,
     ) -> Stack:
-        """Insert the next version, which is wanted from then on; in a transaction that holds the stack."""
-        number = await self._add_version(stack_id, content, actor, template_version=template_version, restores=restores)
+        """Insert the next version, which is wanted from then on, sealed when `secret`; in a transaction that holds the stack."""
+        kept = self._kept(content, secret=secret)
+        number = await self._add_version(stack_id, kept, actor, template_version=template_version, restores=restores)
         return await self.set_version(stack_id, number)
 
     async def _add_version(
-        self, stack_id: str, content: str, actor: str, *, template_version: int | None = None, restores: int | None = None
+        self, stack_id: str, kept: dict[str, Any], actor: str, *, template_version: int | None = None, restores: int | None = None
     ) -> int:
         number: int = await self._call(
             "insert_version",
             stack_id=stack_id,
-            content=content,
+            **kept,
             template_version=template_version,
             restores=restores,
             created_by=actor,
@@ -97,12 +110,12 @@ class StackStore(Store):
         row = await self._call("get_version", stack_id=stack_id, number=number)
         if row is None:
             raise NotFound(f"The stack has no version {number}.", hint="See its versions.")
-        return _version(row)
+        return self._version(row)
 
     async def versions(self, stack_id: str, size: int, skip: int) -> tuple[int, list[StackVersion]]:
         """Versions, newest first; with the total."""
         rows = await self._rows("list_versions", stack_id=stack_id, size=size, skip=skip)
-        return await self._call("count_versions", stack_id=stack_id), [_version(row) for row in rows]
+        return await self._call("count_versions", stack_id=stack_id), [self._version(row) for row in rows]
 
     async def put_version_app(self, stack_id: str, version: int, service: str, app_id: str, revision: int) -> None:
         """Note which revision of which app the version brings the service to; idempotent."""
@@ -145,13 +158,46 @@ class StackStore(Store):
         """By service what its app is called, deleted ones too."""
         return {row["service"]: row["name"] for row in await self._rows("app_names", stack_id=stack_id)}
 
+    async def put_group(self, stack_id: str, part: str, group_id: str) -> None:
+        """Note which group the part became; idempotent."""
+        await self._call("put_group", stack_id=stack_id, part=part, group_id=group_id)
+
+    async def groups(self, stack_id: str) -> dict[str, tuple[ConfigKind, str]]:
+        """By part the kind and name of the groups that are not deleted."""
+        return {row["part"]: (ConfigKind(row["kind"]), row["name"]) for row in await self._rows("groups_of", stack_id=stack_id)}
+
+    async def group_names(self, stack_id: str) -> dict[str, tuple[ConfigKind, str]]:
+        """By part the kind and name of its group, deleted ones too."""
+        return {row["part"]: (ConfigKind(row["kind"]), row["name"]) for row in await self._rows("group_names", stack_id=stack_id)}
+
+    async def claim_hosts(self, stack: Stack, hosts: Sequence[str]) -> None:
+        """Take hosts for the stack beside those it has; in a transaction. Raises Conflict when another project has one."""
+        if hosts:
+            await self._call("lock_hosts")
+            await self.check_hosts(stack, hosts)
+            await self._call("put_hosts", hosts=list(hosts), project_id=stack.project_id, stack_id=stack.id)
+
+    async def check_hosts(self, stack: Stack, hosts: Sequence[str]) -> None:
+        """Raise Conflict when another project has one of the hosts."""
+        rows = await self._rows("hosts_of_others", hosts=list(hosts), project_id=stack.project_id) if hosts else []
+        if rows:
+            raise host_taken([row["host"] for row in rows])
+
+    async def keep_hosts(self, stack_id: str, hosts: Sequence[str]) -> None:
+        """Give up the hosts of the stack that are not among these; idempotent."""
+        await self._call("keep_hosts", stack_id=stack_id, hosts=list(hosts))
+
     async def delete(self, stack_id: str) -> None:
-        """Take the stack out of the lists and free its name; idempotent."""
+        """Take the stack out of the lists, its name and hosts free, its secrets gone; idempotent."""
         await self._call("delete_stack", id=stack_id)
 
     async def delete_all_of(self, project_id: str) -> None:
         """Take all stacks of a project that goes out of the lists; idempotent."""
         await self._call("delete_stacks_of", project_id=project_id)
+
+    def _version(self, row: Row) -> StackVersion:
+        fields = {name: row[name] for name in StackVersion.model_fields if name != "content"}
+        return StackVersion(**fields, content=self._text(row))
 
     @staticmethod
     def _found(row: Row | None, name: str) -> Stack:

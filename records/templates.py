@@ -1,22 +1,24 @@
 """Templates and all their versions."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from model.errors import Conflict, NotFound
 from model.projects import Project
 from model.stack_documents import Kind
 from model.templates import NewTemplate, Template, TemplateChange, TemplateVersion
+from records.documents import SealedDocuments
 from records.ids import new_id
-from records.store import Row, Store
+from records.store import Row
 
 
-class TemplateStore(Store):
+class TemplateStore(SealedDocuments):
     """Live templates by project and name; a deleted one keeps its rows."""
 
     sql = "templates"
 
-    async def add(self, project: Project, new: NewTemplate, images: Sequence[str], actor: str) -> Template:
-        """Insert a template with its first version; in a transaction. Raises Conflict for a taken name."""
+    async def add(self, project: Project, new: NewTemplate, images: Sequence[str], actor: str, *, secret: bool) -> Template:
+        """Insert a template with its first version, sealed when `secret`; in a transaction. Raises Conflict for a taken name."""
         row = await self._call(
             "insert_template",
             id=new_id("tpl"),
@@ -29,10 +31,12 @@ class TemplateStore(Store):
         )
         if row is None:
             raise Conflict(f"name: the project {project.name!r} has a template {new.name!r} already.", hint="Choose another name.")
-        await self._add_version(row["id"], 1, new.content, images, new.reason or "created", actor)
+        await self._add_version(row["id"], 1, self._kept(new.content, secret=secret), images, new.reason or "created", actor)
         return await self.get(project.id, new.name)
 
-    async def change(self, project_id: str, name: str, change: TemplateChange, images: Sequence[str], actor: str) -> Template:
+    async def change(
+        self, project_id: str, name: str, change: TemplateChange, images: Sequence[str], actor: str, *, secret: bool
+    ) -> Template:
         """Keep an edit as the next version (the same text makes none); in a transaction.
 
         Raises NotFound, and Conflict when the newest version is not the one that was edited.
@@ -50,7 +54,8 @@ class TemplateStore(Store):
             )
         if change.content is not None and change.content != newest.content:
             number += 1
-            await self._add_version(template_id, number, change.content, images, change.reason, actor)
+            kept = self._kept(change.content, secret=secret)
+            await self._add_version(template_id, number, kept, images, change.reason, actor)
         await self._call("change_template", id=template_id, version=number, description=change.description)
         return await self.get(project_id, name)
 
@@ -73,11 +78,11 @@ class TemplateStore(Store):
         row = await self._call("get_version", id=template_id, number=number)
         if row is None:
             raise NotFound(f"The template has no version {number}.", hint="See its versions.")
-        return _version(row)
+        return self._version(row)
 
     async def versions(self, template_id: str, size: int, skip: int) -> list[TemplateVersion]:
         """Versions, newest first."""
-        return [_version(row) for row in await self._rows("list_versions", id=template_id, size=size, skip=skip)]
+        return [self._version(row) for row in await self._rows("list_versions", id=template_id, size=size, skip=skip)]
 
     async def page(
         self, project_ids: list[str] | None, size: int, skip: int, *, search: str | None, kind: Kind | None, author: str | None
@@ -102,18 +107,18 @@ class TemplateStore(Store):
         await self._call("delete_templates_of", project_id=project_id)
 
     async def _add_version(
-        self, template_id: str, number: int, content: str, images: Sequence[str], reason: str, actor: str
+        self, template_id: str, number: int, kept: dict[str, Any], images: Sequence[str], reason: str, actor: str
     ) -> None:
-        fields = {"content": content, "images": list(images), "reason": reason, "created_by": actor}
+        fields = {**kept, "images": list(images), "reason": reason, "created_by": actor}
         await self._call("insert_version", id=template_id, number=number, **fields)
+
+    def _version(self, row: Row) -> TemplateVersion:
+        fields = {name: row[name] for name in TemplateVersion.model_fields if name != "content"}
+        return TemplateVersion(**fields, content=self._text(row))
 
 
 def _template(row: Row) -> Template:
     return Template(**{name: row[name] for name in Template.model_fields})
-
-
-def _version(row: Row) -> TemplateVersion:
-    return TemplateVersion(**{name: row[name] for name in TemplateVersion.model_fields})
 
 
 def _missing(name: str) -> NotFound:

@@ -76,7 +76,7 @@ def activities(
         AutoscalingActivities(records, cluster, operations, metrics.PodMetrics(cluster), store),
         GateActivities(records, cluster, store),
         StackPlans(records, cluster),
-        StackActivities(records, operations),
+        StackActivities(records, operations, cluster),
         ConfigActivities(records, cluster),
         BuildActivities(records, sources, engine, images, workspace),
     )

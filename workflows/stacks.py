@@ -1,4 +1,4 @@
-"""stack.deploy, stack.upgrade and stack.delete: the apps of a document, each a child operation with its own record, in order."""
+"""stack.deploy, stack.upgrade and stack.delete: apps and groups of a document, each a child operation of its own, in order."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -8,6 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows.apps import AppCreate, AppDelete, AppScale
+from workflows.configs import ConfigApply
 from workflows.ending import why
 from workflows.operation import ChildFailed, Operation
 from workflows.upgrades import AppUpgrade
@@ -15,17 +16,23 @@ from workflows.upgrades import AppUpgrade
 with workflow.unsafe.imports_passed_through():
     from activities.stack_plans import StackPlans
     from activities.stacks import StackActivities
+    from model.blueprints import is_group
     from model.controls import BATCHES, STOPS, is_rollback, stopped
     from model.errors import MooringError, OperationError
     from model.operations import Verb
     from model.stack_changes import Action
-    from model.stacks import DeleteStack, DeployStack, Part, Plan, StackAsk, StackMove, UpgradeStack, failed_twice, failure
+    from model.stacks import DeleteStack, DeployStack, Part, Plan, StackAsk, StackAt, StackMove, UpgradeStack, failed_twice, failure
     from workflows.planning.order import Order
 
 _LONGEST_DEPLOY = 300  # seconds one app may take, where the stack's own deadline leaves that much
-_DEPLOYS: Mapping[str, Callable[..., Any]] = {"app.create": AppCreate.run, "app.upgrade": AppUpgrade.run, "app.scale": AppScale.run}
+_DEPLOYS: Mapping[str, Callable[..., Any]] = {
+    "app.create": AppCreate.run,
+    "app.upgrade": AppUpgrade.run,
+    "app.scale": AppScale.run,
+    "config.apply": ConfigApply.run,
+}
 _FAILURES = (MooringError, ActivityError)  # what a child or a step that failed raises; anything else is a slip of the platform's
-_DELETES: Mapping[str, Callable[..., Any]] = {"app.delete": AppDelete.run}
+_DELETES: Mapping[str, Callable[..., Any]] = {"app.delete": AppDelete.run, "config.apply": ConfigApply.run}
 
 
 class _StackOperation(Operation):
@@ -43,26 +50,36 @@ class _StackOperation(Operation):
                 return
             if planned and planned.action is Action.RECREATE:
                 await self.remove(ask, plan, name)
-            title = f"{'Update' if planned and planned.action is Action.UPDATE else 'Start'} {plan.app(ask.target, name)}"
+            verb = "Write" if is_group(name) else "Update" if planned and planned.action is Action.UPDATE else "Start"
+            title = f"{verb} {plan.app(ask.target, name)}"
             await self.child(title, StackActivities.accept_app, self._part(ask, plan, name, version), _DEPLOYS)
 
         if failed := await self.in_order(order, bring):
             raise self._failure(ask, plan, failed, order)
 
-    async def clear(self, ask: StackAsk, plan: Plan, after: Mapping[str, tuple[str, ...]]) -> None:
-        """Delete parts, each when those it is deleted after have gone; raises why when some fail."""
+    async def open(self, plan: Plan, at: StackAt) -> None:
+        """Bring the stack's Ingresses to the document, when what they lead to is ready and before what they led to goes."""
+        if plan.entrances:
+            await self.step("Set the Ingresses", StackPlans.set_entrances, at)
+
+    async def clear(self, ask: StackAsk, plan: Plan, after: Mapping[str, tuple[str, ...]], version: int | None = None) -> None:
+        """Delete parts, each when those it is deleted after have gone; raises why when some fail.
+
+        Of groups that `version` has, only what it does not have of them is removed.
+        """
         order = Order(after)
 
         async def remove(name: str) -> None:
-            await self.remove(ask, plan, name)
+            await self.remove(ask, plan, name, version)
 
         if failed := await self.in_order(order, remove):
             raise self._failure(ask, plan, failed, order)
 
-    async def remove(self, ask: StackAsk, plan: Plan, name: str) -> None:
-        """Delete one part's app."""
-        title = f"Delete {plan.app(ask.target, name)}"
-        await self.child(title, StackActivities.accept_removal, self._part(ask, plan, name, None), _DELETES)
+    async def remove(self, ask: StackAsk, plan: Plan, name: str, version: int | None = None) -> None:
+        """Delete one part's app or group, or of a group that stays what the version no longer has."""
+        kept = version if is_group(name) and name in plan.after else None
+        title = f"{'Remove old entries of' if kept else 'Delete'} {plan.app(ask.target, name)}"
+        await self.child(title, StackActivities.accept_removal, self._part(ask, plan, name, kept), _DELETES)
 
     def _part(self, ask: StackAsk, plan: Plan, name: str, version: int | None) -> Part:
         left = int(self._left().total_seconds())
@@ -94,6 +111,8 @@ class StackDeploy(_StackOperation):
         async with self.recorded(ask, steps=0):
             plan = await self.step("Give linked apps an address", StackPlans.plan_deploy, ask)
             await self.deploy(ask, plan)
+            await self.open(plan, StackAt(ask=ask, version=ask.version))
+            await self.clear(ask, plan, plan.removals, ask.version)
 
 
 @workflow.defn(name="stack.upgrade")
@@ -141,7 +160,8 @@ class StackUpgrade(_StackOperation):
         ask = move.ask
         plan = await self.step(f"Plan the way to version {move.version}", StackPlans.plan_upgrade, move)
         await self.deploy(ask, plan, move.version)
-        await self.clear(ask, plan, plan.removals)
+        await self.open(plan, StackAt(ask=ask, version=move.version))
+        await self.clear(ask, plan, plan.removals, move.version)
         await self.step("Remove addresses of links that are gone", StackPlans.prune_addresses, move)
         return {"version": move.version, **{action: plan.named(action) for action in Action}}
 

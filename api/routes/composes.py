@@ -49,7 +49,7 @@ async def list_stacks(services: Using, caller: Reader, project: str, size: Size 
 @router.get("/{project}/{name}")
 async def get_stack(services: Using, caller: Reader, project: str, name: str) -> dict[str, Any]:
     """Read one stack: its document, its apps with status and order, the links between them, its newest operation."""
-    return await whole(services, await _compose(services, project, name))
+    return await whole(services, caller, await _compose(services, project, name))
 
 
 @router.delete("/{project}/{name}", status_code=202)

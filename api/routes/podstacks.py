@@ -19,6 +19,7 @@ from model.apps import App
 from model.documents import digest
 from model.names import check_name
 from model.pod_documents import NewPodStack, PodApp, PodStackChange, in_place_of, parse_pod
+from model.stack_documents import Kind
 from model.template_rollouts import Rollout
 from records import Records
 from workflows.apps import AppCreate
@@ -36,7 +37,7 @@ async def create_pod_stack(services: Using, caller: Writer, project: str, body: 
     """
     name = check_name(body.stack_instance_name, "stackInstanceName", longest=LONGEST_NAME)
     check_cluster(body.cluster)
-    pod = await _read(services, caller, body.content)
+    pod = await _read(services, caller, project, body.content)
     await check_policy(services, body.scale, pod.spec, "scale.")
 
     async def prepare(tx: Records) -> Prepared:
@@ -72,7 +73,7 @@ async def update_pod_stack(
 
     It goes in batches where the document's `x-mooring.rollout` says so; `onFailure` in the body wins over the document's.
     """
-    pod = await _read(services, caller, body.content)
+    pod = await _read(services, caller, project, body.content)
     how = pod.rollout.how if pod.rollout else Rollout()
     given = body.model_fields_set
     on_failure = body.on_failure if "on_failure" in given else how.on_failure
@@ -94,9 +95,11 @@ async def update_pod_stack(
     return await act(services, caller, AppUpgrade, (project, app_name, app_id), _told(body), prepare, response)
 
 
-async def _read(services: Services, caller: Caller, content: str) -> PodApp:
-    """What the document means; raises as `parse_pod` and `check_rollouts`."""
-    pod = parse_pod(content, usable(services, caller))
+async def _read(services: Services, caller: Caller, project: str, content: str) -> PodApp:
+    """What the document means; raises as `parse_pod` and `check_rollouts`, and Invalid for groups that the project lacks."""
+    found = await services.records.projects.get(project)
+    references = await services.records.configs.references(found.id, Kind.POD)
+    pod = parse_pod(content, usable(services, caller), references)
     await check_rollouts(services, [pod.rollout])
     return pod
 

@@ -6,14 +6,14 @@ from fastapi import APIRouter, Query, Response
 
 from api import deployments
 from api.access import Caller, allow
-from api.parameters import Page, Size
+from api.documents_shown import differences, reads
+from api.parameters import Page, Size, WithContent
 from api.services import Services, Using
 from api.stack_views import drawn, head, newest, whole
 from api.submission import reply
 from model.stack_changes import Action, Change
 from model.stack_documents import Kind
 from model.stacks import Stack, StackRollbackBody, StackUpgradeBody, StackVersion
-from model.templates import diff
 
 router = APIRouter(prefix="/v2/stacks", tags=["stacks"])
 Reader = Annotated[Caller, allow("stack:read")]
@@ -40,9 +40,12 @@ async def list_deployments(
 
 
 @router.get("/{project}/{name}")
-async def get_deployment(services: Using, caller: Reader, project: str, name: str) -> dict[str, Any]:
-    """Read one deployment: its document, its apps with status and order, its newest operation."""
-    return await whole(services, await _stack(services, project, name))
+async def get_deployment(services: Using, caller: Reader, project: str, name: str, content: WithContent = True) -> dict[str, Any]:
+    """Read one deployment: its document, its apps with status and order, its groups and Ingresses, its newest operation.
+
+    A document with secrets in it needs the permission secret:read, and showing it is recorded; `content=false` leaves it out.
+    """
+    return await whole(services, caller, await _stack(services, project, name), with_content=content)
 
 
 @router.get("/{project}/{name}/graph")
@@ -55,11 +58,23 @@ async def draw_deployment(services: Using, caller: Reader, project: str, name: s
 async def list_stack_versions(
     services: Using, caller: Reader, project: str, name: str, size: Size = 10, page: Page = 0
 ) -> dict[str, Any]:
-    """List what was deployed, newest first: who, when, how it ended, and what changed against the one before."""
+    """List what was deployed, newest first: who, when, how it ended, and what changed against the one before.
+
+    A difference with secrets in it is shown to who has the permission secret:read, and that is recorded.
+    """
     stack = await _stack(services, project, name)
     total, found = await services.records.stacks.versions(stack.id, size + 1, page * size)
-    lines = [_version(v, b, stack) for v, b in zip(found, [*found[1:], None], strict=True)][:size]
+    diffs = await differences(services, caller, stack.id, found)
+    lines = [{**_version(version, stack), **shown} for version, shown in zip(found, diffs, strict=True)][:size]
     return {"total": total, "page": page, "size": size, "versions": lines}
+
+
+@router.get("/{project}/{name}/reads")
+async def list_stack_reads(
+    services: Using, caller: Reader, project: str, name: str, size: Size = 10, page: Page = 0
+) -> dict[str, Any]:
+    """List who was shown which document with secrets in it, newest first; needs the permission secret:read."""
+    return await reads(services, caller, (await _stack(services, project, name)).id, size, page)
 
 
 @router.post("/{project}/{name}/upgrade", status_code=202)
@@ -102,7 +117,10 @@ async def rollback_deployment(
 
 @router.delete("/{project}/{name}", status_code=202)
 async def delete_deployment(services: Using, caller: Writer, project: str, name: str, response: Response) -> dict[str, Any]:
-    """Delete a deployment: its apps in reverse order, then itself. A running operation on it is cancelled first."""
+    """Delete a deployment: its apps in reverse order, its groups, then itself; 409 while apps of others use those groups.
+
+    A running operation on it is cancelled first.
+    """
     return reply(response, await deployments.delete(services, caller, project, name))
 
 
@@ -117,7 +135,7 @@ def _plan(response: Response, found: list[Change]) -> dict[str, Any]:
     return {"Code": 0, "Message": "", "counts": counts, "changes": [change.model_dump(by_alias=True) for change in found]}
 
 
-def _version(version: StackVersion, before: StackVersion | None, stack: Stack) -> dict[str, Any]:
+def _version(version: StackVersion, stack: Stack) -> dict[str, Any]:
     return {
         "version": version.number,
         "current": version.number == stack.version,
@@ -126,5 +144,5 @@ def _version(version: StackVersion, before: StackVersion | None, stack: Stack) -
         "status": version.status,
         "createdAt": version.created_at.isoformat(),
         "createdBy": version.created_by,
-        "diff": diff(before.content, version.content) if before else "",
+        "secret": version.secret,
     }

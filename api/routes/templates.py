@@ -8,15 +8,17 @@ from api import deployments
 from api.access import Caller, allow
 from api.deployments import Source
 from api.documents import read_document
-from api.parameters import Page, Size
+from api.documents_shown import differences, reads, text
+from api.parameters import Page, Size, WithContent
 from api.placed import check_cluster
 from api.services import Services, Using
 from api.submission import reply
+from model.blueprints import Blueprint
 from model.errors import Conflict, Invalid
 from model.names import check_name
 from model.relations import graph, images
 from model.stack_documents import ANY_DEPLOYMENT, Kind, check_deployment, read_blueprint
-from model.templates import CheckedDocument, Deployment, NewTemplate, Template, TemplateChange, TemplateVersion, diff
+from model.templates import CheckedDocument, Deployment, NewTemplate, Template, TemplateChange, TemplateVersion
 
 router = APIRouter(prefix="/v2/templates", tags=["templates"])
 Reader = Annotated[Caller, allow("template:read")]
@@ -44,10 +46,10 @@ async def list_all_templates(
 async def create_template(services: Using, caller: Writer, project: str, body: NewTemplate) -> dict[str, Any]:
     """Keep a document as a template; 422 lists every problem of it with line and column."""
     check_name(body.name, "name")
-    blueprint = await read_document(services, caller, body.kind, body.content, ANY_DEPLOYMENT)
+    blueprint = await _document(services, caller, project, body.kind, body.content, strict=False)
     async with services.records.transaction() as tx:
         found = await tx.projects.hold(project)
-        return _reply(await tx.templates.add(found, body, images(blueprint), caller.actor.name))
+        return _reply(await tx.templates.add(found, body, images(blueprint), caller.actor.name, secret=blueprint.has_secrets))
 
 
 @router.get("/{project}")
@@ -71,7 +73,7 @@ async def validate_document(services: Using, caller: Reader, project: str, body:
     """Check a document as it is typed: always 200, `Code` 0 or not, `problems` with line and column, else its graph."""
     try:
         deployment = check_deployment(body.deployment_name, "deploymentName") if body.deployment_name else ANY_DEPLOYMENT
-        blueprint = await read_document(services, caller, body.kind, body.content, deployment)
+        blueprint = await _document(services, caller, project, body.kind, body.content, deployment)
     except Invalid as error:
         return {"problems": [], **error.as_reply()}
     return {"Code": 0, "Message": "", "problems": [], "images": images(blueprint), "graph": graph(blueprint)}
@@ -79,11 +81,20 @@ async def validate_document(services: Using, caller: Reader, project: str, body:
 
 @router.get("/{project}/{name}")
 async def get_template(
-    services: Using, caller: Reader, project: str, name: str, version: Annotated[int | None, Query(ge=1)] = None
+    services: Using,
+    caller: Reader,
+    project: str,
+    name: str,
+    version: Annotated[int | None, Query(ge=1)] = None,
+    content: WithContent = True,
 ) -> dict[str, Any]:
-    """Read one template with its document as it was written, the newest or that of a version."""
+    """Read one template with its document as it was written, the newest or that of a version.
+
+    A document with secrets in it needs the permission secret:read, and showing it is recorded; `content=false` leaves it out.
+    """
     template, found = await _template(services, project, name, version)
-    return {**_reply(template), "content": found.content, "images": found.images, "contentVersion": found.number}
+    shown = {"content": await text(services, caller, template.id, found)} if content else {}
+    return {**_reply(template), **shown, "images": found.images, "contentVersion": found.number, "secret": found.secret}
 
 
 @router.put("/{project}/{name}")
@@ -91,12 +102,13 @@ async def change_template(services: Using, caller: Writer, project: str, name: s
     """Keep an edit as the template's next version; what is deployed stays as it is. 409 when somebody else edited meanwhile."""
     known, _ = await _template(services, project, name, None)  # a template keeps its kind
     content = body.content
-    named = images(await read_document(services, caller, known.kind, content, ANY_DEPLOYMENT)) if content is not None else []
+    blueprint = await _document(services, caller, project, known.kind, content, strict=False) if content is not None else None
+    named, secret = (images(blueprint), blueprint.has_secrets) if blueprint else ([], False)
     async with services.records.transaction() as tx:
         found = await tx.projects.hold(project)
         if (await tx.templates.get(found.id, name)).id != known.id:
             raise Conflict(f"The template {name!r} was deleted and made anew meanwhile.", hint="Read it again.")
-        return _reply(await tx.templates.change(found.id, name, body, named, caller.actor.name))
+        return _reply(await tx.templates.change(found.id, name, body, named, caller.actor.name, secret=secret))
 
 
 @router.delete("/{project}/{name}")
@@ -112,11 +124,24 @@ async def delete_template(services: Using, caller: Writer, project: str, name: s
 async def list_template_versions(
     services: Using, caller: Reader, project: str, name: str, size: Size = 10, page: Page = 0
 ) -> dict[str, Any]:
-    """List a template's versions, newest first: who, when, why, and the difference to the one before."""
+    """List a template's versions, newest first: who, when, why, and the difference to the one before.
+
+    A difference with secrets in it is shown to who has the permission secret:read, and that is recorded.
+    """
     template, _ = await _template(services, project, name, None)
     found = await services.records.templates.versions(template.id, size + 1, page * size)
-    lines = [_version(v, b) for v, b in zip(found, [*found[1:], None], strict=True)][:size]
+    diffs = await differences(services, caller, template.id, found)
+    lines = [{**_version(version), **shown} for version, shown in zip(found, diffs, strict=True)][:size]
     return {"total": template.version, "page": page, "size": size, "versions": lines}
+
+
+@router.get("/{project}/{name}/reads")
+async def list_template_reads(
+    services: Using, caller: Reader, project: str, name: str, size: Size = 10, page: Page = 0
+) -> dict[str, Any]:
+    """List who was shown which version of a template with secrets in it, newest first; needs the permission secret:read."""
+    template, _ = await _template(services, project, name, None)
+    return await reads(services, caller, template.id, size, page)
 
 
 @router.get("/{project}/{name}/graph")
@@ -125,7 +150,9 @@ async def draw_template(
 ) -> dict[str, Any]:
     """The relation graph of what a template describes: nodes and edges, made for drawing."""
     template, found = await _template(services, project, name, version)
-    return graph(read_blueprint(template.kind, found.content, ANY_DEPLOYMENT))
+    project_id = (await services.records.projects.get(project)).id
+    references = await services.records.configs.references(project_id, template.kind, strict=False)
+    return graph(read_blueprint(template.kind, found.content, ANY_DEPLOYMENT, references=references))
 
 
 @router.get("/{project}/{name}/operations")
@@ -163,6 +190,22 @@ async def _template(services: Services, project: str, name: str, version: int | 
     return template, await services.records.templates.version(template.id, version or template.version)
 
 
+async def _document(
+    services: Services,
+    caller: Caller,
+    project: str,
+    kind: Kind,
+    content: str,
+    deployment: str = ANY_DEPLOYMENT,
+    *,
+    strict: bool = True,
+) -> Blueprint:
+    """What a document describes; not `strict`, the groups of the project that it refers to may come later."""
+    found = await services.records.projects.get(project)
+    references = await services.records.configs.references(found.id, kind, strict=strict)
+    return await read_document(services, caller, kind, content, deployment, references)
+
+
 async def _listed(
     services: Services, ids: list[str] | None, size: int, page: int, search: str | None, kind: Kind | None, author: str | None
 ) -> dict[str, Any]:
@@ -175,6 +218,5 @@ def _reply(template: Template) -> dict[str, Any]:
     return {"Code": 0, "Message": "", **template.model_dump(by_alias=True, mode="json")}
 
 
-def _version(version: TemplateVersion, before: TemplateVersion | None) -> dict[str, Any]:
-    shown = version.model_dump(by_alias=True, mode="json", exclude={"content"})
-    return {**shown, "diff": diff(before.content, version.content) if before else ""}
+def _version(version: TemplateVersion) -> dict[str, Any]:
+    return version.model_dump(by_alias=True, mode="json", exclude={"content"})

@@ -40,7 +40,7 @@ def show_stack(project: Project, name: Name, as_json: AsJson = False) -> None:
     """Show a deployment with its apps."""
 
     async def work(api: Api, here: Terminal) -> int:
-        found = await api.get(path("/v2/stacks", project, name))
+        found = await api.get(path("/v2/stacks", project, name), content="false")
         here.show(found, stack_report.stack(found))
         return 0
 

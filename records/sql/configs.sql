@@ -109,3 +109,13 @@ SELECT id, name FROM apps WHERE project_id = :project_id AND left(id, 32) = ANY 
 -- name: secrets_ever
 SELECT g.name, v.entries FROM config_groups g JOIN config_versions v ON v.group_id = g.id
 WHERE g.project_id = :project_id AND g.kind = 'secret' AND g.deleted_at IS NULL AND g.name = ANY (cast(:names AS text[]));
+
+-- name: known_groups
+SELECT g.kind, g.name, v.entries FROM config_groups g JOIN config_versions v ON v.group_id = g.id AND v.number = g.version
+WHERE g.project_id = :project_id AND g.deleted_at IS NULL
+  AND NOT EXISTS (SELECT FROM stack_groups s WHERE s.group_id = g.id AND s.stack_id = :stack_id);
+
+-- name: groups_of_stack
+SELECT s.part, g.*, v.entries FROM stack_groups s JOIN config_groups g ON g.id = s.group_id
+JOIN config_versions v ON v.group_id = g.id AND v.number = g.version
+WHERE s.stack_id = :stack_id AND g.deleted_at IS NULL ORDER BY s.part;

@@ -183,10 +183,10 @@ SELECT id FROM operations WHERE id = :id AND attempt = :attempt AND finished_at 
 
 -- name: newest_child^
 SELECT * FROM operations
-WHERE parent_id = :parent_id AND target_name = :target_name ORDER BY id DESC LIMIT 1;
+WHERE parent_id = :parent_id AND target_kind = :target_kind AND target_name = :target_name ORDER BY id DESC LIMIT 1;
 
 -- name: children_of
-SELECT id, kind, target_name, target_id, status, error FROM operations WHERE parent_id = :parent_id ORDER BY id;
+SELECT id, kind, target_kind, target_name, target_id, status, error FROM operations WHERE parent_id = :parent_id ORDER BY id;
 
 -- name: live_children
 SELECT id, kind, workflow_id, ask FROM operations WHERE parent_id = :parent_id AND finished_at IS NULL ORDER BY id;

@@ -1,6 +1,6 @@
 -- name: insert_stack^
-INSERT INTO stacks (id, project, project_id, name, cluster, kind, content, template_id, created_by)
-VALUES (:id, :project, :project_id, :name, :cluster, :kind, :content, :template_id, :created_by)
+INSERT INTO stacks (id, project, project_id, name, cluster, kind, template_id, created_by)
+VALUES (:id, :project, :project_id, :name, :cluster, :kind, :template_id, :created_by)
 ON CONFLICT DO NOTHING RETURNING *;
 
 -- name: live_stack^
@@ -13,13 +13,13 @@ SELECT * FROM stacks WHERE project_id = :project_id AND name = :name AND deleted
 SELECT * FROM stacks WHERE id = :id;
 
 -- name: insert_version$
-INSERT INTO stack_versions (stack_id, number, content, template_version, restores, created_by)
-SELECT :stack_id, COALESCE(max(number), 0) + 1, :content, :template_version, :restores, :created_by
+INSERT INTO stack_versions (stack_id, number, content, sealed, secret, template_version, restores, created_by)
+SELECT :stack_id, COALESCE(max(number), 0) + 1, :content, cast(:sealed AS bytea), :secret, :template_version, :restores, :created_by
 FROM stack_versions WHERE stack_id = :stack_id
 RETURNING number;
 
 -- name: set_version^
-UPDATE stacks SET version = v.number, content = v.content FROM stack_versions v
+UPDATE stacks SET version = v.number FROM stack_versions v
 WHERE stacks.id = :id AND v.stack_id = stacks.id AND v.number = :number RETURNING stacks.*;
 
 -- name: get_version^
@@ -98,8 +98,45 @@ WHERE s.stack_id = :stack_id AND a.phase = 'LIVE';
 -- Deleted ones too.
 SELECT s.service, a.name FROM stack_apps s JOIN apps a ON a.id = s.app_id WHERE s.stack_id = :stack_id;
 
+-- name: put_group!
+INSERT INTO stack_groups (stack_id, part, group_id) VALUES (:stack_id, :part, :group_id)
+ON CONFLICT (stack_id, part) DO UPDATE SET group_id = excluded.group_id;
+
+-- name: groups_of
+SELECT s.part, g.kind, g.name FROM stack_groups s JOIN config_groups g ON g.id = s.group_id
+WHERE s.stack_id = :stack_id AND g.deleted_at IS NULL ORDER BY s.part;
+
+-- name: group_names
+-- Deleted ones too.
+SELECT s.part, g.kind, g.name FROM stack_groups s JOIN config_groups g ON g.id = s.group_id WHERE s.stack_id = :stack_id;
+
+-- name: lock_hosts!
+-- Who claims hosts waits for who claims hosts, until the transaction ends.
+SELECT pg_advisory_xact_lock(hashtext('mooring stack hosts'));
+
+-- name: hosts_of_others
+SELECT DISTINCT host FROM stack_hosts WHERE host = ANY (cast(:hosts AS text[])) AND project_id <> :project_id ORDER BY host;
+
+-- name: put_hosts!
+INSERT INTO stack_hosts (host, stack_id, project_id) SELECT host, :stack_id, :project_id FROM unnest(cast(:hosts AS text[])) AS host
+ON CONFLICT DO NOTHING;
+
+-- name: keep_hosts!
+DELETE FROM stack_hosts WHERE stack_id = :stack_id AND host <> ALL (cast(:hosts AS text[]));
+
 -- name: delete_stack!
-UPDATE stacks SET deleted_at = clock_timestamp() WHERE id = :id AND deleted_at IS NULL;
+-- Its secrets go with it, and its hosts are free.
+WITH gone AS (
+    UPDATE stacks SET deleted_at = clock_timestamp() WHERE id = :id AND deleted_at IS NULL RETURNING id
+), emptied AS (
+    UPDATE stack_versions SET sealed = NULL FROM gone WHERE stack_id = gone.id AND secret
+)
+DELETE FROM stack_hosts USING gone WHERE stack_id = gone.id;
 
 -- name: delete_stacks_of!
-UPDATE stacks SET deleted_at = clock_timestamp() WHERE project_id = :project_id AND deleted_at IS NULL;
+WITH gone AS (
+    UPDATE stacks SET deleted_at = clock_timestamp() WHERE project_id = :project_id AND deleted_at IS NULL RETURNING id
+), emptied AS (
+    UPDATE stack_versions SET sealed = NULL FROM gone WHERE stack_id = gone.id AND secret
+)
+DELETE FROM stack_hosts USING gone WHERE stack_id = gone.id;

@@ -4,8 +4,8 @@ VALUES (:id, :project, :project_id, :name, :kind, :description, :created_by)
 ON CONFLICT DO NOTHING RETURNING id;
 
 -- name: insert_version!
-INSERT INTO template_versions (template_id, number, content, images, reason, created_by)
-VALUES (:id, :number, :content, :images, :reason, :created_by);
+INSERT INTO template_versions (template_id, number, content, sealed, secret, images, reason, created_by)
+VALUES (:id, :number, :content, cast(:sealed AS bytea), :secret, :images, :reason, :created_by);
 
 -- name: hold_template^
 SELECT id, version FROM templates WHERE project_id = :project_id AND name = :name AND deleted_at IS NULL FOR UPDATE;
@@ -52,10 +52,19 @@ WHERE t.deleted_at IS NULL
        OR strpos(lower(t.name || ' ' || t.description || ' ' || array_to_string(v.images, ' ')), lower(:search)) > 0);
 
 -- name: delete_template!
-UPDATE templates SET deleted_at = clock_timestamp() WHERE id = :id AND deleted_at IS NULL;
+-- Its secrets go with it, unless deployments of it stay, which can be brought to its versions.
+WITH gone AS (
+    UPDATE templates SET deleted_at = clock_timestamp() WHERE id = :id AND deleted_at IS NULL RETURNING id
+)
+UPDATE template_versions SET sealed = NULL FROM gone
+WHERE template_id = gone.id AND secret
+  AND NOT EXISTS (SELECT FROM stacks WHERE stacks.template_id = gone.id AND stacks.deleted_at IS NULL);
 
 -- name: delete_templates_of!
-UPDATE templates SET deleted_at = clock_timestamp() WHERE project_id = :project_id AND deleted_at IS NULL;
+WITH gone AS (
+    UPDATE templates SET deleted_at = COALESCE(deleted_at, clock_timestamp()) WHERE project_id = :project_id RETURNING id
+)
+UPDATE template_versions SET sealed = NULL FROM gone WHERE template_id = gone.id AND secret;
 
 -- name: operations_of
 -- What was done to the deployments of a template, deleted ones too, newest first.

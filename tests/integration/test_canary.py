@@ -31,6 +31,30 @@ USES = [
     {"type": "Env", "name": GROUP, "key": ["CANARY"]},
     {"type": "Volume", "name": GROUP, "key": ["canary.txt"], "mountPath": "/run/canary"},
 ]
+# Only these may show it: a Secret's values, and what a template's or a stack's document says of one.
+SHOWN = ("/v2/secrets/", "/shop?content", "/shop/versions", "/d?content")
+DOCUMENT = f"""apiVersion: v1
+kind: Secret
+metadata: {{name: keys}}
+stringData: {{CANARY: {CANARY}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web}}
+spec:
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: web
+        image: busybox
+        command: [sh, -c, 'sleep 9999']
+        envFrom: [{{secretRef: {{name: keys}}}}]
+        volumeMounts: [{{name: v, mountPath: /run/keys}}]
+      volumes: [{{name: v, secret: {{secretName: keys}}}}]
+"""
 NEW_APP = re.compile(r"/v2/applications/[^/]+")
 _AT_ONCE = 3
 
@@ -44,7 +68,7 @@ class CanaryPlatform(Platform):
 
         async def keep(reply: httpx.Response) -> None:
             await reply.aread()
-            if not (reply.is_success and "/v2/secrets/" in str(reply.url)):  # only these may show it
+            if not (reply.is_success and any(place in str(reply.url) for place in SHOWN)):
                 self.replies.append(f"{reply.request.method} {reply.url} {dict(reply.headers)} {reply.text}")
 
         def connect(token: str | None) -> httpx.AsyncClient:
@@ -91,7 +115,7 @@ async def test_a_secret_is_found_nowhere(canary: CanaryPlatform, instance: Insta
             await canary.wait(await scenario.when(canary, project), scenario.ends)
 
     one_of_each = {scenario.kind: scenario for scenario in SCENARIOS.values()}
-    await asyncio.gather(*map(run, one_of_each.values()), _fail(canary, cluster))
+    await asyncio.gather(*map(run, one_of_each.values()), _fail(canary, cluster), _documents(canary))
     found = [
         *await _in_database(instance.database_url),
         *await _in_temporal(instance),
@@ -148,6 +172,47 @@ async def _fail(canary: CanaryPlatform, cluster: Cluster) -> None:
         return "more" not in (await cluster.get("Secret", GROUP, project))["data"]
 
     await eventually(put_back, "the entry that was put in by hand is gone")
+
+
+async def _documents(canary: CanaryPlatform) -> None:
+    """A template with the secret in its text: refused, kept, drawn, deployed, changed, failing, taken back, deleted."""
+    project = await canary.project()
+    templates = f"/v2/templates/{project}"
+    for wrong in (
+        DOCUMENT.replace(f": {CANARY}", f": *{CANARY}"),
+        DOCUMENT.replace(f": {CANARY}", f": !{CANARY} x"),
+        DOCUMENT.replace(f": {CANARY}", f": &{CANARY} x"),
+        DOCUMENT.replace(f": {CANARY}", f": [{CANARY}]"),
+        DOCUMENT.replace("stringData", "data").replace(CANARY, f"{CANARY}!"),
+        DOCUMENT.replace("stringData", "more"),
+        DOCUMENT.replace("name: keys", "name: Keys", 1),
+    ):
+        body = {"name": "bad", "kind": "kubernetes", "content": wrong}
+        await canary.ask("POST", templates, body, expect=422)
+        assert (await canary.ask("POST", f"{templates}/validate", {"kind": "kubernetes", "content": wrong}))["Code"]
+    body = {"name": "shop", "kind": "kubernetes", "content": DOCUMENT}
+    await canary.ask("POST", templates, body, expect=201)
+    await canary.ask("POST", f"{templates}/validate", {"kind": "kubernetes", "content": DOCUMENT})
+    await canary.done("POST", f"{templates}/shop/deploy", {"deploymentName": "d"})
+    stack = f"/v2/stacks/{project}/d"
+    await canary.ask(
+        "PUT", f"{templates}/shop", {"content": DOCUMENT.replace("CANARY: ", "MORE: ").replace("sleep 9999", "exit 3")}
+    )
+    await canary.ask("POST", f"{stack}/upgrade", dryRun="true")
+    await canary.wait(await canary.submit("POST", f"{stack}/upgrade", {"onFailure": "rollback"}), Status.FAILED)
+    for path in (f"{templates}/shop/graph", f"{stack}/graph", f"{templates}/shop/operations", templates):
+        await canary.get(path)
+    for path in (f"{templates}/shop", stack):
+        shown = await canary.get(path, content="true")
+        assert CANARY in shown["content"]
+        hidden = await canary.get(f"{path}/reads")
+        assert hidden["total"] == 1
+    assert any(CANARY in (line["diff"] or "") for line in (await canary.get(f"{templates}/shop/versions"))["versions"])
+    other = await canary.project()
+    await canary.ask("POST", f"/v2/templates/{other}", body, expect=201)
+    await canary.done("POST", f"/v2/templates/{other}/shop/deploy", {"deploymentName": "d"})
+    await canary.done("DELETE", f"/v2/stacks/{other}/d")
+    await canary.ask("DELETE", f"/v2/templates/{other}/shop")
 
 
 def _has(text: str) -> bool:

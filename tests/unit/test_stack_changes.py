@@ -1,12 +1,27 @@
 """The planner of stack upgrades: what is predicted is what is done, in an order that keeps to the dependencies."""
 
+from datetime import UTC, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from model.apps import AppSpec, ContainerSpec, EnvVar
-from model.blueprints import Blueprint, Link, Member, with_aliases
+from model.blueprints import Blueprint, Configuration, Link, Member, completed
+from model.config_mounts import ConfigUse
+from model.configs import ConfigKind, Entry, Group, Held
 from model.layouts import beside, first, scaled
-from model.stack_changes import Action, Change, Standing, change, changes, removals
+from model.stack_changes import (
+    Action,
+    Change,
+    Standing,
+    change,
+    changes,
+    contents_of,
+    group_change,
+    grown,
+    removals,
+    trims,
+)
 from model.stack_documents import Kind, read_blueprint
 
 NAMES = "abcdefgh"
@@ -39,7 +54,7 @@ def blueprints(draw: st.DrawFn) -> Blueprint:
 def standing(of: Member, **more: object) -> Standing:
     """The app as it stands when the member was deployed."""
     layout = first("Deployment", 1, 1 if of.replicas is None else of.replicas)
-    return Standing(**{"app": of.app, "app_id": of.name * 64, "layout": layout, "spec": with_aliases(of, ADDRESSES), **more})
+    return Standing(**{"app": of.app, "app_id": of.name * 64, "layout": layout, "spec": completed(of, ADDRESSES), **more})
 
 
 def deployed(blueprint: Blueprint) -> dict[str, Standing]:
@@ -68,7 +83,7 @@ def test_what_is_planned_and_nothing_else_leads_to_the_document(before: Blueprin
     assert set(then) == set(after.dependencies())
     assert {one.action for one in changes(after, then, ADDRESSES, None, after)} <= {Action.UNCHANGED}
     for name in set(before.dependencies()) & set(after.dependencies()):
-        same = with_aliases(before.member(name), ADDRESSES) == with_aliases(after.member(name), ADDRESSES)
+        same = completed(before.member(name), ADDRESSES) == completed(after.member(name), ADDRESSES)
         counted = after.member(name).replicas in (None, now[name].replicas)
         action = next(one.action for one in planned if one.name == name)
         assert (action is Action.UNCHANGED) == (same and counted)
@@ -144,3 +159,76 @@ def test_every_language_gives_the_same_kind_of_thing() -> None:
     assert (compose.levels(), compose.linked()) == ({"store": 1, "web": 2}, [store])
     (pod,) = read_blueprint(Kind.POD, "containers:\n- {image: x, name: a}\n- {image: y, name: b}\n", "pod666").members
     assert (pod.app, len(pod.spec.containers), pod.replicas) == ("pod666", 2, None)
+
+
+CONTENTS = st.dictionaries(st.sampled_from("AB"), st.sampled_from([b"1", b"2"]))
+GROUPS = st.dictionaries(st.sampled_from(["g", "h"]), CONTENTS)
+
+
+def configuration(name: str, content: dict[str, bytes]) -> Configuration:
+    return Configuration(name=name, group=f"d-{name}", kind=ConfigKind.CONFIGMAP, content=content)
+
+
+def held(content: dict[str, bytes], name: str = "g", *, applied: int = 1) -> Held:
+    """A group with the contents; the id of each is its own content."""
+    fields = {"id": "cfg-1", "project": "p", "project_id": "prj-1", "kind": "configmap", "created_by": "ann"}
+    group = Group.model_validate({**fields, "name": f"d-{name}", "version": 1, "applied": applied, "created_at": datetime.now(UTC)})
+    entries = {key: Entry(value=value.decode(), size=len(value), text=True) for key, value in content.items()}
+    return Held(group=group, entries=entries, contents=content)
+
+
+def reading(groups: dict[str, dict[str, bytes]]) -> Blueprint:
+    """A document with groups and an app that has all their entries as variables."""
+    configurations = tuple(configuration(name, content) for name, content in sorted(groups.items()))
+    uses = tuple(ConfigUse(type="Env", name=g.group, key=tuple(sorted(g.content))) for g in configurations if g.content)
+    (container,) = member("a").spec.containers
+    app = member("a").model_copy(update={"spec": AppSpec(containers=(container.model_copy(update={"config_map": uses}),))})
+    return Blueprint(members=(app,), groups=configurations)
+
+
+@given(GROUPS, GROUPS)
+def test_groups_come_to_the_document_and_what_reads_them_as_variables_is_replaced(
+    before: dict[str, dict[str, bytes]], after: dict[str, dict[str, bytes]]
+) -> None:
+    old, new = reading(before), reading(after)
+    now = {f"configmap/{name}": held(content, name) for name, content in before.items()}
+    app = old.members[0]
+    stands = {"a": standing(app, spec=completed(app, {}, contents_of(old, now)))}
+    planned = {one.part: one for one in changes(new, stands, {}, None, old, held=now)}
+    grew = {g.part: held(grown(g, now.get(g.part)), g.name) for g in new.groups}
+    for name, content in after.items():
+        assert content.items() <= grew[f"configmap/{name}"].contents.items(), "while under way nothing is missing"
+        assert before.get(name, {}).keys() <= grew[f"configmap/{name}"].contents.keys(), "nor is what may still be used"
+        assert (planned[f"configmap/{name}"].action is Action.UNCHANGED) == (before.get(name) == content)
+        trimmed = bool(before.get(name, {}).keys() - content.keys())
+        assert (f"configmap/{name}" in trims(new, now)) == trimmed
+    assert {part for part, one in planned.items() if one.action is Action.DELETE} == now.keys() - grew.keys()
+    # The ids are the contents: so the app is replaced exactly when what it reads differs.
+    assert (planned["a"].action is Action.UNCHANGED) == (
+        {n: c for n, c in before.items() if c} == {n: c for n, c in after.items() if c}
+    )
+    then = completed(new.members[0], {}, contents_of(new, grew))
+    assert change(new.members[0], stands["a"].model_copy(update={"spec": then}), {}, None, contents_of(new, grew)).action is (
+        Action.UNCHANGED
+    )
+
+
+def test_a_groups_change_names_entries_but_no_contents() -> None:
+    wanted = configuration("g", {"A": b"canary", "B": b"1"})
+    assert group_change(wanted, None).action is Action.CREATE
+    found = group_change(wanted, held({"B": b"1", "C": b"1"}))
+    assert (found.part, found.shown, found.reason) == ("configmap/g", "configmap d-g", "entries: A added, C removed")
+    assert group_change(wanted, held(wanted.content, applied=0)).reason == "the cluster does not have its newest version"
+
+
+def test_variables_that_changed_are_named() -> None:
+    new = reading({"g": {"A": b"2"}})
+    stands = standing(new.members[0], spec=completed(new.members[0], {}, {"configmap/d-g/A": "1"}))
+    found = change(new.members[0], stands, {}, None, contents_of(new, {"configmap/g": held({"A": b"1"})}))
+    assert (found.reason, found.replaces) == ("variables from configmap/d-g/A", True)
+
+
+def test_groups_go_after_all_apps_that_go() -> None:
+    gone = removals(Blueprint(members=()), ["configmap/g", "a", "b"], reading({"g": {"A": b"1"}}))
+    assert list(gone)[-1] == "configmap/g"
+    assert set(gone["configmap/g"]) == {"a", "b"}

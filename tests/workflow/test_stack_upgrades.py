@@ -7,15 +7,17 @@ from temporalio.client import WorkflowHandle
 
 from activities.app_moves import AppMoves, Moved
 from activities.apps import AppActivities
+from activities.configs import ConfigActivities
 from activities.stack_plans import StackPlans
 from activities.stacks import StackActivities
 from model.apps import AppAsk, CreateApp, DeleteApp
+from model.configs import ApplyConfig
 from model.errors import CrashLoop
 from model.operations import Child, Status
 from model.stack_changes import Action, Change
-from model.stacks import Part, Plan, StackMove, UpgradeStack
+from model.stacks import Part, Plan, StackAt, StackMove, UpgradeStack
 from records.ids import new_id
-from tests.workflow.conftest import Run, StandIn, stand_in
+from tests.workflow.conftest import Run, StandIn, returning, stand_in
 from tests.workflow.test_stacks import child_of
 from workflows.stacks import StackUpgrade
 
@@ -150,3 +152,57 @@ async def test_cancel_reaches_what_runs_and_does_not_go_back(run: Run) -> None:
     assert ended.outcome.status is Status.CANCELLED
     assert world.seen == ["plan 1 → 2", "bring store"]
     assert [child.status for child in ended.children] == [Status.CANCELLED]
+
+
+async def test_groups_come_first_what_uses_them_next_and_what_they_lose_last(run: Run) -> None:
+    old, new = Action.DELETE, Action.CREATE
+    groups = {"configmap/set": Action.UPDATE, "secret/new": new, "secret/old": old}
+    told = {}
+    for part, action in groups.items():
+        kind, _, name = part.partition("/")
+        told[part] = Change(name=name, app=f"s-{name}", kind=kind, action=action, reason="")
+    names = {part: f"{change.kind} {change.app}" for part, change in told.items()}
+    apps = plan({"store": Action.UPDATE, "api": Action.UNCHANGED, "web": Action.UNCHANGED, "gone": old})
+    whole = Plan(
+        after={"configmap/set": (), "secret/new": (), "store": ("configmap/set", "secret/new"), "api": ("store",), "web": ("api",)},
+        apps={**apps.apps, **names},
+        removals={"gone": (), "secret/old": ("gone",), "configmap/set": ("gone", "secret/old")},
+        changes={**apps.changes, **told},
+        entrances=True,
+    )
+    world = World({})
+    world.plans[2] = whole
+
+    def group(part: Part, verb: str) -> Child:
+        world.seen.append(f"{verb} {part.service}")
+        operation_id = new_id("op")
+        fields = {"operation_id": operation_id, "project": "shop", "target": names[part.service], "actor": "ann"}
+        ask = ApplyConfig.model_validate({**fields, "group_id": "cfg-1"})
+        return Child(operation_id=operation_id, kind="config.apply", workflow_id=operation_id, ask=ask.model_dump(mode="json"))
+
+    async def accept(part: Part) -> Child:
+        return group(part, "write") if "/" in part.service else await world._accept(part)
+
+    async def remove(part: Part) -> Child:
+        if "/" in part.service:
+            return group(part, "delete" if part.version is None else "trim")
+        return await world._remove(part)
+
+    async def entrances(_: StackAt) -> None:
+        world.seen.append("entrances")
+
+    own = [
+        stand_in(StackActivities.accept_app, accept),
+        stand_in(StackActivities.accept_removal, remove),
+        stand_in(StackPlans.set_entrances, entrances),
+        stand_in(ConfigActivities.write_object, returning(1)),
+        stand_in(ConfigActivities.wake_instances, returning(0)),
+    ]
+    ended = await run(StackUpgrade, upgrade(), *world.stand_ins(), *own)
+    assert ended.outcome.status is Status.SUCCEEDED
+    assert set(world.seen[1:3]) == {"write configmap/set", "write secret/new"}
+    assert world.seen[3:] == ["bring store", "ready store", "entrances", "delete gone", "delete secret/old", "trim configmap/set"]
+    titles = [step.title for step in ended.steps if step.title.startswith(("Delete s", "Remove old"))]
+    assert titles == ["Delete s-gone", "Delete secret s-old", "Remove old entries of configmap s-set"]
+    assert ended.outcome.result is not None
+    assert ended.outcome.result["delete"] == ["s-gone", "secret s-old"]

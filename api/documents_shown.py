@@ -1,0 +1,51 @@
+"""Documents as replies: those with secrets in them only to who may read secrets, and that is recorded (as of a Secret's values)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from api.access import Caller, check
+from api.services import Services
+from model.errors import Forbidden
+from model.stacks import StackVersion
+from model.templates import TemplateVersion, diff
+
+Version = TemplateVersion | StackVersion
+
+
+async def text(services: Services, caller: Caller, subject: str, version: Version) -> str:
+    """The document of a template's or a stack's version, `subject` being the id of either; raises Forbidden."""
+    if version.secret:
+        if not caller.actor.may("secret:read", caller.project):
+            raise Forbidden(
+                f"The document has secrets in it, and {caller.actor.name!r} does not have the permission secret:read "
+                f"in the project {caller.project!r}.",
+                hint="Add content=false to see everything but the document, or ask a project admin for a role that includes it.",
+            )
+        await services.records.documents.note_read(subject, version.number, caller.actor.name)
+    return version.content
+
+
+async def differences(services: Services, caller: Caller, subject: str, versions: Sequence[Version]) -> list[dict[str, Any]]:
+    """For each version but the last its `diff` to the one after it in the list; it is hidden where either has secrets in it.
+
+    The last one's is of nothing. Who may read secrets is shown them, and that is recorded.
+    """
+    may, shown = caller.actor.may("secret:read", caller.project), set[int]()
+    found: list[dict[str, Any]] = []
+    for version, before in zip(versions, [*versions[1:], None], strict=True):
+        secret = {v.number for v in (version, before) if v and v.secret} if before else set()
+        shown |= secret
+        if secret and not may:
+            found.append({"diff": None, "contentHidden": True})
+        else:
+            found.append({"diff": diff(before.content, version.content) if before else ""})
+    for number in sorted(shown) if may else []:
+        await services.records.documents.note_read(subject, number, caller.actor.name)
+    return found
+
+
+async def reads(services: Services, caller: Caller, subject: str, size: int, page: int) -> dict[str, Any]:
+    """Who was shown which version of a document with secrets in it; raises Forbidden."""
+    check(caller.actor, "secret:read", caller.project)
+    total, found = await services.records.documents.reads(subject, size, page * size)
+    return {"total": total, "page": page, "size": size, "reads": found}
