@@ -5,7 +5,9 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
 from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, GetJsonSchemaHandler, TypeAdapter, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 M = TypeVar("M", bound=BaseModel)
 _MOST_PAGES = 1_000_000  # far beyond any list, and a page's first row stays a number that PostgreSQL takes
@@ -36,3 +38,13 @@ def body_of(model: type[M], body: Any) -> M:
         return model.model_validate(body or {})
     except ValidationError as error:
         raise RequestValidationError([{**problem, "loc": ("body", *problem["loc"])} for problem in error.errors()]) from error
+
+
+class ShownAs:
+    """Says in OpenAPI what a body is whose model depends on the query; it is read by `body_of`."""
+
+    def __init__(self, shape: Any) -> None:
+        self._shape = shape
+
+    def __get_pydantic_json_schema__(self, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(TypeAdapter(self._shape).core_schema)

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from model.app_bodies import AppName
 from model.apps import DEFAULT_DEADLINE, MOST_INSTANCES
+from model.autoscaling import Scale
 from model.base import Input
 
 MOST_AT_ONCE = 100
@@ -42,9 +43,13 @@ class DeleteApps(Input):
 
 
 class CopyApp(Input):
-    """Body of POST …/copy: the copy's name, and what shall differ: its project, its number of instances."""
+    """Body of POST …/copy: the copy's name, and what shall differ: its project, its number of instances, its autoscaling.
+
+    Without `scale` it has the policy that is in force for the original; null leaves it without one.
+    """
 
     name: AppName
     project: str | None = None
     instance_num: Annotated[int | None, Field(ge=0, le=MOST_INSTANCES)] = None
+    scale: Scale | None = None
     deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE

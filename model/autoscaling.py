@@ -157,6 +157,17 @@ def check_by_hand(scale: Scale, running: int, now: datetime, place: str) -> None
         raise Invalid(f"scale: {rule}.", problems=[Problem(field="scale", message=rule)])
 
 
+def check_copied(scale: Scale, replicas: int, now: datetime) -> None:
+    """Raise Invalid where a copy shall have a number of instances that the policy which goes along would change at once."""
+    least = scale.least(now)
+    if replicas and not least <= replicas <= scale.max_replicas:
+        rule = (
+            f"{replicas} is outside the {least} to {scale.max_replicas} instances that the autoscaling which is copied keeps; "
+            "give a number within them, another policy as scale, or null as scale to copy without it"
+        )
+        raise Invalid(f"instanceNum: {rule}.", problems=[Problem(field="instanceNum", message=rule)])
+
+
 def _named(names: Iterable[str]) -> str:
     listed = list(names)
     return f"{', '.join(repr(n) for n in listed)} {'has' if len(listed) == 1 else 'have'}"

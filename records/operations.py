@@ -134,6 +134,12 @@ class OperationStore(Store):
         """Set how far a parent is, counted in children; each child's success counts one more. Idempotent."""
         await self._call("expect", id=operation_id, attempt=attempt, done=done, total=total)
 
+    async def newest_on(self, project: str, project_id: str, target: Target) -> Row | None:
+        """The newest operation on the target, or None."""
+        place = {"project": project, "project_id": project_id, "target_kind": target.kind, "target_name": target.name}
+        found = await self._call("newest_on_target", **place)
+        return await self.get(found) if found else None
+
     async def is_newest(self, row: Row) -> bool:
         """Whether no newer operation on the same target exists."""
         return bool(await self._newest_on(row) == row["id"])

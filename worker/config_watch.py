@@ -15,10 +15,11 @@ from clients.temporal import Operations
 from model.config_objects import CONFIG, by_hand, config_object, is_of
 from model.configs import ApplyConfig, ConfigKind, Group
 from model.errors import Conflict, MooringError, NotFound
-from model.operations import Target, workflow_id
+from model.operations import Status, Target, workflow_id
 from records import Records
 from records.ids import new_id
 from records.operations import NewOperation
+from records.store import Row
 from workflows.configs import ConfigApply
 from workflows.registry import BY_WORKFLOW
 
@@ -106,7 +107,12 @@ class ConfigWatch:
             await self._bring(group, {"change": "put back", "version": group.version, "changedByHand": told})
 
     async def _bring(self, group: Group, request: dict[str, Any]) -> None:
-        """Accept config.apply in the platform's own name and start it."""
+        """Accept config.apply in the platform's own name and start it, unless the last one waits for a person."""
+        target = Target(kind=group.kind, name=group.name, id=group.id)
+        last = await self._records.operations.newest_on(group.project, group.project_id, target)
+        if last and waits_for_a_person(last, group.id):
+            log.info("configuration is left as it is until somebody retries", operation=last["id"], reason=last["error"]["reason"])
+            return
         kind = BY_WORKFLOW[ConfigApply]
         ask = ApplyConfig(
             operation_id=new_id("op"),
@@ -119,7 +125,7 @@ class ConfigWatch:
         wid = workflow_id(kind.name, ask.project, ask.target, ask.operation_id)
         new = NewOperation(
             kind=kind.name,
-            target=Target(kind=group.kind, name=group.name, id=group.id),
+            target=target,
             project_id=group.project_id,
             ask=ask,
             workflow_id=wid,
@@ -133,3 +139,11 @@ class ConfigWatch:
                 await tx.operations.accept(new)
             log.warning("configuration put back", kind=group.kind, project=group.project, name=group.name, **request)
             await self._operations.start(kind.name, wid, ask)
+
+
+def waits_for_a_person(last: Row, group_id: str) -> bool:
+    """Whether the newest operation on a group failed for what only people mend, such as an object in the way.
+
+    Tried again by itself it would fail the same way; what the cluster's absence made fail would not.
+    """
+    return last["target_id"] == group_id and last["status"] == Status.FAILED and last["error"]["fault"] == "user"

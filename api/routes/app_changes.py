@@ -19,11 +19,12 @@ from api.app_operations import (
 )
 from api.autoscaling import check_bounds, set_policy
 from api.gray_upgrades import check_gates, upgrading_gray
-from api.parameters import AppId, Page, Size, body_of
+from api.parameters import AppId, Page, ShownAs, Size, body_of
 from api.services import Services, Using
 from api.submission import Prepared
 from model.app_replies import revision_reply
 from model.apps import MOST_INSTANCES, App, Revision, UpgradeApp
+from model.autoscaling import Scale
 from model.change_bodies import ManualScale, Rollback, Rollout, changed
 from model.errors import Conflict
 from model.job_bodies import deadline_for
@@ -114,7 +115,7 @@ async def scale_app(
     type: Literal["manual", "auto"],
     scale: Annotated[int | None, Query(ge=0, le=MOST_INSTANCES)] = None,
     app_id: AppId = None,
-    body: dict[str, Any] | None = None,
+    body: Annotated[dict[str, Any] | None, ShownAs(ManualScale | Scale | None)] = None,
     on_failure: OnFailure = "keep",
 ) -> dict[str, Any]:
     """Set the number of instances: `type=manual&scale=N`; or, `type=auto` with the policy as the body, have it set by use.

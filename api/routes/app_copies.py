@@ -1,16 +1,19 @@
 """Copies of apps: the same spec under another name or in another project (mission B)."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
 from api.access import Caller, allow, check
 from api.app_operations import check_images, created, creating
+from api.autoscaling import check_policy
 from api.parameters import AppId
 from api.services import Services, Using
 from api.submission import Prepared, submit
 from model.app_copies import CopyApp
 from model.apps import App, AppSpec
+from model.autoscaling import Scale, check_copied
 from model.errors import Conflict, Forbidden
 from model.images import PUBLIC, parse
 from model.job_bodies import deadline_for
@@ -32,9 +35,10 @@ async def copy_app(
 ) -> dict[str, Any]:
     """Create an app of the same spec, the version in force of `name`, under another name or in another project.
 
-    It takes app:write in the copy's project. Tags are looked up anew; autoscaling is not copied, as its queries may name the
-    app. What the spec refers to has to be there for the copy's project too: images that its members may use, configuration
-    groups and entries of the same names (422 names what is missing), links within one project.
+    It takes app:write in the copy's project. Tags are looked up anew. The autoscaling policy in force goes along (`scale` gives
+    another one, null none); a query in it that names the app still does. What the spec refers to has to be there for the copy's
+    project too: images that its members may use, configuration groups and entries of the same names (422 names what is
+    missing), links within one project.
     """
     target = body.project or project
     check(caller.actor, "app:write", target)
@@ -43,7 +47,10 @@ async def copy_app(
     check_images(services, caller, spec, "image")
     if target != project:
         await check_references(services, source, spec, target)
+    scale = await _policy(services, source, body, spec)
     replicas = source.replicas if body.instance_num is None else body.instance_num
+    if scale:
+        check_copied(scale, replicas, datetime.now(UTC))
 
     async def prepare(tx: Records) -> Prepared:
         return await creating(
@@ -54,13 +61,22 @@ async def copy_app(
             replicas=replicas,
             username=caller.actor.name,
             actor=caller.actor.name,
-            scale=None,
+            scale=scale,
             deadline_seconds=deadline_for(body, spec),
         )
 
     request = {"app_id": source.id, **body.model_dump(by_alias=True, exclude_unset=True)}
     accepted = await submit(services, caller, AppCreate, request, prepare)
     return await created(services, accepted, response)
+
+
+async def _policy(services: Services, source: App, body: CopyApp, spec: AppSpec) -> Scale | None:
+    """The copy's autoscaling policy: the one given, else the original's; raises Invalid for one that cannot work."""
+    if "scale" in body.model_fields_set:
+        await check_policy(services, body.scale, spec, "scale.")
+        return body.scale
+    found = (await services.records.autoscaling.in_force([source.id])).get(source.id)
+    return found.scale if found else None
 
 
 async def check_references(services: Services, source: App, spec: AppSpec, target: str) -> None:

@@ -27,8 +27,10 @@ from records.store import Row
 log = structlog.get_logger()
 router = APIRouter(prefix="/v2/instances", tags=["shells"])
 PROTOCOL = "mooring.shell"
-# The image's own bash, else its sh. All it starts inherits the mark, by which it is found again when the shell is hung up:
-# the container runtime leaves a command with a terminal running when its connection goes (Kubernetes: remotecommand).
+# All that is started inherits a mark, by which it is found again when the shell is hung up: the container runtime leaves a
+# command with a terminal running when its connection goes (Kubernetes: remotecommand).
+_OWN = 'export {mark}; exec "$@"'
+# The image's own bash, else its sh.
 _DEFAULT = "export {mark}; command -v bash >/dev/null 2>&1 && exec bash; exec sh"
 _HANG_UP = (
     """for p in /proc/[0-9]*; do case "$(cat $p/environ)" in *{mark}*) kill -{signal} "${{p#/proc/}}";; esac; done 2>/dev/null"""
@@ -60,16 +62,17 @@ async def open_shell(
     place = (project, pod["metadata"]["name"], container)
     check_running(container_of(pod, container))
     shell_id = new_id("sh")
-    run = _words(command, shell_id)
+    own = _words(command)
 
     def judge(actor: Actor) -> None:
         check(actor, "instance:shell", project)
 
     with services.seats.taken(signed.actor.name), services.grants.held(signed.token, judge) as grant:
         await services.records.shells.add(shell_id, found.app, instance, container, command=command or "", actor=signed.actor.name)
-        end = End("Lost", "The platform failed to carry it.")
+        end, marked = End("Lost", "The platform failed to carry it."), True
         try:
-            async with services.shells.opened(*place, run) as shell:
+            marked = own is None or await _has_program(services, place, own[0])
+            async with services.shells.opened(*place, _run(own, shell_id, marked=marked)) as shell:
                 await shell.resize(cols, rows)
                 await client.accept(PROTOCOL if PROTOCOL in client.scope["subprotocols"] else None)
                 end = await _carried(services, client, shell, grant, found, container, shell_id)
@@ -77,7 +80,7 @@ async def open_shell(
             end = End("NotStarted", error.message)
             raise
         finally:
-            await asyncio.shield(_finish(services, shell_id, end, place if command is None else None))
+            await asyncio.shield(_finish(services, shell_id, end, place if marked else None))
 
 
 @router.get("/{project}/{instance}/{container}/shell")
@@ -86,8 +89,8 @@ async def describe_shell(
 ) -> dict[str, Any]:
     """Open a terminal in the container, by WebSocket: this path with ws:// or wss://. A plain GET answers 422.
 
-    Query: `command`, split into words as a shell splits them and run without one (default: the image's bash, else its sh, hung
-    up with all it started when the connection goes; a command of one's own is not); `cols` and `rows`, 1 to 1000, the
+    Query: `command`, split into words as a shell splits them and run without one (default: the image's bash, else its sh). When
+    the connection goes it is hung up with all it started; in an image without `sh` it cannot be. `cols` and `rows`, 1 to 1000, the
     terminal's first size (80 × 24).
 
     Sign in by the header Authorization, or in a browser by offering the subprotocols `mooring.shell` and
@@ -163,18 +166,18 @@ async def _vouch(services: Services, shell_id: str) -> None:
             await services.records.shells.vouch(shell_id)
 
 
-async def _finish(services: Services, shell_id: str, end: End, own: tuple[str, str, str] | None) -> None:
-    """Record the end, and hang up what the platform's `own` shell left running in (project, pod, container)."""
+async def _finish(services: Services, shell_id: str, end: End, marked: tuple[str, str, str] | None) -> None:
+    """Record the end, and hang up what the shell left running in (project, pod, container), where that is `marked`."""
     try:
         await services.records.shells.end(shell_id, end.reason, end.message, end.code)
     except PlatformUnavailable:
         log.warning("the end of a shell could not be recorded; it is shown as Lost", shell=shell_id, reason=end.reason)
-    if own is None or end.reason in _ENDED_BY_ITSELF:
+    if marked is None or end.reason in _ENDED_BY_ITSELF:
         return
     signal = "KILL" if end.reason == "Revoked" else "HUP"
     try:
         sweep = ("sh", "-c", _HANG_UP.format(mark=_mark(shell_id), signal=signal))
-        async with asyncio.timeout(_TO_HANG_UP), services.shells.opened(*own, sweep) as told:
+        async with asyncio.timeout(_TO_HANG_UP), services.shells.opened(*marked, sweep) as told:
             async for _ in told:
                 pass
     except (MooringError, TimeoutError) as error:
@@ -185,9 +188,10 @@ def _mark(shell_id: str) -> str:
     return f"MOORING_SHELL={shell_id}"
 
 
-def _words(command: str | None, shell_id: str) -> Sequence[str]:
+def _words(command: str | None) -> Sequence[str] | None:
+    """The words of a command of one's own, None for the default; raises Invalid."""
     if command is None:
-        return ("sh", "-c", _DEFAULT.format(mark=_mark(shell_id)))
+        return None
     try:
         found = words(command)
     except ValueError as error:
@@ -195,6 +199,21 @@ def _words(command: str | None, shell_id: str) -> Sequence[str]:
     if not found:
         raise Invalid("command: has no words.", problems=[Problem(field="command", message="has no words")])
     return found
+
+
+async def _has_program(services: Services, place: tuple[str, str, str], program: str) -> bool:
+    """Whether the container has the program, and a shell that can mark what it runs; else the runtime says best what is missing."""
+    async with services.shells.opened(*place, ("sh", "-c", 'command -v "$1"', "sh", program)) as looked:
+        async for _ in looked:
+            pass
+    return looked.exit is not None and looked.exit.code == 0
+
+
+def _run(own: Sequence[str] | None, shell_id: str, *, marked: bool) -> Sequence[str]:
+    """What the runtime is to start."""
+    if own is None:
+        return ("sh", "-c", _DEFAULT.format(mark=_mark(shell_id)))
+    return ("sh", "-c", _OWN.format(mark=_mark(shell_id)), "sh", *own) if marked else own
 
 
 def _shown(row: Row) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli import report
+from cli import bodies, report
 from cli.api import Api, path
 from cli.commands import changes
 from cli.commands.autoscaling import autoscale
@@ -79,14 +79,14 @@ def copy_app(
     new: Annotated[str, typer.Argument(help="The copy's name.", show_default=False)],
     to: Annotated[str | None, typer.Option(help="The copy's project; by default the same.")] = None,
     instances: Annotated[int | None, typer.Option(min=0, help="The copy's number of instances; by default as many.")] = None,
+    plain: Annotated[bool, typer.Option("--no-autoscaling", help="Leave the autoscaling policy behind.")] = False,
     follow: Watch = False,
     as_json: AsJson = False,
 ) -> None:
     """Deploy the same app again, under another name or in another project."""
 
     async def work(api: Api, here: Terminal) -> int:
-        asked = {"name": new, "project": to, "instanceNum": instances}
-        body = {field: value for field, value in asked.items() if value is not None}
+        body = bodies.given(name=new, project=to, instanceNum=instances) | ({"scale": None} if plain else {})
         made = await api.post(path("/v2/applications", project, name, "copy"), body)
         return await followed(api, here, made, follow, f"{to or project}/{new} is being deployed.")
 

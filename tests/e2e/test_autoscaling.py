@@ -190,3 +190,28 @@ async def test_a_gray_upgrade_stays_at_its_plan_and_goes_back_exactly_whatever_a
     assert await app.versions() == {1: 6}
     (decision,) = (await app.get())["decisions"]
     assert (decision["before"], decision["after"]) == (4, 6)
+
+
+async def test_a_copy_takes_the_policy_along_unless_it_says_otherwise(platform: Platform, project: str) -> None:
+    scale = {"minReplicas": 2, "maxReplicas": 5, "targetCPUUtilization": 50}
+    body = {
+        "name": "web",
+        "imageRef": "busybox",
+        "cmd": "sleep 100000",
+        "instanceNum": 0,
+        "resources": {"cpu": "0.02", "mem": "16Mi"},
+    }
+    await platform.done("POST", f"/v2/applications/{project}", body)
+    path = f"/v2/applications/{project}/web"
+    await platform.ask("POST", f"{path}/scale", scale, type="auto")
+
+    await platform.done("POST", f"{path}/copy", {"name": "with"})
+    copied = (await platform.get(f"/v2/applications/{project}/with"))["scale"]
+    assert {field: copied[field] for field in scale} == scale
+    await platform.done("POST", f"{path}/copy", {"name": "without", "scale": None, "instanceNum": 1})
+    assert (await platform.get(f"/v2/applications/{project}/without"))["scale"] is None
+    await platform.done("POST", f"{path}/copy", {"name": "other", "scale": {**scale, "maxReplicas": 3}})
+    assert (await platform.get(f"/v2/applications/{project}/other"))["scale"]["maxReplicas"] == 3
+    # A number that the policy would change at once is no copy's number.
+    refused = await platform.ask("POST", f"{path}/copy", {"name": "few", "instanceNum": 1}, expect=422)
+    assert "1 is outside the 2 to 5 instances" in refused["Message"]

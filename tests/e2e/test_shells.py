@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -195,6 +195,23 @@ async def test_what_is_open_ends_within_five_seconds_of_the_revocation(
         return b"4321" not in look.output
 
     await eventually(nothing_left, "what the revoked shell ran is gone", seconds=90)
+
+
+async def test_a_command_of_ones_own_is_hung_up_when_its_person_leaves(platform: Platform, project: str, instance: str) -> None:
+    async def running() -> bool:
+        async with shell(platform, project, instance, query="?command=ps") as look:
+            await look.end()
+        return b"sleep 5432" in look.output
+
+    command = "sh%20-c%20%27sleep%205432%20%26%20echo%20on-its-way;%20wait%27"
+    async with shell(platform, project, instance, query=f"?command={command}") as own:
+        await own.sees("on-its-way")
+        assert await running()
+    await eventually(lambda: not_so(running), "what the command ran is gone", seconds=60)
+
+
+async def not_so(is_so: Callable[[], Awaitable[bool]]) -> bool:
+    return not await is_so()
 
 
 async def rest(reply: Any) -> tuple[float, str]:

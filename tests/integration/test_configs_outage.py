@@ -9,6 +9,7 @@ import yaml
 
 from clients.kubernetes import Cluster
 from model.operations import Status
+from records import Records
 from tests.instance import TOKEN, own_instance
 from tests.platform import Platform, eventually, over_network
 from tests.processes import Api, Process
@@ -73,3 +74,31 @@ async def test_an_outage_loses_no_change_and_hands_are_noticed_afterwards(cluste
             await platform.clean()
             await api.kill()
             await worker.kill()
+
+
+async def test_what_only_a_person_mends_is_not_tried_again_at_a_workers_start(
+    platform: Platform, records: Records, worker: Process, cluster: Cluster
+) -> None:
+    """given an object in a group's way, when the worker starts anew, then nothing more is tried until somebody retries."""
+    project = await platform.project()
+    stranger = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": project}, "data": {"x": "1"}}
+    await cluster.apply(stranger)
+    made = await platform.ask("POST", f"/v2/configmaps/{project}", {"name": "settings", "data": {"a": "1"}}, expect=409, wait=30)
+    failed = await platform.wait(made["OperationID"], Status.FAILED)
+    # A group that is to be made good: when that is done the watch has looked at all.
+    witness = await platform.ask("POST", f"/v2/configmaps/{project}", {"name": "witness", "data": {"a": "1"}}, wait=30)
+    await platform.wait(witness["OperationID"])
+    await worker.kill()
+    await cluster.patch("ConfigMap", "witness", project, {"data": {"a": "hacked"}})
+    worker.start()
+
+    async def back() -> bool:
+        return bool((await cluster.get("ConfigMap", "witness", project))["data"] == {"a": "1"})
+
+    await eventually(back, "the other group is put back", 60)
+    total, _ = await records.operations.page({"project": project, "target": "settings"}, None, "admin", None, 10)
+    assert total == 1
+
+    await cluster.delete("ConfigMap", "settings", project)
+    await platform.retry(failed.id)
+    assert (await cluster.get("ConfigMap", "settings", project))["data"] == {"a": "1"}

@@ -1,6 +1,7 @@
 """The embedded platform: the parts for metrics and the simulated nodes: who waits for them, what they are told."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -109,3 +110,21 @@ def test_only_who_asks_lands_on_a_simulated_node():
 
 def test_the_stages_are_valid_yaml():
     assert {document["kind"] for document in yaml.safe_load_all(simulated.STAGES.read_text())} == {"KwokConfiguration", "Stage"}
+
+
+@pytest.mark.parametrize(
+    ("pod", "app"),
+    [
+        ("web-5df78b8dbd-k7k5t", "web"),
+        ("web-r12-7698fd49c8-fpbc2", "web"),
+        ("web-r2-2-7698fd49c8-fpbc2", "web"),
+        ("shop-web-7698fd49c8-fpbc2", "shop-web"),
+        ("db-0-0", "db"),
+        ("db-12-0", "db"),
+        ("by-hand", None),
+    ],
+)
+def test_whose_a_pods_figures_are_is_read_off_its_name(layout, pod, app):
+    rules = [r for r in _scraped(layout, "kubelet")["metric_relabel_configs"] if r.get("target_label") == "app"]
+    found = [match[1] for rule in rules if (match := re.fullmatch(rule["regex"], pod))]
+    assert found == ([app] if app else [])

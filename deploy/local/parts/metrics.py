@@ -190,8 +190,17 @@ def _instances(cluster: dict[str, str]) -> dict[str, Any]:
     }
 
 
+# Kubernetes writes what it makes up of a name with these letters only (apimachinery: util/rand).
+POD_OF_A_DEPLOYMENT = "(.+?)(?:-r[0-9]+(?:-[0-9]+)?)?-[bcdfghjklmnpqrstvwxz2456789]{1,10}-[bcdfghjklmnpqrstvwxz2456789]{5}"
+POD_OF_A_TAPP = "(.+)-[0-9]+-0"
+
+
 def _kubelets(cluster: dict[str, str]) -> dict[str, Any]:
-    """The figures carry namespace and pod themselves; what belongs to no namespace (the node's own) is left out."""
+    """The figures carry namespace and pod themselves; what belongs to no namespace (the node's own) is left out.
+
+    The app is read off the pod's name, as nothing else there tells it: <app>-<index>-0 of a TApp, else
+    <app>[-r<revision>]-<template>-<pod>.
+    """
     return {
         "job_name": "kubelet",
         "scheme": "https",
@@ -205,6 +214,8 @@ def _kubelets(cluster: dict[str, str]) -> dict[str, Any]:
         "metric_relabel_configs": [
             _rule("keep", ["namespace"], regex=".+"),
             _rule("replace", ["pod"], "instance"),
+            _rule("replace", ["pod"], "app", regex=POD_OF_A_DEPLOYMENT),
+            _rule("replace", ["pod"], "app", regex=POD_OF_A_TAPP),
         ],
     }
 
