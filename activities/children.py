@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from activities.progress import tell, unchanged
 from clients.temporal import Operations
-from model.operations import RETRYABLE, TERMINAL, Ask, Child
+from model.controls import Controls
+from model.operations import RETRYABLE, TERMINAL, Ask, Child, Status, Verb
 from records import Records
 from records.operations import NewOperation
 from records.store import Row
@@ -51,13 +52,15 @@ class Children:
             lasts = None if own_time else seconds
             reopen = functools.partial(tx.operations.reopen, cancellable=cancellable, by_parent=True, deadline_seconds=lasts)
             row = await self._decide(tx, known, begin, holds, reopen)
+            asked = await self._hand_down(tx, parent, row) if row else None
         if row is None:
             unchanged()
             return None
         if row["attempt"] > 1:
             await self._operations.closed(row["workflow_id"], 10)
         await tell(f"{row['kind']} {row['id']}" + (f", attempt {row['attempt']}" if row["attempt"] > 1 else ""))
-        return Child(operation_id=row["id"], kind=row["kind"], workflow_id=row["workflow_id"], ask=row["ask"])
+        told = asked.model_dump() if asked else None
+        return Child(operation_id=row["id"], kind=row["kind"], workflow_id=row["workflow_id"], ask=row["ask"], asked=told)
 
     async def _decide(self, tx: Records, known: Row | None, begin: Begin, holds: Holds, reopen: Reopen) -> Row | None:
         if known and known["status"] not in TERMINAL:
@@ -71,6 +74,16 @@ class Children:
             return None
         await tx.operations.accept(new)
         return await tx.operations.get(new.ask.operation_id)
+
+    async def _hand_down(self, tx: Records, parent: Ask, row: Row) -> Controls | None:
+        """What was asked of the parent before its child could hear of it is asked of the child now, if that goes in batches."""
+        if row["status"] != Status.ACCEPTED or row["ask"].get("gray") is None:
+            return None
+        above, asked = await tx.operations.get(parent.operation_id), None
+        for verb in [verb for verb, holds in ((Verb.PROMOTE, above["promoted"]), (Verb.PAUSE, above["pause_asked"])) if holds]:
+            newest = await tx.controls.newest(parent.operation_id, parent.attempt, verb)
+            asked = await tx.controls.ask(row["id"], verb, newest[1] if newest else parent.actor) or asked
+        return asked
 
     async def _let_end(self, parent: Ask, target: str, kind: str) -> None:
         """A child that somebody retried alone, or that an earlier run of the parent left behind, ends first."""

@@ -12,7 +12,7 @@ from model.apps import DEFAULT_DEADLINE, App, AppSpec, CreateApp, DeleteApp, Sca
 from model.blueprints import Blueprint, Configuration, completed, is_group
 from model.configs import ConfigKind
 from model.errors import Conflict
-from model.gray import GrayPlan, Stage, default_deadline
+from model.gray import GrayPlan, default_deadline
 from model.jobs import time_to_run
 from model.layouts import Layout, first, not_run, scaled
 from model.operations import Ask, Child, Target, workflow_id
@@ -186,20 +186,13 @@ class _AppStep:
         how = self.member.rollout.how if self.member.rollout and not self._part.at_once else Rollout()
         if gray:
             fields["deadline_seconds"] = default_deadline(how, len(stages), DEFAULT_DEADLINE)
-            fields["gray"] = await self._in_batches(tx, how, stages)
+            fields["gray"] = GrayPlan(stages=stages, pause=how.pause, ready_seconds=how.ready_seconds, gates=tuple(how.gates))
         ask = UpgradeApp(**fields, on_failure=how.on_failure, runs_to_end=spec.job is not None)
         return self._operation("app.upgrade", ask, app.project_id, app.id)
 
     def _run(self, layout: Layout) -> Layout:
         """What is gone back to runs no Job: what that did is done."""
         return not_run(layout) if self._part.at_once and layout.type == "Job" else layout
-
-    async def _in_batches(self, tx: Records, how: Rollout, stages: tuple[Stage, ...]) -> GrayPlan:
-        """The plan of batches; where the stack was promoted, without the pauses and gates that are left."""
-        stack = await tx.operations.get(self._part.ask.operation_id)
-        if stack["promoted"]:
-            return GrayPlan(stages=stages)
-        return GrayPlan(stages=stages, pause=how.pause, ready_seconds=how.ready_seconds, gates=tuple(how.gates))
 
     async def _scaling(self, tx: Records, app: App, now: Standing) -> NewOperation:
         assert self.member.replicas is not None, "only the number differs, so the document says one"

@@ -67,12 +67,13 @@ class Ask(Frozen):
 
 
 class Child(Frozen):
-    """An accepted child operation, as its parent's workflow runs it."""
+    """An accepted child operation, as its parent's workflow runs it; `asked` are the Controls that hold for it from the start."""
 
     operation_id: str
     kind: str
     workflow_id: str
     ask: dict[str, Any]
+    asked: dict[str, Any] | None = None
 
     @property
     def has_own_time(self) -> bool:

@@ -229,6 +229,13 @@ def failure(failed: dict[str, tuple[str | None, OperationError]], left: list[str
     return kind(f"The {what} failed: {error.message}{others}{waiting}", hint=hint, evidence=[*seen, *error.evidence])
 
 
+def brought_back(first: OperationError, version: int) -> MooringError:
+    """Why an upgrade failed that has brought the whole stack back to `version`: the failure's own reason."""
+    hint = "Mend the cause, then upgrade again; retrying this operation runs the same upgrade again."
+    message = f"{first.message} The whole stack was brought back to version {version}."
+    return BY_REASON.get(first.reason, InternalError)(message, hint=hint, evidence=[*first.evidence])
+
+
 def failed_twice(first: OperationError, second: OperationError, version: int) -> MooringError:
     """Why an upgrade failed whose way back to `version` failed too: the first failure's own reason."""
     seen = [Evidence(type="step", source="rollback", text=f"{second.reason}: {second.message}"), *second.evidence]

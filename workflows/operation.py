@@ -23,7 +23,7 @@ from workflows.ending import settle, shielded, why, with_trouble
 with workflow.unsafe.imports_passed_through():
     from activities.controls import ControlActivities
     from activities.operations import OperationActivities
-    from clients.temporal import run_options
+    from clients.temporal import CONTROL_SIGNAL, run_options
     from model.controls import LONGEST_PAUSE, Controls, Hold, stopped
     from model.errors import Cancelled, DeadlineExceeded, MooringError, OperationError
     from model.operations import Ask, Child, Outcome, Status, StepNote, Verb
@@ -176,7 +176,7 @@ class Operation:
             with self._apart_from(child):
                 await (shielded(handle) if self._forward else handle)
         except ChildWorkflowError as error:
-            told = Cancelled("It was cancelled.").as_error() if is_cancelled_exception(error) else why(error)
+            told = _by_somebody(child) if is_cancelled_exception(error) else why(error)
             raise ChildFailed(child, told) from error
 
     @contextlib.contextmanager
@@ -205,7 +205,7 @@ class Operation:
             if child is None:
                 return None
             try:
-                return child, await workflow.start_child_workflow(
+                handle = await workflow.start_child_workflow(
                     runs[child.kind],
                     child.ask,
                     id=child.workflow_id,
@@ -213,6 +213,9 @@ class Operation:
                     parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
                     **run_options(child.kind, Ask.model_validate(child.ask)),
                 )
+                if child.asked:
+                    await handle.signal(CONTROL_SIGNAL, Controls.model_validate(child.asked))
+                return child, handle
             except WorkflowAlreadyStartedError:
                 # Somebody retried it alone at the same moment: asked again, the step waits for that run's end.
                 if tries == _CHILD_TRIES:
@@ -347,6 +350,11 @@ class ChildFailed(Exception):
         super().__init__(error.message)
         self.child = child
         self.error = error
+
+
+def _by_somebody(child: Child) -> OperationError:
+    """The error of a child that ended CANCELLED; Temporal does not pass on why, its record does."""
+    return Cancelled(f"It was cancelled or rolled back; the record of {child.operation_id} says by whom.").as_error()
 
 
 class _Recorded:

@@ -21,7 +21,19 @@ with workflow.unsafe.imports_passed_through():
     from model.errors import MooringError, OperationError
     from model.operations import Verb
     from model.stack_changes import Action
-    from model.stacks import DeleteStack, DeployStack, Part, Plan, StackAsk, StackAt, StackMove, UpgradeStack, failed_twice, failure
+    from model.stacks import (
+        DeleteStack,
+        DeployStack,
+        Part,
+        Plan,
+        StackAsk,
+        StackAt,
+        StackMove,
+        UpgradeStack,
+        brought_back,
+        failed_twice,
+        failure,
+    )
     from workflows.planning.order import Order
 
 _LONGEST_DEPLOY = 300  # seconds one app may take, where the stack's own deadline leaves that much
@@ -142,6 +154,7 @@ class StackUpgrade(_StackOperation):
                 stop = workflow.cancellation_reason()
                 if stop is None and ask.on_failure == "rollback":
                     await self._go_back(ask, why(error))
+                    raise brought_back(why(error), ask.before) from error
                 if stop is not None and is_rollback(stop):
                     await self._go_back(ask, stopped(stop).as_error())
                     raise asyncio.CancelledError from error  # what failed while it was stopped is nobody's question any more

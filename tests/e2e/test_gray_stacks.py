@@ -158,6 +158,7 @@ async def test_a_gate_that_fails_brings_the_app_and_the_whole_stack_back(shop: S
     assert failed.error is not None
     assert failed.error.reason == "GateFailed"
     assert f"{shop.name}-web" in failed.error.message
+    assert "brought back to version 1" in failed.error.message
     assert await shop.versions() == [("busybox:latest", 4)]
     assert await shop.versions("store") == [("busybox:latest", 1)]
     stack = await platform.get(f"/v2/stacks/{shop.project}/{shop.name}")
@@ -219,3 +220,85 @@ async def test_what_is_wrong_with_a_rollout_is_told_at_its_line(shop: Shop, plat
     query = document("1.35").replace(gate, "{metric: {query: 'max(', condition: '< 1'}}")
     told = await platform.ask("POST", path, {"kind": "kubernetes", "content": query})
     assert [(p["line"], p["field"].rpartition("rollout.")[2]) for p in told["problems"]] == [(23, "gates[0].metric.query")]
+
+
+async def test_a_retry_that_is_promoted_goes_on_where_the_gate_failed(shop: Shop, platform: Platform) -> None:
+    # given an upgrade that stays where its gate failed
+    await shop.edit(document("1.35", "never", SILENT).replace("onFailure: rollback", "onFailure: keep"))
+    operation = await shop.upgrade("keep")
+    failed = await platform.wait(operation, Status.FAILED)
+    assert failed.error is not None
+    assert failed.error.reason == "GateFailed"
+    assert await shop.versions() == [("busybox:1.35", 1), ("busybox:latest", 3)]
+    # when it is retried and promoted at once, then its app is promoted too, also where it was not accepted yet
+    await platform.submit("POST", f"/v2/operations/{operation}/retry")
+    await shop.ask(operation, "promote")
+    await platform.wait(operation)
+    (child,) = (await platform.get("/v2/operations", parent=operation, target=f"{shop.name}-web"))["operations"]
+    record = await platform.operation(child["id"])
+    assert record.attempt == 2
+    assert [(control.verb, control.attempt) for control in record.controls or []] == [("promote", 2)]
+    assert await shop.versions() == [("busybox:1.35", 4)]
+
+
+STATEFUL = """apiVersion: apps/v1
+kind: StatefulSet
+metadata:
+  name: db
+  annotations:
+    mooring.io/rollout: '{"batches": [["db-1"]], "pause": "first"}'
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - {name: db, image: 'busybox:VERSION', command: [sleep, "10000"]}
+"""
+
+
+async def test_instances_of_a_stateful_set_go_in_the_order_that_its_template_names(platform: Platform, project: str) -> None:
+    template, name = unique("t"), unique("d")
+    body = {"name": template, "kind": "kubernetes", "content": STATEFUL.replace("VERSION", "latest")}
+    await platform.ask("POST", f"/v2/templates/{project}", body, expect=201)
+    await platform.done("POST", f"/v2/templates/{project}/{template}/deploy", {"deploymentName": name})
+    edited = {"content": STATEFUL.replace("VERSION", "1.35")}
+    await platform.ask("PUT", f"/v2/templates/{project}/{template}", edited)
+    operation = await platform.submit("POST", f"/v2/stacks/{project}/{name}/upgrade", {})
+
+    async def waits() -> bool:
+        return bool((await platform.get(f"/v2/operations/{operation}"))["waitsFor"])
+
+    await eventually(waits, "it pauses after the first batch", 60)
+    app = await platform.get(f"/v2/applications/{project}/{name}-db")
+    assert {one["revision"]: one["instances"] for one in app["versions"]} == {
+        2: [f"{name}-db-1"],
+        1: [f"{name}-db-0", f"{name}-db-2"],
+    }
+    await platform.ask("POST", f"/v2/operations/{operation}/resume", expect=202)
+    await platform.wait(operation)
+    app = await platform.get(f"/v2/applications/{project}/{name}-db")
+    assert [(one["revision"], one["count"]) for one in app["versions"]] == [(2, 3)]
+
+
+async def test_a_pod_document_says_its_batches_too(platform: Platform, project: str) -> None:
+    name = unique("p")
+    pod = "containers:\n- {name: c, image: 'busybox:VERSION', command: [sleep, '9999']}\n"
+    pod += "replicas: 2\nterminationGracePeriodSeconds: 0\nx-mooring: {rollout: {batches: [1], pause: each}}\n"
+    body = {"stackInstanceName": name, "content": pod.replace("VERSION", "latest")}
+    await platform.done("POST", f"/v2/podstack/{project}", body)
+    changed = {"content": pod.replace("VERSION", "1.35").replace("replicas: 2", "replicas: 3")}
+    operation = await platform.submit("POST", f"/v2/podstack/{project}/{name}", changed)
+
+    async def pauses() -> bool:
+        return (await platform.operation(operation)).status is Status.PAUSED
+
+    await eventually(pauses, "it pauses after the first batch", 60)
+    app = await platform.get(f"/v2/applications/{project}/{name}")
+    assert {one["revision"]: one["count"] for one in app["versions"]} == {2: 1, 1: 2}
+    await platform.ask("POST", f"/v2/operations/{operation}/promote", expect=202)
+    await platform.wait(operation)
+    wrong = await platform.ask("POST", f"/v2/podstack/{project}/{name}", {"content": pod.replace("[1]", "[9]")}, expect=422)
+    assert (wrong["problems"][0]["line"], wrong["problems"][0]["field"]) == (5, "x-mooring.rollout.batches[0]")

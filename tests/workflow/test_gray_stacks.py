@@ -38,6 +38,7 @@ class World:
     def __init__(self, *, pause: PauseAfter = "first", on_failure: OnFailure = "keep", gate: Any = None) -> None:
         self.seen: list[str] = []
         self.gray = ""
+        self.asked: Controls | None = None
         self.holds: asyncio.Queue[Hold] = asyncio.Queue()
         self._plan = GrayPlan(stages=tuple(Stage(layout=n, moved=n, total=2) for n in (1, 2)), pause=pause, gates=GATES)
         self._on_failure: OnFailure = on_failure
@@ -75,7 +76,8 @@ class World:
             on_failure=self._on_failure,
             gray=self._plan,
         )
-        return Child(operation_id=self.gray, kind="app.upgrade", workflow_id=self.gray, ask=ask.model_dump(mode="json"))
+        told = self.asked.model_dump() if self.asked else None
+        return Child(operation_id=self.gray, kind="app.upgrade", workflow_id=self.gray, ask=ask.model_dump(mode="json"), asked=told)
 
     async def _batch(self, batch: Batch) -> Moved:
         self.seen.append(f"batch {batch.to}")
@@ -103,7 +105,7 @@ async def upgraded(run: Run, world: World, meanwhile: Callable[[Handle], Awaitab
 
 
 async def test_a_gray_child_has_its_own_time_however_long_it_waits(run: Run, client: Client) -> None:
-    world, deadline = World(), 3
+    world, deadline = World(), 10
 
     async def resume_late(handle: Handle) -> None:
         hold = await asyncio.wait_for(world.holds.get(), 20)
@@ -123,6 +125,7 @@ async def test_a_failed_gate_brings_the_app_and_the_whole_stack_back(run: Run) -
     assert ended.outcome.status is Status.FAILED
     assert ended.outcome.error is not None
     assert ended.outcome.error.reason == "GateFailed"
+    assert "The whole stack was brought back to version 1." in ended.outcome.error.message
     assert world.seen == [
         *("to version 2", "ready store", "batch 1", "back api"),
         *("to version 1", "ready store", "ready api", "ready web"),
@@ -174,6 +177,15 @@ async def test_a_rollback_before_anything_was_done_ends_rolled_back_too(run: Run
     assert ended.outcome.status is Status.CANCELLED
     assert ended.outcome.error is not None
     assert ended.outcome.error.reason == "RolledBack"
+
+
+async def test_a_child_begins_with_what_was_asked_of_its_parent_before(run: Run) -> None:
+    world = World(gate=raising(GateFailed("nobody asks")))
+    world.asked = Controls(attempt=1, version=1, promoted=True)
+    ended = await upgraded(run, world)
+    assert ended.outcome.status is Status.SUCCEEDED, ended.outcome.error
+    assert world.seen == ["to version 2", "ready store", "batch 1", "ready api", "ready web"]
+    assert world.holds.empty()
 
 
 def test_without_a_gray_app_there_is_nothing_to_promote() -> None:
