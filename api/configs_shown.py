@@ -86,7 +86,7 @@ def restarts(group: Group, uses: Iterable[Use], keys: Sequence[str]) -> dict[str
     """Which apps read a changed entry only when they start: said in words, and where each is restarted."""
     needing: dict[tuple[str, str], list[str]] = {}
     for use in uses:
-        if use.type == "Env" and use.key in keys:
+        if use.type == "Env" and use.key in keys and not use.runs_to_end:
             needing.setdefault((use.app_name, use.app_id), []).append(use.key)
     if not needing:
         return {}

@@ -9,13 +9,17 @@ from model.config_mounts import ConfigUse
 from model.configs import ConfigKind, Entry, variable_rule
 from model.errors import Conflict, Problem
 from model.pod_templates import APP, APP_ID
+from model.pods import runs_to_end
 
 Object = dict[str, Any]
 _NAMED = 10
 
 
 class Use(Frozen):
-    """One entry in one app, as files in `mount_path` or as a variable; `app_id` of a pod is the label, 32 digits."""
+    """One entry in one app, as files in `mount_path` or as a variable; `app_id` of a pod is the label, 32 digits.
+
+    What `runs_to_end` reads a changed entry at its next run: it is not restarted for it.
+    """
 
     app_id: str
     app_name: str
@@ -24,12 +28,14 @@ class Use(Frozen):
     key: str
     type: Literal["Volume", "Env"]
     mount_path: str = ""
+    runs_to_end: bool = False
 
 
 def uses_of_spec(app_id: str, app_name: str, spec: AppSpec) -> set[Use]:
     """What a spec asks for, whatever of it is overridden."""
+    who = {"app_id": app_id, "app_name": app_name, "runs_to_end": spec.job is not None}
     return {
-        Use(app_id=app_id, app_name=app_name, kind=kind, group=use.name, key=key, type=use.type, mount_path=use.mount_path or "")
+        Use(**who, kind=kind, group=use.name, key=key, type=use.type, mount_path=use.mount_path or "")
         for container in spec.containers
         for kind, _, use in container.uses
         for key in use.key
@@ -39,7 +45,7 @@ def uses_of_spec(app_id: str, app_name: str, spec: AppSpec) -> set[Use]:
 def uses_of_pod(pod: Object) -> set[Use]:
     """What an instance that exists was made with, read off itself (Kubernetes: Pod v1, projected volumes and env valueFrom)."""
     labels, found = pod["metadata"].get("labels", {}), set()
-    who = {"app_id": labels.get(APP_ID, ""), "app_name": labels.get(APP, "")}
+    who = {"app_id": labels.get(APP_ID, ""), "app_name": labels.get(APP, ""), "runs_to_end": runs_to_end(pod)}
     sources = {v["name"]: v["projected"].get("sources", []) for v in pod["spec"].get("volumes", []) if "projected" in v}
     for container in pod["spec"]["containers"]:
         for mount in container.get("volumeMounts", []):

@@ -148,8 +148,9 @@ def _ended_state(pod: Object, seen: Seen) -> InstanceState:
     """The state of an instance of which nothing will run again."""
     told = pod["status"].get("message", "").strip()
     if not has_failed(pod):
-        status = "COMPLETED" if runs_to_end(pod) else "KILLED"
-        return InstanceState(status=status, reason="Completed", message=told or "all its containers have ended")
+        if runs_to_end(pod):
+            return InstanceState(status="COMPLETED", reason="Completed", message=told or "it has run to its end")
+        return InstanceState(status="KILLED", reason="Completed", message=told or "all its containers have ended")
     trouble = worst(pod_troubles(pod, seen))
     words = trouble.error.message if trouble else "all its containers have ended"
     return InstanceState(status="FAILED", reason=pod["status"].get("reason") or "Failed", message=told or words)

@@ -10,7 +10,16 @@ from api.parameters import Page, Size
 from api.services import Services, Using
 from clients.observation import events_about, with_events, with_logs, with_nodes
 from model.diagnosis import Seen
-from model.instances import access, address_of, container_reply, instance_detail, instance_reply, instances_of, port_mappings
+from model.instances import (
+    Instance,
+    access,
+    address_of,
+    container_reply,
+    instance_detail,
+    instance_reply,
+    instances_of,
+    port_mappings,
+)
 from model.manifests import selector
 from model.pod_templates import APP
 from model.pods import Object, containers, is_over, is_ready, leaves
@@ -89,7 +98,7 @@ async def list_containers(
     services: Using, caller: Reader, project: str, instance: str, size: Size = 10, page: Page = 0
 ) -> dict[str, Any]:
     """List the instance's containers, init containers first."""
-    pod, found = await pod_meant(services, project, instance)
+    pod, found = await _veiled(services, project, instance)
     all_of_it, revisions = containers(pod), await revisions_of(services, found.app)
     shown = [container_reply(c, revisions) for c in all_of_it[page * size : (page + 1) * size]]
     return {"total": len(all_of_it), "page": page, "size": size, "containers": shown}
@@ -98,8 +107,15 @@ async def list_containers(
 @router.get("/v2/containers/{project}/{instance}/{container}")
 async def get_container(services: Using, caller: Reader, project: str, instance: str, container: str) -> dict[str, Any]:
     """Read one container."""
-    pod, found = await pod_meant(services, project, instance)
+    pod, found = await _veiled(services, project, instance)
     return container_reply(container_of(pod, container), await revisions_of(services, found.app))
+
+
+async def _veiled(services: Services, project: str, instance: str) -> tuple[Object, Instance]:
+    """The instance's pod, the secrets in how its containers ended hidden, and the instance; raises NotFound and Conflict."""
+    pod, found = await pod_meant(services, project, instance)
+    seen = veiled(Seen(pods=[pod]), await services.records.configs.veil(found.app.project_id, [pod]))
+    return seen.pods[0], found
 
 
 async def _look(services: Services, project: str, pods: list[Object]) -> Seen:

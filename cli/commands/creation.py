@@ -18,6 +18,7 @@ class AppType(StrEnum):
 
     DEPLOYMENT = "Deployment"
     TAPP = "TApp"
+    JOB = "Job"
 
 
 File = Annotated[
@@ -35,7 +36,8 @@ def create(
     name: Annotated[str | None, typer.Argument(help="The app's name; may stand in the file instead.", show_default=False)] = None,
     image: Annotated[str | None, typer.Option(help="The image to run, such as public/busybox:latest.", show_default=False)] = None,
     type: Annotated[
-        AppType | None, typer.Option(help="TApp: each instance has a name, version and state of its own.", show_default=False)
+        AppType | None,
+        typer.Option(help="TApp: instances with names and versions of their own; Job: it runs to its end.", show_default=False),
     ] = None,
     instances: Annotated[int | None, typer.Option(min=0, help="How many; by default 1.", show_default=False)] = None,
     command: Command = None,

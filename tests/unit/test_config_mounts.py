@@ -10,13 +10,14 @@ from pydantic import ValidationError
 from model import config_mounts
 from model.app_bodies import NewApp, spec_of
 from model.app_replies import without_values
-from model.apps import AppSpec
+from model.apps import AppSpec, JobRun
 from model.config_mounts import ConfigUse
 from model.config_objects import by_hand, config_object, strays
 from model.config_uses import Use, problems_of, uses_of_pod, uses_of_spec
 from model.configs import ConfigKind, Entry, Group
 from model.errors import Invalid
 from model.pod_templates import APP, APP_ID
+from model.pods import JOB_NAME
 
 MANUAL = json.loads((Path(__file__).parent.parent / "e2e" / "manual_create.json").read_text())
 FILES = {"type": "Volume", "name": "special-config", "key": ["game-config", "game-config2.conf"], "mountPath": "/etc/config"}
@@ -149,6 +150,16 @@ def test_what_a_spec_uses_is_what_its_pod_shows() -> None:
         type="Volume",
         mount_path="/etc/config",
     ) in uses_of_pod(pod)
+
+
+def test_what_runs_to_its_end_says_so_in_spec_and_pod() -> None:
+    asked = spec(configMap=[{**VARIABLES, "key": ["HELLO"]}])
+    (use,) = uses_of_spec("id", "demoapp", asked.model_copy(update={"type": "Job", "job": JobRun()}))
+    made = asked.containers[0]
+    body = {"name": "demoapp", "env": config_mounts.variables(made.config_map, made.secret, ())}
+    pod = {"metadata": {"labels": {APP: "demoapp", APP_ID: "id", JOB_NAME: "demoapp-r1"}}, "spec": {"containers": [body]}}
+    assert uses_of_pod(pod) == {use}
+    assert use.runs_to_end
 
 
 def test_the_record_of_an_app_shows_no_values() -> None:

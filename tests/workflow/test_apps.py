@@ -146,7 +146,8 @@ async def test_what_holds_ends_succeeded_in_few_steps(run: Run, workflow: type[O
 
 async def test_the_result_names_what_runs(run: Run) -> None:
     ended = await run(AppUpgrade, ask(AppUpgrade), FOUND, SERVES)
-    assert ended.outcome.result == {"AppID": "ab" * 32, "revision": 2, "digests": DIGESTS, "instances": 2}
+    versions = {"fromRevision": None, "toRevision": 2}
+    assert ended.outcome.result == {"AppID": "ab" * 32, "revision": 2, "digests": DIGESTS, "instances": 2, **versions}
 
 
 @pytest.mark.parametrize("workflow", [AppCreate, AppStart, *CHANGES])
