@@ -134,22 +134,27 @@ class StackPlans:
     @activity.defn(name="stack.remove_addresses")
     async def remove_addresses(self, ask: DeleteStack) -> None:
         """Delete the stack's Ingresses, and the Services that the links' names stood for; idempotent."""
-        listed = await self._cluster.list("Ingress", ask.project, labelSelector=f"{STACK_ID}={ask.stack_id}")
-        await asyncio.gather(*(self._cluster.delete("Ingress", i["metadata"]["name"], ask.project) for i in listed["items"]))
+        names = [item["metadata"]["name"] for item in await self._ingresses(ask.stack_id, ask.project)]
+        await asyncio.gather(*(self._cluster.delete("Ingress", name, ask.project) for name in names))
         await self._remove_addresses(ask, set())
 
     async def _look_at_entrances(self, stack: Stack, blueprint: Blueprint) -> list[Object]:
         """The stack's Ingresses; raises Conflict where a host or a name of the document is somebody else's."""
         if not blueprint.entrances:
-            listed = await self._cluster.list("Ingress", stack.project, labelSelector=f"{STACK_ID}={stack.id}")
-            own: list[Object] = listed["items"]
-            return own
+            return await self._ingresses(stack.id, stack.project)
         everywhere = (await self._cluster.list("Ingress"))["items"]
         check_hosts(blueprint.hosts, stack, everywhere)
         here = {item["metadata"]["name"]: item for item in everywhere if item["metadata"]["namespace"] == stack.project}
         for entrance in blueprint.entrances:
             check_owned(entrance.ingress, stack, here.get(entrance.ingress))
         return [item for item in here.values() if item["metadata"].get("labels", {}).get(STACK_ID) == stack.id]
+
+    async def _ingresses(self, stack_id: str, project: str) -> list[Object]:
+        """What the cluster has of the stack; it is not asked for a stack that never had a host."""
+        if not await self._records.stacks.hosts(stack_id):
+            return []
+        found: list[Object] = (await self._cluster.list("Ingress", project, labelSelector=f"{STACK_ID}={stack_id}"))["items"]
+        return found
 
     async def _held(self, stack: Stack) -> dict[str, Held]:
         return await self._records.configs.held(stack.id)

@@ -152,12 +152,13 @@ async def _plan(services: Services, stack: Stack, blueprint: Blueprint, restores
     standing, held = await records.stacks.standing(stack.id), await records.configs.held(stack.id)
     pinned = await records.stacks.pinned(restores, standing) if restores else {}
     listed = await services.cluster.list("Service", stack.project, labelSelector=chosen)
-    ingresses = await services.cluster.list("Ingress", stack.project, labelSelector=chosen)
+    has_hosts = await records.stacks.hosts(stack.id)
+    ingresses = (await services.cluster.list("Ingress", stack.project, labelSelector=chosen))["items"] if has_hosts else []
     now = await records.stacks.version(stack.id, stack.version)
     before = read_blueprint(stack.kind, now.content, stack.name)
     addresses = addresses_of(stack.id, blueprint, listed["items"])
     found = changes(blueprint, standing, addresses, pinned, before, held=held, at_once=restores is not None)
-    return [*found, *entrance_changes(stack, blueprint, ingresses["items"])]
+    return [*found, *entrance_changes(stack, blueprint, ingresses)]
 
 
 async def _found(services: Services, project: str, name: str) -> Stack:

@@ -183,6 +183,10 @@ class StackStore(SealedDocuments):
         if rows:
             raise host_taken([row["host"] for row in rows])
 
+    async def hosts(self, stack_id: str) -> list[str]:
+        """The hosts that the stack has: without one it has no Ingress."""
+        return [row["host"] for row in await self._rows("hosts_of", stack_id=stack_id)]
+
     async def keep_hosts(self, stack_id: str, hosts: Sequence[str]) -> None:
         """Give up the hosts of the stack that are not among these; idempotent."""
         await self._call("keep_hosts", stack_id=stack_id, hosts=list(hosts))

@@ -121,6 +121,9 @@ SELECT DISTINCT host FROM stack_hosts WHERE host = ANY (cast(:hosts AS text[])) 
 INSERT INTO stack_hosts (host, stack_id, project_id) SELECT host, :stack_id, :project_id FROM unnest(cast(:hosts AS text[])) AS host
 ON CONFLICT DO NOTHING;
 
+-- name: hosts_of
+SELECT host FROM stack_hosts WHERE stack_id = :stack_id ORDER BY host;
+
 -- name: keep_hosts!
 DELETE FROM stack_hosts WHERE stack_id = :stack_id AND host <> ALL (cast(:hosts AS text[]));
 

@@ -1,0 +1,138 @@
+"""Documents with secrets in them, and hosts of Ingresses, on a real PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from cryptography.fernet import Fernet
+
+from model.config_references import References
+from model.configs import ConfigKind
+from model.errors import Conflict, PlatformUnavailable
+from model.stack_documents import Kind
+from model.stacks import Stack
+from model.templates import NewTemplate, TemplateChange
+from records import Records, connect
+from records.sealing import Seal
+from tests.instance import Instance
+from tests.platform import unique
+
+CANARY = "c4n4ry of the document"
+KEY = Fernet.generate_key().decode()
+
+
+@pytest.fixture
+async def sealed(instance: Instance) -> AsyncIterator[Records]:
+    found = await connect(instance.database_url, seal=Seal([KEY]))
+    yield found
+    await found.close()
+
+
+async def add(records: Records, content: str = CANARY, *, secret: bool = True, hosts: tuple[str, ...] = ()) -> Stack:
+    project = await records.projects.add(unique("t"), "", "ann")
+    async with records.transaction() as tx:
+        stack = await tx.stacks.add(project, "d", "default", Kind.KUBERNETES, content, "ann", secret=secret)
+        assert stack is not None
+        await tx.stacks.claim_hosts(stack, hosts)
+    return stack
+
+
+async def found_in(url: str, text: str) -> list[str]:
+    connection = await asyncpg.connect(url)
+    try:
+        tables = ("template_versions", "stack_versions", "stacks", "templates")
+        query = 'SELECT count(*) FROM "{}" t WHERE strpos(cast(t AS text), $1) > 0'
+        return [table for table in tables if await connection.fetchval(query.format(table), text)]
+    finally:
+        await connection.close()
+
+
+async def test_a_document_with_secrets_is_sealed_and_goes_with_what_it_was_deployed_as(sealed: Records, instance: Instance) -> None:
+    stack = await add(sealed)
+    await sealed.stacks.add_version(stack.id, f"{CANARY} 2", "ann", secret=True)
+    await sealed.stacks.add_version(stack.id, "no secret", "ann")
+    _, versions = await sealed.stacks.versions(stack.id, 10, 0)
+    assert [(v.number, v.content, v.secret) for v in versions] == [
+        (3, "no secret", False),
+        (2, f"{CANARY} 2", True),
+        (1, CANARY, True),
+    ]
+    assert CANARY not in repr(versions)
+    assert await found_in(instance.database_url, CANARY) == []
+    assert await found_in(instance.database_url, CANARY.encode().hex()) == []
+    await sealed.stacks.delete(stack.id)
+    assert (await sealed.stacks.version(stack.id, 1)).content == ""
+    assert (await sealed.stacks.version(stack.id, 3)).content == "no secret"
+
+
+async def test_a_template_keeps_its_secrets_while_what_is_deployed_of_it_needs_them(sealed: Records, instance: Instance) -> None:
+    project = await sealed.projects.add(unique("t"), "", "ann")
+    new = NewTemplate(name="shop", kind=Kind.KUBERNETES, content=CANARY)
+    template = await sealed.templates.add(project, new, [], "ann", secret=True)
+    await sealed.templates.change(project.id, "shop", TemplateChange(content=f"{CANARY} 2"), [], "ann", secret=True)
+    same = await sealed.templates.change(project.id, "shop", TemplateChange(content=f"{CANARY} 2"), [], "ann", secret=True)
+    assert same.version == 2
+    assert await found_in(instance.database_url, CANARY) == []
+    stack = await sealed.stacks.add(project, "d", "default", Kind.KUBERNETES, CANARY, "ann", (template.id, 1), secret=True)
+    assert stack is not None
+    await sealed.templates.delete(template.id)
+    assert (await sealed.templates.version(template.id, 1)).content == CANARY
+    await sealed.templates.delete_all_of(project.id)
+    assert (await sealed.templates.version(template.id, 1)).content == ""
+
+
+async def test_documents_are_sealed_anew_with_another_key(sealed: Records, instance: Instance) -> None:
+    stack, newer = await add(sealed), Fernet.generate_key().decode()
+    both = await connect(instance.database_url, seal=Seal([newer, KEY]))
+    assert await both.documents.reseal() >= 1
+    await both.close()
+    with pytest.raises(PlatformUnavailable):
+        await sealed.stacks.version(stack.id, 1)
+    only = await connect(instance.database_url, seal=Seal([newer]))
+    assert (await only.stacks.version(stack.id, 1)).content == CANARY
+    await only.close()
+    back = await connect(instance.database_url, seal=Seal([KEY, newer]))
+    await back.documents.reseal()
+    await back.close()
+
+
+async def test_without_a_key_nothing_secret_is_kept(instance: Instance) -> None:
+    records = await connect(instance.database_url)
+    with pytest.raises(PlatformUnavailable, match="no key"):
+        await add(records)
+    assert await add(records, "plain", secret=False)
+    await records.close()
+
+
+async def test_of_many_projects_that_claim_a_host_at_once_one_has_it(sealed: Records) -> None:
+    host = f"{unique('h')}.example.com"
+    ended = await asyncio.gather(*(add(sealed, hosts=(host, f"{n}-{host}")) for n in range(8)), return_exceptions=True)
+    (stack,) = [one for one in ended if isinstance(one, Stack)]
+    assert all(isinstance(one, Conflict) and host in one.message for one in ended if one is not stack)
+    with pytest.raises(Conflict):
+        await add(sealed, hosts=(host,))
+    await sealed.stacks.keep_hosts(stack.id, [])
+    other = await add(sealed, hosts=(host,))
+    await sealed.stacks.delete(other.id)
+    assert await add(sealed, hosts=(host,))
+
+
+async def test_a_document_refers_to_the_groups_of_its_project_but_not_to_its_own_of_before(sealed: Records) -> None:
+    stack = await add(sealed)
+    project = await sealed.projects.get(stack.project)
+    async with sealed.transaction() as tx:
+        for name in ("shared", "d-own"):
+            group = await tx.configs.add(project, ConfigKind.SECRET, name, "ann")
+            await tx.configs.put(group, {"A": b"1", "B": b"\xff"}, "ann", "")
+            if name == "d-own":
+                await tx.stacks.put_group(stack.id, "secret/own", group.id)
+    known = await sealed.configs.references(project.id, Kind.POD, without=stack.id)
+    assert known.find(ConfigKind.SECRET, "shared").entries == {"A": True, "B": False}
+    with pytest.raises(ValueError, match="neither"):
+        known.find(ConfigKind.SECRET, "d-own")
+    held = await sealed.configs.held(stack.id)
+    assert {part: now.contents for part, now in held.items()} == {"secret/own": {"A": b"1", "B": b"\xff"}}
+    none: References = await sealed.configs.references(project.id, Kind.COMPOSE)
+    with pytest.raises(ValueError, match="neither"):
+        none.find(ConfigKind.SECRET, "shared")
