@@ -121,10 +121,12 @@ def test_the_stages_are_valid_yaml():
         ("shop-web-7698fd49c8-fpbc2", "shop-web"),
         ("db-0-0", "db"),
         ("db-12-0", "db"),
+        ("migrate-r1-fpbc2", "migrate"),
+        ("migrate-r2-fpbc2", "migrate"),
         ("by-hand", None),
     ],
 )
 def test_whose_a_pods_figures_are_is_read_off_its_name(layout, pod, app):
     rules = [r for r in _scraped(layout, "kubelet")["metric_relabel_configs"] if r.get("target_label") == "app"]
-    found = [match[1] for rule in rules if (match := re.fullmatch(rule["regex"], pod))]
-    assert found == ([app] if app else [])
+    found = {match[1] for rule in rules if (match := re.fullmatch(rule["regex"], pod))}
+    assert found == ({app} if app else set())

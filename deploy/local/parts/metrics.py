@@ -191,15 +191,17 @@ def _instances(cluster: dict[str, str]) -> dict[str, Any]:
 
 
 # Kubernetes writes what it makes up of a name with these letters only (apimachinery: util/rand).
-POD_OF_A_DEPLOYMENT = "(.+?)(?:-r[0-9]+(?:-[0-9]+)?)?-[bcdfghjklmnpqrstvwxz2456789]{1,10}-[bcdfghjklmnpqrstvwxz2456789]{5}"
+_LETTERS = "[bcdfghjklmnpqrstvwxz2456789]"
+POD_OF_A_DEPLOYMENT = f"(.+?)(?:-r[0-9]+(?:-[0-9]+)?)?-{_LETTERS}{{1,10}}-{_LETTERS}{{5}}"
+POD_OF_A_JOB = f"(.+)-r[0-9]+-{_LETTERS}{{5}}"
 POD_OF_A_TAPP = "(.+)-[0-9]+-0"
 
 
 def _kubelets(cluster: dict[str, str]) -> dict[str, Any]:
     """The figures carry namespace and pod themselves; what belongs to no namespace (the node's own) is left out.
 
-    The app is read off the pod's name, as nothing else there tells it: <app>-<index>-0 of a TApp, else
-    <app>[-r<revision>]-<template>-<pod>.
+    The app is read off the pod's name, as nothing else there tells it: <app>-<index>-0 of a TApp, <app>-r<revision>-<pod> of a Job,
+    else <app>[-r<revision>]-<template>-<pod>.
     """
     return {
         "job_name": "kubelet",
@@ -216,6 +218,7 @@ def _kubelets(cluster: dict[str, str]) -> dict[str, Any]:
             _rule("replace", ["pod"], "instance"),
             _rule("replace", ["pod"], "app", regex=POD_OF_A_DEPLOYMENT),
             _rule("replace", ["pod"], "app", regex=POD_OF_A_TAPP),
+            _rule("replace", ["pod"], "app", regex=POD_OF_A_JOB),
         ],
     }
 
