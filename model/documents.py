@@ -256,6 +256,8 @@ def _rule(kind: str, said: str, given: Any, refused: str | None) -> str:
         return "is required"
     if given is None:
         return "has no value; give one or remove the line"
+    if kind in ("model_type", "dict_type", "model_attributes_type"):
+        return "must be a mapping (key: value)"
     said = said.removeprefix("Value error, ").replace("Input should be", "must be").partition(", unable to parse")[0]
     said = re.sub(r"^(Dictionary|List) should have", "must have", said.partition(" after validation")[0])
     return said[0].lower() + said[1:]

@@ -35,7 +35,8 @@ from model.pod_shapes import REFUSED as REFUSED_IN_PODS
 from model.pod_shapes import PodTemplate, Written
 from model.template_rollouts import ANNOTATION, AppRollout, checked, with_amounts, written
 
-DEPENDS_ON = "mooring.io/depends-on"
+OWN = "mooring.io/"
+DEPENDS_ON = f"{OWN}depends-on"
 MOST_DOCUMENTS = 200
 _LATER = "is not carried out; remove it"
 REFUSED = (
@@ -191,6 +192,7 @@ def parse_kubernetes(content: str, deployment: str, check_image: CheckImage, ref
     if not workloads:
         problems.add(nodes[0] if nodes else None, "content", "has no Deployment, StatefulSet or Job; describe at least one")
     problems.check("content")
+    _check_annotations(found, problems)
     _check_names(found, deployment, problems)
     groups = tuple(configuration(p, deployment, problems) for p in found if isinstance(p.said, ConfigMap | Secret))
     references = references.with_own(texts(groups))
@@ -217,6 +219,20 @@ def _document(node: Node, problems: Problems) -> Placed | None:
         return None
     said: Any = shaped(_MODELS[kind], node, kind, problems, REFUSED)
     return Placed(said=said, node=node, field=f"{kind}/{said.metadata.name}") if said else None
+
+
+def _check_annotations(found: list[Placed], problems: Problems) -> None:
+    """The platform's own annotations are known by name, so that a slip, or one where it would be ignored, is told."""
+    told = f"has no meaning here: known are {DEPENDS_ON} and {ANNOTATION}, in a workload's own metadata"
+    for p in found:
+        is_app = isinstance(p.said, Workload)
+        places = [(["metadata"], p.said.metadata.annotations, (DEPENDS_ON, ANNOTATION) if is_app else ())]
+        if is_app:
+            places.append((["spec", "template", "metadata"], p.said.spec.template.metadata.annotations, ()))
+        for path, annotations, known in places:
+            for name in annotations:
+                if name.startswith(OWN) and name not in known:
+                    p.note(problems, [*path, "annotations", name], told)
 
 
 def _check_names(found: list[Placed], deployment: str, problems: Problems) -> None:

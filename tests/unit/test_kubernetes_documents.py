@@ -83,7 +83,7 @@ def test_other_kinds_are_refused_by_name(kind: str) -> None:
 
 
 PLACE = "mooring.io/depends-on"
-LAST = WEB.replace("maxSurge: 1", "maxSurge: 0").replace("depends-on: db", "x: y")
+LAST = WEB.replace("maxSurge: 1", "maxSurge: 0").replace("mooring.io/depends-on: db", "example.com/x: y")
 
 
 @pytest.mark.parametrize(

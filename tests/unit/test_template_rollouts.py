@@ -148,3 +148,31 @@ def test_the_plan_tells_the_batches_of_each_app() -> None:
 def test_how_upgrades_go_is_no_difference_by_itself() -> None:
     (member,) = read_blueprint(Kind.COMPOSE, V1 % "batches: [1]", "d").members
     assert change(member, standing(member.spec), {}).action is Action.UNCHANGED
+
+
+SERVICE = """apiVersion: v1
+kind: Service
+metadata: {name: s, annotations: {mooring.io/rollout: x}}
+spec: {selector: {app: web}, ports: [{port: 1}]}
+---
+"""
+RIGHT = deployment("batches: [1]")
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (RIGHT.replace("mooring.io/rollout", "mooring.io/rolout"), 6),
+        (RIGHT.replace("labels: {app: web}}", "labels: {app: web}, annotations: {mooring.io/rollout: x}}"), 11),
+        (SERVICE + RIGHT, 3),
+    ],
+)
+def test_an_annotation_that_would_be_ignored_is_told(content: str, line: int) -> None:
+    with pytest.raises(Invalid, match="has no meaning here") as refused:
+        read_blueprint(Kind.KUBERNETES, content, "d")
+    assert [problem.line for problem in refused.value.problems] == [line]
+
+
+def test_a_list_for_the_extension_is_told_in_the_documents_words() -> None:
+    with pytest.raises(Invalid, match=r"web\.x-mooring must be a mapping"):
+        read_blueprint(Kind.COMPOSE, "web: {image: x, x-mooring: [a]}\n", "d")
