@@ -110,6 +110,8 @@ async def creating(
     """
     if spec.type == "TApp" and len(name) > _LONGEST_TAPP_NAME:
         raise invalid("name", f"must be at most {_LONGEST_TAPP_NAME} characters for a TApp, whose instances are <name>-<index>")
+    if spec.type == "Job" and replicas < 1:
+        raise invalid("instanceNum", "must be at least 1 for a Job: so many of its instances have to complete")
     if spec.type == "Job" and len(name) > LONGEST_JOB_NAME:
         raise invalid("name", f"must be at most {LONGEST_JOB_NAME} characters for a Job, whose runs are <name>-r<revision>")
     found = await tx.projects.hold(project)

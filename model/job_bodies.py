@@ -47,8 +47,6 @@ def with_run(spec: AppSpec, body: JobFields) -> AppSpec:
             raise _invalid(field, "means nothing for a Job, which runs to its end and serves nobody")
     if body.restart_policy == "Always":
         raise _invalid("restartPolicy", 'must be "Never" or "OnFailure" for a Job')
-    if getattr(body, "instance_num", None) == 0:
-        raise _invalid("instanceNum", "must be at least 1 for a Job: so many of its instances have to complete")
     said: dict[str, Any] = {name: getattr(body, name) for name in JobRun.model_fields if name in body.model_fields_set}
     now = spec.job or JobRun()
     kept = {name: value if value is not None else JobRun.model_fields[name].default for name, value in said.items()}

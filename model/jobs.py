@@ -182,10 +182,7 @@ def cause_at_deadline(app: App, job: Object | None, seen: Seen, message: str) ->
     because = f": {trouble.error.message}" if trouble else "."
     return DeadlineExceeded(
         f"The Job {app.name!r} has not come to its end in time; {message}{because}",
-        hint="What has begun goes on by itself. Retry to wait for it further, with a larger deadlineSeconds where it takes longer; "
-        "kill the app to stop it."
-        if job
-        else None,
+        hint="What has begun goes on by itself. Retry waits for it as long again; kill the app to stop it." if job else None,
         evidence=trouble.error.evidence if trouble else _last_words(seen),
     )
 

@@ -129,6 +129,9 @@ async def test_a_cancelled_rollout_ends_its_run_and_leaves_what_had_run(project:
 
 
 async def test_what_means_nothing_for_a_job_is_refused_with_its_type(project: Project) -> None:
+    none = {**JOB, "cmd": ["true"], "instanceNum": 0}
+    told = await project.platform.ask("POST", f"/v2/applications/{project.name}", none, expect=422)
+    assert "instanceNum: must be at least 1 for a Job" in told["Message"]
     await project.create(["true"])
     assert "'migrate' is a Job" in await project.refused("scale", type="manual", scale="2")
     assert "scale: means nothing for a Job" in await project.refused(

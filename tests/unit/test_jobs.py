@@ -214,7 +214,6 @@ def test_a_body_says_how_it_is_run() -> None:
     ("fields", "field"),
     [
         ({"restartPolicy": "Always"}, "restartPolicy"),
-        ({"instanceNum": 0}, "instanceNum"),
         ({"portMappings": [{"containerPort": 80}]}, "portMappings"),
         ({"readinessProbe": {"tcpSocket": {"port": 80}}}, "readinessProbe"),
         ({"maxSurge": 1}, "maxSurge"),
