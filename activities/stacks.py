@@ -24,7 +24,7 @@ from records.ids import new_app_id, new_id
 from records.operations import NewOperation
 from records.store import Row
 
-_PATIENCE = 10.0  # seconds
+_PATIENCE = 25.0  # seconds: less than a try of a step, more than the reconciler takes to settle what a parent left behind
 
 
 class StackActivities:
