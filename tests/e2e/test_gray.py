@@ -141,7 +141,8 @@ async def test_ten_fifty_hundred_percent_of_twenty_and_back_without_a_failed_req
 async def test_a_general_service_goes_by_named_instances_and_returns_to_the_exact_map(app: App, platform: Platform) -> None:
     # given a TApp of which one instance was updated singly
     await app.create(4, "TApp")
-    await platform.done("POST", f"/v2/instances/{app.project}/web-3/3/update", {"image": "busybox:1.35"})
+    await publish("gray-other", "other")
+    await platform.done("POST", f"/v2/instances/{app.project}/web-3/3/update", {"image": "busybox:gray-other"})
     assert await app.versions() == {1: 3, 2: 1}
     # when all are upgraded, named ones first, with a promote at the first pause
     operation = await app.rollout(cmd=["sh", "-c", f"{SERVES} "], batches=[["web-2"], ["0", "web-3"]], pause="each")
