@@ -171,6 +171,8 @@ async def _variables(api: Api, place: tuple[str, ...], container: str | None) ->
 def _moves(answer: Record) -> str:
     """From which revision it goes to which."""
     name = answer["WorkflowID"].split("/")[2]
+    if answer["toRevision"] == answer["fromRevision"]:  # its batches had not put another one in force
+        return f"{name} goes back to the versions that its instances had; revision {answer['toRevision']} stays in force."
     if answer["toRevision"] == answer["revision"] and answer["toRevision"] > answer["fromRevision"]:
         return f"{name} goes from revision {answer['fromRevision']} to revision {answer['revision']}."
     again = "" if answer["toRevision"] == answer["revision"] else f", as revision {answer['revision']}"
