@@ -89,8 +89,8 @@ async def upgrade_deployment(
 ) -> dict[str, Any]:
     """Bring a deployment to the newest version of its template, to one that is named, or to the document sent.
 
-    Only what differs is touched, in the order of dependencies; what left the document is removed last. `dryRun=true` answers the
-    plan (200) and does nothing.
+    Only what differs is touched, in the order of dependencies, in batches where the document says so; what left the document is
+    removed last. `dryRun=true` answers the plan (200) with each app's batches, and does nothing.
     """
     asked = body or StackUpgradeBody()
     if dry_run:
