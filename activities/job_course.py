@@ -15,7 +15,7 @@ from model.errors import MooringError
 from model.jobs import RUN, Run, run_name, run_of
 from model.layouts import Workload
 from model.pod_templates import Object
-from model.pods import JOB_NAME, leaves
+from model.pods import leaves
 
 
 class JobCourse(Course):
@@ -70,7 +70,9 @@ class JobCourse(Course):
         found = sight.workloads
         runs = {name: run_of(job) for name, job in found.items()}
         waited = self._waits_for(found, runs)
-        for name in (*waited, *self._surplus(found, runs)):
+        # What has failed already is left to end, for it is kept with its logs; but the run's own name is needed.
+        ending = [name for name in waited if name == self._name or not runs[name].over]
+        for name in (*ending, *self._surplus(found, runs)):
             if not leaves(found[name]):
                 await self.workloads.drop(self.app, found[name])
                 self.changed = True
@@ -122,8 +124,8 @@ class JobCourse(Course):
         return bool(run_of(job).failure and made_by != self.run)
 
     def _waits_for(self, found: Mapping[str, Object], runs: Mapping[str, Run]) -> list[str]:
-        """The Jobs that have to be gone before the run may begin: two of one app never run side by side."""
-        others = [name for name, run in runs.items() if name != self._name and not run.over]
+        """The Jobs that have to be gone or to end before the run may begin: two of one app never run side by side."""
+        others = [name for name, run in runs.items() if name != self._name and not run.ended]
         job = found.get(self._name) if self._workload.runs else None
         return [*others, *([self._name] if job and self._mine(found) is None else [])]
 
@@ -145,12 +147,19 @@ class JobCourse(Course):
 
     def _pods(self, pods: list[Object], mine: Object | None) -> list[Object]:
         """The run's pods, the newest first. Of a run that has failed also those that Kubernetes takes away, as they were."""
-        there = {pod["metadata"]["name"]: pod for pod in pods if pod["metadata"]["labels"].get(JOB_NAME) == self._name}
-        if mine is None or not run_of(mine).failure:
+        if mine is None:
+            return []  # those of a run before it say nothing about the one to come
+        there = {pod["metadata"]["name"]: pod for pod in pods if _is_of(pod, mine)}
+        if not run_of(mine).failure:
             self._pods_seen = self._pods_seen | {name: pod for name, pod in there.items() if not leaves(pod)}
         else:
-            there = {**there, **{n: pod for n, pod in self._pods_seen.items() if n not in there or leaves(there[n])}}
+            seen = {name: pod for name, pod in self._pods_seen.items() if _is_of(pod, mine)}
+            there = {**there, **{n: pod for n, pod in seen.items() if n not in there or leaves(there[n])}}
         return sorted(there.values(), key=_made, reverse=True)
+
+
+def _is_of(pod: Object, job: Object) -> bool:
+    return any(owner["uid"] == job["metadata"]["uid"] for owner in pod["metadata"].get("ownerReferences", []))
 
 
 def _made(pod: Object) -> datetime:

@@ -139,9 +139,14 @@ class StackPlans:
         await self._remove_addresses(ask, set())
 
     async def _look_at_entrances(self, stack: Stack, blueprint: Blueprint) -> list[Object]:
-        """The stack's Ingresses; raises Conflict where a host or a name of the document is somebody else's."""
+        """The stack's Ingresses; raises Conflict where a host or a name of the document is somebody else's.
+
+        The hosts are claimed here too: those of a version that is gone back to, or retried, may have been given up meanwhile.
+        """
         if not blueprint.entrances:
             return await self._ingresses(stack.id, stack.project)
+        async with self._records.transaction() as tx:
+            await tx.stacks.claim_hosts(stack, blueprint.hosts)
         everywhere = (await self._cluster.list("Ingress"))["items"]
         check_hosts(blueprint.hosts, stack, everywhere)
         here = {item["metadata"]["name"]: item for item in everywhere if item["metadata"]["namespace"] == stack.project}

@@ -38,7 +38,10 @@ _TOLD_AS_THEY_ARE = (ImageNotFound, CommandNotFound, OutOfMemory, ProbeFailing)
 
 
 class Run(Frozen):
-    """How far a Job is: counts of instances, and once it has failed Kubernetes' reason; `began` orders runs."""
+    """How far a Job is: counts of instances, and once it has failed Kubernetes' reason; `began` orders runs.
+
+    `ended` says that none of its instances runs any more: of one that has failed, they may be given their time to end first.
+    """
 
     wanted: int
     running: int
@@ -47,10 +50,11 @@ class Run(Frozen):
     complete: bool
     failure: str
     began: str
+    ended: bool = False
 
     @property
     def over(self) -> bool:
-        """Whether nothing of it will run any more."""
+        """Whether it is decided how it ends: no further instance will be begun."""
         return self.complete or bool(self.failure)
 
     @property
@@ -70,14 +74,16 @@ def run_of(job: Object) -> Run:
     """Read a Job. It has failed from when it is decided, while its last instances are still being ended (FailureTarget)."""
     status = job.get("status", {})
     failed = [c for kind in ("Failed", "FailureTarget") if (c := condition(job, kind)).get("status") == "True"]
+    complete = condition(job, "Complete").get("status") == "True"
     return Run(
         wanted=job["spec"].get("completions", 1),
         running=status.get("ready", 0),
         succeeded=status.get("succeeded", 0),
         tries_failed=status.get("failed", 0),
-        complete=condition(job, "Complete").get("status") == "True",
+        complete=complete,
         failure=failed[0].get("reason") or "Failed" if failed else "",
         began=job["metadata"].get("creationTimestamp", ""),
+        ended=complete or condition(job, "Failed").get("status") == "True",
     )
 
 

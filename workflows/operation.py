@@ -58,8 +58,8 @@ class Operation:
         self._unwinding = False
         self._undos: list[tuple[str, Step[Any, None], Any]] = []
         self._stopped_clock = timedelta(0)
-        self._apart = 0
-        self._apart_since: datetime | None = None
+        self._standing = 0
+        self._standing_since: datetime | None = None
         self._told = Controls(attempt=0)
 
     @workflow.signal(name="control")
@@ -97,13 +97,13 @@ class Operation:
         cancellation is heard. Raises DeadlineExceeded when nobody did for LONGEST_PAUSE.
         """
         while self._asked.paused or (because and (always or not self._asked.promoted)):
-            known, begun = self._asked.version, workflow.now()
-            held = await self._hold(title, words, because)
-            try:
-                await self._heeding(self._until_asked(title, known))
-            finally:
-                self._stopped_clock += workflow.now() - begun
-                workflow.upsert_search_attributes([_STATUS.value_set(Status.RUNNING)])
+            known = self._asked.version
+            with self._clock_standing():
+                held = await self._hold(title, words, because)
+                try:
+                    await self._heeding(self._until_asked(title, known))
+                finally:
+                    workflow.upsert_search_attributes([_STATUS.value_set(Status.RUNNING)])
             if held and not self._asked.paused:
                 return
 
@@ -173,27 +173,24 @@ class Operation:
         if workflow.cancellation_reason() is not None and not self._forward:
             handle.cancel()
         try:
-            with self._apart_from(child):
+            with self._clock_standing() if child.has_own_time else contextlib.nullcontext():
                 await (shielded(handle) if self._forward else handle)
         except ChildWorkflowError as error:
             told = _by_somebody(child) if is_cancelled_exception(error) else why(error)
             raise ChildFailed(child, told) from error
 
     @contextlib.contextmanager
-    def _apart_from(self, child: Child) -> Iterator[None]:
-        """While children run that have their own time the deadline's clock stands, once for all of them together."""
-        if not child.has_own_time:
-            yield
-            return
-        self._apart += 1
-        self._apart_since = since = self._apart_since or workflow.now()
+    def _clock_standing(self) -> Iterator[None]:
+        """The deadline's clock stands, as in a pause or while a child runs that has its own time: once for all of them."""
+        self._standing += 1
+        self._standing_since = since = self._standing_since or workflow.now()
         try:
             yield
         finally:
-            self._apart -= 1
-            if not self._apart:
+            self._standing -= 1
+            if not self._standing:
                 self._stopped_clock += workflow.now() - since
-                self._apart_since = None
+                self._standing_since = None
 
     async def _begin_child(
         self, title: str, accept: Step[A, Child | None], arg: A, runs: Mapping[str, Callable[..., Any]]
@@ -269,9 +266,14 @@ class Operation:
         self._undos.append((title, undo, arg))
 
     def point_of_no_return(self) -> None:
-        """From here on the operation only goes forward: nothing is undone, cancel is refused."""
+        """From here on the operation only goes forward: nothing is undone, cancel is refused.
+
+        Where a cancellation led here, a pause that was asked for before it is over: nobody can resume that any more.
+        """
         self._forward = True
         self._undos.clear()
+        if workflow.cancellation_reason() is not None:
+            self._told = self._told.model_copy(update={"paused": False})
 
     def note(self, title: str) -> StepNote:
         """What the worker's interceptor sends along with a step, in a header."""
@@ -287,8 +289,8 @@ class Operation:
 
     def _left(self) -> timedelta:
         assert self._ask is not None
-        apart = workflow.now() - self._apart_since if self._apart_since else timedelta(0)
-        begun = workflow.info().start_time + self._stopped_clock + apart
+        stands = workflow.now() - self._standing_since if self._standing_since else timedelta(0)
+        begun = workflow.info().start_time + self._stopped_clock + stands
         left = begun + timedelta(seconds=self._ask.deadline_seconds) - workflow.now()
         if left <= timedelta(0):
             raise DeadlineExceeded(f"It did not get done within its deadline of {self._ask.deadline_seconds} s.")

@@ -31,11 +31,11 @@ UPDATE operations SET ask = jsonb_set(ask, '{preempts}', to_jsonb(cast(:victim A
 
 -- name: request_cancel^
 -- Compare-and-set to CANCELLING; no row when the operation has ended or can no longer be cancelled. `actor` (null: another
--- operation takes it over) is recorded the first time; a pause that held is over.
+-- operation takes it over) is recorded the first time; a pause that held or was asked for is over.
 WITH was AS (
     SELECT status FROM operations WHERE id = :id FOR UPDATE
 ), op AS (
-    UPDATE operations SET seq = seq + 1, status = 'CANCELLING', pause = NULL,
+    UPDATE operations SET seq = seq + 1, status = 'CANCELLING', pause = NULL, pause_asked = false,
            control_seq = control_seq + CASE WHEN was.status = 'CANCELLING' THEN 0 ELSE 1 END,
            preempted_by = COALESCE(cast(:preempted_by AS text), preempted_by)
     FROM was

@@ -2,21 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
 from cryptography.fernet import Fernet
+from temporalio.testing import ActivityEnvironment
 
+from activities.stack_plans import StackPlans
 from model.config_references import References
 from model.configs import ConfigKind
 from model.errors import Conflict, PlatformUnavailable
 from model.stack_documents import Kind
-from model.stacks import Stack
+from model.stacks import DeployStack, Stack, StackAt
 from model.templates import NewTemplate, TemplateChange
 from records import Records, connect
+from records.ids import new_id
 from records.sealing import Seal
 from tests.instance import Instance
 from tests.platform import unique
+from tests.unit.test_config_documents import FRONT, POD, SITE
 
 CANARY = "c4n4ry of the document"
 KEY = Fernet.generate_key().decode()
@@ -116,6 +121,36 @@ async def test_of_many_projects_that_claim_a_host_at_once_one_has_it(sealed: Rec
     other = await add(sealed, hosts=(host,))
     await sealed.stacks.delete(other.id)
     assert await add(sealed, hosts=(host,))
+
+
+class NoIngresses:
+    """A cluster in which there are none yet."""
+
+    made = 0
+
+    async def list(self, *_: str, **__: str) -> dict[str, Any]:
+        return {"items": []}
+
+    async def apply(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        self.made += 1
+        return wanted
+
+
+async def test_a_retry_claims_again_the_hosts_that_a_way_back_gave_up(sealed: Records) -> None:
+    host, cluster = f"{unique('h')}.example.com", NoIngresses()
+    stack = await add(sealed, "---\n".join((POD, FRONT, SITE)).replace("shop.example.com", host), hosts=(host,))
+    await sealed.stacks.keep_hosts(stack.id, [])  # as when the upgrade to this version was brought back
+    ask = DeployStack(operation_id=new_id("op"), project=stack.project, target="d", actor="ann", stack_id=stack.id)
+    plans: Any = StackPlans(sealed, cluster)  # type: ignore[arg-type]
+    await ActivityEnvironment().run(plans.set_entrances, StackAt(ask=ask, version=1))
+    assert (cluster.made, await sealed.stacks.hosts(stack.id)) == (1, [host])
+    with pytest.raises(Conflict):
+        await add(sealed, hosts=(host,))
+    await sealed.stacks.keep_hosts(stack.id, [])
+    await add(sealed, hosts=(host,))
+    with pytest.raises(Conflict):
+        await ActivityEnvironment().run(plans.set_entrances, StackAt(ask=ask, version=1))
+    assert cluster.made == 1
 
 
 async def test_a_document_refers_to_the_groups_of_its_project_but_not_to_its_own_of_before(sealed: Records) -> None:

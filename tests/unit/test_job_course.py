@@ -10,6 +10,7 @@ from activities.workloads import Workloads
 from model.apps import JobRun
 from model.layouts import Layout, at_revision, first, not_run, restarted
 from model.moves import Limits
+from model.pods import JOB_NAME
 from tests.standing import NOW, REVISIONS, FakeCluster, FakeImages, Object, app_of
 
 ONCE = first("Job", 1, 1)
@@ -43,7 +44,8 @@ class Jobs(FakeCluster):
 
     def running(self) -> list[str]:
         """The Jobs that may have instances that run."""
-        return [name for (_, name), item in self.objects.items() if not item["status"].get("conditions")]
+        told = {name: [c["type"] for c in i["status"].get("conditions", [])] for (_, name), i in self.objects.items()}
+        return [name for name, kinds in told.items() if not {"Complete", "Failed"} & {*kinds}]
 
 
 def course(cluster: Jobs, target: Layout, run: str = "op-1/1") -> JobCourse:
@@ -138,10 +140,34 @@ async def test_going_back_ends_what_runs_and_runs_nothing() -> None:
     assert await step(Jobs(), back)
 
 
+async def test_a_run_waits_for_the_instances_of_one_that_has_failed_and_leaves_it_there() -> None:
+    cluster, second = Jobs(), at_revision(ONCE, 2)
+    await step(cluster, ONCE)
+    cluster.end("web-r1", "FailureTarget")
+    await step(cluster, second)
+    assert cluster.names("Job") == ["web-r1"]
+    cluster.end("web-r1", "Failed")
+    await step(cluster, second)
+    assert cluster.names("Job") == ["web-r1", "web-r2"]
+    assert "deletionTimestamp" not in cluster.objects["Job", "web-r1"]["metadata"]
+
+
+async def test_the_pods_of_an_attempt_before_say_nothing_about_the_run() -> None:
+    cluster = Jobs()
+    await step(cluster, ONCE)
+    job = cluster.objects["Job", "web-r1"]
+    labels, uid = job["spec"]["template"]["metadata"]["labels"] | {JOB_NAME: "web-r1"}, job["metadata"]["uid"]
+    metadata = {"name": "web-r1-x", "labels": labels, "creationTimestamp": NOW.isoformat(), "ownerReferences": [{"uid": uid}]}
+    cluster.objects["Pod", "web-r1-x"] = {"kind": "Pod", "metadata": metadata, "spec": {}, "status": {}}
+    assert len((await course(cluster, ONCE).look(fresh=True)).pods or []) == 1
+    cluster.end("web-r1", "Failed")
+    assert (await course(cluster, ONCE, "op-1/2").look(fresh=True)).pods == []
+
+
 TARGETS = [ONCE, at_revision(ONCE, 2), restarted(ONCE, "rs-1"), not_run(ONCE), at_revision(ONCE, 3)]
 
 
-@given(st.lists(st.tuples(st.sampled_from(["look", "end", "fail", "gone", "turn"]), st.integers(0, 4)), max_size=40))
+@given(st.lists(st.tuples(st.sampled_from(["look", "end", "failing", "fail", "gone", "turn"]), st.integers(0, 4)), max_size=40))
 async def test_no_two_runs_of_an_app_are_ever_side_by_side(events: list[tuple[str, int]]) -> None:
     cluster, target, attempt = Jobs(), ONCE, 1
     for event, number in events:
@@ -152,7 +178,7 @@ async def test_no_two_runs_of_an_app_are_ever_side_by_side(events: list[tuple[st
         elif event == "look":
             await step(cluster, target, f"op-1/{attempt}")
         elif running := cluster.running():
-            cluster.end(running[number % len(running)], "Complete" if event == "end" else "Failed")
+            cluster.end(running[number % len(running)], {"end": "Complete", "failing": "FailureTarget"}.get(event, "Failed"))
         assert len(cluster.running()) <= 1
     await ran(cluster, target, "op-1/99")
     assert len(cluster.names("Job")) <= 2

@@ -191,3 +191,48 @@ async def test_a_child_begins_with_what_was_asked_of_its_parent_before(run: Run)
 def test_without_a_gray_app_there_is_nothing_to_promote() -> None:
     assert Verb.PROMOTE not in StackUpgrade.controls_of({"gray": False})
     assert Verb.PROMOTE in StackUpgrade.controls_of({"gray": True})
+
+
+async def test_a_rollback_of_a_stack_that_is_paused_itself_does_not_pause_on_the_way_back(run: Run) -> None:
+    world = World(pause="never")
+
+    async def roll_back(handle: Handle) -> None:
+        await tell(handle, Controls(attempt=1, version=1, paused=True))
+        await asyncio.wait_for(world.holds.get(), 20)
+        await handle.cancel(reason=Stop(verb=Verb.ROLLBACK, actor="ann").model_dump_json())
+
+    ended = await asyncio.wait_for(upgraded(run, world, roll_back), 30)
+    assert ended.outcome.status is Status.CANCELLED
+    assert world.seen[-4:] == ["to version 1", "ready store", "ready api", "ready web"]
+    assert world.holds.empty()
+
+
+async def test_a_pause_while_a_gray_child_runs_stops_the_clock_once(run: Run, client: Client) -> None:
+    world, side_by_side, lefts, go_on = World(), {"store": (), "api": (), "web": ("store",)}, dict[str, int](), asyncio.Event()
+    accept = world._accept
+
+    async def planned(_: StackMove) -> Any:
+        return plan(FORTH).model_copy(update={"after": side_by_side})
+
+    async def accepted(part: Part) -> Child:
+        lefts[part.service] = part.left
+        return await accept(part)
+
+    async def ready(ask: AppAsk) -> Moved:
+        if ask.app_id == "store":
+            await go_on.wait()
+        return Moved(instances=2)
+
+    async def pause_both(handle: Handle) -> None:
+        assert (await asyncio.wait_for(world.holds.get(), 20)).operation_id == world.gray
+        await tell(handle, Controls(attempt=1, version=1, paused=True))
+        go_on.set()
+        assert (await asyncio.wait_for(world.holds.get(), 20)).operation_id != world.gray
+        await asyncio.sleep(3)  # the time that must not count twice
+        await tell(handle, Controls(attempt=1, version=2))
+        await tell(client.get_workflow_handle(world.gray), Controls(attempt=1, version=1))
+
+    world._planned, world._accept, world._ready = planned, accepted, ready  # type: ignore[method-assign]
+    ended = await upgraded(run, world, pause_both, deadline_seconds=60)
+    assert ended.outcome.status is Status.SUCCEEDED, ended.outcome.error
+    assert lefts["web"] <= 60
