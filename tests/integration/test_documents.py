@@ -83,6 +83,14 @@ async def test_a_template_keeps_its_secrets_while_what_is_deployed_of_it_needs_t
     assert stack is not None
     await sealed.templates.delete(template.id)
     assert (await sealed.templates.version(template.id, 1)).content == CANARY
+    await sealed.stacks.delete(stack.id)
+    assert (await sealed.templates.version(template.id, 1)).content == ""
+
+
+async def test_a_project_takes_the_secrets_of_its_templates_along(sealed: Records) -> None:
+    project = await sealed.projects.add(unique("t"), "", "ann")
+    new = NewTemplate(name="shop", kind=Kind.KUBERNETES, content=CANARY)
+    template = await sealed.templates.add(project, new, [], "ann", secret=True)
     await sealed.templates.delete_all_of(project.id)
     assert (await sealed.templates.version(template.id, 1)).content == ""
 
