@@ -101,7 +101,7 @@ async def rollback(services: Services, caller: Caller, project: str, name: str, 
         stack = await _held(tx, found)
         wanted = await _earlier(tx, stack, body.version)
         # Its images are deployed anew: who goes back must be one who may use them now.
-        blueprint = await _read_back(services, caller, stack, wanted.content)
+        blueprint = await _read_back(services, tx, caller, stack, wanted.content)
         await check_document(services, tx, stack, blueprint)
         await tx.stacks.claim_hosts(stack, blueprint.hosts)
         fields: dict[str, Any] = {
@@ -142,7 +142,7 @@ async def planned_rollback(services: Services, caller: Caller, project: str, nam
     """What a rollback would do, without doing it."""
     stack = await _found(services, project, name)
     wanted = await _earlier(services.records, stack, body.version)
-    return await _plan(services, stack, await _read_back(services, caller, stack, wanted.content), wanted)
+    return await _plan(services, stack, await _read_back(services, services.records, caller, stack, wanted.content), wanted)
 
 
 async def _plan(services: Services, stack: Stack, blueprint: Blueprint, restores: StackVersion | None) -> list[Change]:
@@ -170,9 +170,9 @@ async def _read(services: Services, caller: Caller, stack: Stack, content: str) 
     return await read_document(services, caller, stack.kind, content, stack.name, references)
 
 
-async def _read_back(services: Services, caller: Caller, stack: Stack, content: str) -> Blueprint:
-    """The same for a way back, which asks no gates."""
-    references = await services.records.configs.references(stack.project_id, stack.kind, without=stack.id)
+async def _read_back(services: Services, tx: Records, caller: Caller, stack: Stack, content: str) -> Blueprint:
+    """The same for a way back, which asks no gates; in a transaction on its own connection, as there may be no other left."""
+    references = await tx.configs.references(stack.project_id, stack.kind, without=stack.id)
     return read_blueprint(stack.kind, content, stack.name, usable(services, caller), references)
 
 

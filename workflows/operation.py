@@ -13,6 +13,7 @@ from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
     ChildWorkflowError,
+    FailureError,
     WorkflowAlreadyStartedError,
     is_cancelled_exception,
 )
@@ -211,7 +212,8 @@ class Operation:
                     **run_options(child.kind, Ask.model_validate(child.ask)),
                 )
                 if child.asked:
-                    await handle.signal(CONTROL_SIGNAL, Controls.model_validate(child.asked))
+                    with contextlib.suppress(FailureError):  # it has ended already: nothing is left to pause or promote
+                        await handle.signal(CONTROL_SIGNAL, Controls.model_validate(child.asked))
                 return child, handle
             except WorkflowAlreadyStartedError:
                 # Somebody retried it alone at the same moment: asked again, the step waits for that run's end.

@@ -128,11 +128,16 @@ SELECT host FROM stack_hosts WHERE stack_id = :stack_id ORDER BY host;
 DELETE FROM stack_hosts WHERE stack_id = :stack_id AND host <> ALL (cast(:hosts AS text[]));
 
 -- name: delete_stack!
--- Its secrets go with it, and its hosts are free.
+-- Its secrets go with it, those of its template too where that was deleted and nothing else is of it; its hosts are free.
 WITH gone AS (
-    UPDATE stacks SET deleted_at = clock_timestamp() WHERE id = :id AND deleted_at IS NULL RETURNING id
+    UPDATE stacks SET deleted_at = clock_timestamp() WHERE id = :id AND deleted_at IS NULL RETURNING id, template_id
 ), emptied AS (
     UPDATE stack_versions SET sealed = NULL FROM gone WHERE stack_id = gone.id AND secret
+), left_over AS (
+    UPDATE template_versions v SET sealed = NULL
+    FROM gone JOIN templates t ON t.id = gone.template_id
+    WHERE v.template_id = t.id AND v.secret AND t.deleted_at IS NOT NULL
+      AND NOT EXISTS (SELECT FROM stacks s WHERE s.template_id = t.id AND s.deleted_at IS NULL AND s.id <> gone.id)
 )
 DELETE FROM stack_hosts USING gone WHERE stack_id = gone.id;
 

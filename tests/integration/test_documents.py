@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -10,11 +11,14 @@ from cryptography.fernet import Fernet
 from temporalio.testing import ActivityEnvironment
 
 from activities.stack_plans import StackPlans
+from api import deployments
+from model.access import Actor
 from model.config_references import References
 from model.configs import ConfigKind
 from model.errors import Conflict, PlatformUnavailable
+from model.projects import ProjectStatus
 from model.stack_documents import Kind
-from model.stacks import DeployStack, Stack, StackAt
+from model.stacks import DeployStack, Stack, StackAt, StackRollbackBody
 from model.templates import NewTemplate, TemplateChange
 from records import Records, connect
 from records.ids import new_id
@@ -83,6 +87,14 @@ async def test_a_template_keeps_its_secrets_while_what_is_deployed_of_it_needs_t
     assert stack is not None
     await sealed.templates.delete(template.id)
     assert (await sealed.templates.version(template.id, 1)).content == CANARY
+    await sealed.stacks.delete(stack.id)
+    assert (await sealed.templates.version(template.id, 1)).content == ""
+
+
+async def test_a_project_takes_the_secrets_of_its_templates_along(sealed: Records) -> None:
+    project = await sealed.projects.add(unique("t"), "", "ann")
+    new = NewTemplate(name="shop", kind=Kind.KUBERNETES, content=CANARY)
+    template = await sealed.templates.add(project, new, [], "ann", secret=True)
     await sealed.templates.delete_all_of(project.id)
     assert (await sealed.templates.version(template.id, 1)).content == ""
 
@@ -151,6 +163,26 @@ async def test_a_retry_claims_again_the_hosts_that_a_way_back_gave_up(sealed: Re
     with pytest.raises(Conflict):
         await ActivityEnvironment().run(plans.set_entrances, StackAt(ask=ask, version=1))
     assert cluster.made == 1
+
+
+async def test_a_rollback_needs_no_second_connection_while_it_holds_one(instance: Instance) -> None:
+    records = await connect(instance.database_url, size=1, seal=Seal([KEY]))
+    site = "---\n".join((POD, FRONT))
+    stack = await add(records, site, secret=False)
+    await records.projects.set_status(stack.project, ProjectStatus.ACTIVE)
+    services: Any = SimpleNamespace(records=records, settings=SimpleNamespace(mooring_registry="localhost:5000"))
+    caller: Any = SimpleNamespace(actor=Actor(name="ann", admin=True), project=stack.project, request=None)
+
+    async def submit(_: Any, __: Any, ___: Any, ____: Any, prepare: Any) -> Any:
+        async with records.transaction() as tx:
+            return await prepare(tx)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(deployments, "submit", submit)
+        async with asyncio.timeout(3):
+            made: Any = await deployments.rollback(services, caller, stack.project, "d", StackRollbackBody(version=1))
+    assert made.fields["version"] == 2
+    await records.close()
 
 
 async def test_a_document_refers_to_the_groups_of_its_project_but_not_to_its_own_of_before(sealed: Records) -> None:
