@@ -37,6 +37,7 @@ _HANG_UP = (
 )
 _ENDED_BY_ITSELF = frozenset({"Exited", "InstanceEnded", "NotStarted"})
 _TO_HANG_UP = 60.0
+_TO_LOOK = 10.0
 _TO_TELL_WHY = 3.0
 _KILLED = 128 + 9
 _LOOK_SECONDS = 30.0
@@ -202,11 +203,17 @@ def _words(command: str | None) -> Sequence[str] | None:
 
 
 async def _has_program(services: Services, place: tuple[str, str, str], program: str) -> bool:
-    """Whether the container has the program, and a shell that can mark what it runs; else the runtime says best what is missing."""
-    async with services.shells.opened(*place, ("sh", "-c", 'command -v "$1"', "sh", program)) as looked:
-        async for _ in looked:
-            pass
-    return looked.exit is not None and looked.exit.code == 0
+    """Whether the container has the program, and a shell that can mark what it runs; else the runtime says best what is missing.
+
+    A `sh` of the image's own that does not answer is none.
+    """
+    look = ("sh", "-c", 'command -v "$1"', "sh", program)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_TO_LOOK), services.shells.opened(*place, look) as looked:
+            async for _ in looked:
+                pass
+            return looked.exit is not None and looked.exit.code == 0
+    return False
 
 
 def _run(own: Sequence[str] | None, shell_id: str, *, marked: bool) -> Sequence[str]:

@@ -210,6 +210,23 @@ async def test_a_pause_and_a_promotion_of_the_stack_reach_its_app(shop: Shop, pl
     assert await shop.versions() == [("busybox:1.35", 4)]
 
 
+async def test_a_rollback_of_a_stack_that_is_paused_waits_for_nobody(shop: Shop, platform: Platform) -> None:
+    await shop.edit(document("1.35"))
+    operation = await shop.upgrade("keep")
+    await shop.ask(operation, "pause")
+
+    async def holds() -> bool:
+        return (await platform.operation(operation)).status is Status.PAUSED
+
+    await eventually(holds, "the stack is paused", 60)
+    await shop.ask(operation, "rollback")
+    ended = await platform.wait(operation, Status.CANCELLED)
+    assert ended.error is not None
+    assert ended.error.reason == "RolledBack"
+    assert all(step.status != "RUNNING" for step in (await platform.operation(operation)).steps or [])
+    assert await shop.versions("store") == [("busybox:latest", 1)]
+
+
 async def test_what_is_wrong_with_a_rollout_is_told_at_its_line(shop: Shop, platform: Platform) -> None:
     wrong = document("1.35").replace("batches: [1, 50%]", "batches: [5]").replace("failures: 2", "failures: none")
     path = f"/v2/templates/{shop.project}/validate"

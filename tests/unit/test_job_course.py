@@ -1,5 +1,6 @@
 """A Job's move: one run at a time, once a revision and restart, whatever the worker that carries it out dies in."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import given
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from activities.job_course import JobCourse
 from activities.workloads import Workloads
-from model.apps import JobRun
+from model.apps import JobRun, Revision
 from model.layouts import Layout, at_revision, first, not_run, restarted
 from model.moves import Limits
 from model.pods import JOB_NAME
@@ -48,10 +49,10 @@ class Jobs(FakeCluster):
         return [name for name, kinds in told.items() if not {"Complete", "Failed"} & {*kinds}]
 
 
-def course(cluster: Jobs, target: Layout, run: str = "op-1/1") -> JobCourse:
+def course(cluster: Jobs, target: Layout, run: str = "op-1/1", known: Mapping[int, Revision] = JOBS) -> JobCourse:
     """A worker's way to the target."""
     workloads: Any = Workloads(cluster, FakeImages())  # type: ignore[arg-type]
-    return JobCourse(workloads, app_of(target), target, JOBS, frozenset(target.by_track), Limits(least=0, most=1), run)
+    return JobCourse(workloads, app_of(target), target, known, frozenset(target.by_track), Limits(least=0, most=1), run)
 
 
 async def step(cluster: Jobs, target: Layout, run: str = "op-1/1") -> bool:
@@ -126,6 +127,18 @@ async def test_what_failed_in_this_attempt_is_told_and_the_next_attempt_makes_it
     assert cluster.names("Job") == []
     await step(cluster, ONCE, "op-1/2")
     assert cluster.running() == ["web-r1"]
+
+
+async def test_a_retry_whose_tag_has_moved_runs_what_the_record_names_by_then() -> None:
+    cluster = Jobs()
+    await step(cluster, ONCE)
+    moved = {1: JOBS[1].model_copy(update={"digests": {"web": f"sha256:{'9' * 64}"}})}
+    for _ in range(2):
+        here = course(cluster, ONCE, "op-1/2", moved)
+        await here.act(await here.look(fresh=True))
+        cluster.gone()
+    (container,) = cluster.objects["Job", "web-r1"]["spec"]["template"]["spec"]["containers"]
+    assert container["image"].endswith("9" * 64)
 
 
 async def test_going_back_ends_what_runs_and_runs_nothing() -> None:

@@ -1,14 +1,17 @@
 """Shells, followed streams and the right to keep them open, without a cluster (targets S15)."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from api.access import check_origin
 from api.grants import Grant, opened, while_granted
+from api.routes import shells
 from api.seats import EACH, Seats
 from api.shell_session import End, Session, resize
 from clients.shells import Exit, exit_of
@@ -258,3 +261,24 @@ async def test_a_shell_nobody_uses_is_closed_in_words() -> None:
 async def test_a_connection_that_breaks_is_told_from_an_exit() -> None:
     assert (await carried(Person(), Program())).reason == "Lost"
     assert (await carried(Person(), Program(exits=Exit(code=None, message="no sh")))).reason == "NotStarted"
+
+
+class Mute:
+    """An image whose own `sh` never says anything."""
+
+    exit: Exit | None = None
+
+    @contextlib.asynccontextmanager
+    async def opened(self, *_: Any) -> AsyncIterator["Mute"]:
+        yield self
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+
+async def test_a_sh_that_does_not_answer_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shells, "_TO_LOOK", 0.01)
+    services: Any = SimpleNamespace(shells=Mute())
+    async with asyncio.timeout(2):
+        assert not await shells._has_program(services, ("shop", "web-0", "web"), "ps")
