@@ -11,6 +11,7 @@ from clients.kubernetes import Cluster
 from clients.watch import Watches
 from model.apps import App, AppAsk, AppPhase, MoveApp, Revision, ScaleApp
 from model.errors import Conflict, DeadlineExceeded
+from model.jobs import run_name, run_of
 from model.manifests import WORKLOAD_KINDS
 from model.pod_templates import Object, track_of
 from model.pods import is_ready, leaves
@@ -37,7 +38,8 @@ class AppActivities:
         """Take the app's name and find what each image's tag stands for now; returns digests by container, the newest version's.
 
         A pinned revision (a rollback) keeps its digests, which must still exist. Idempotent: asked again, a moved tag gives its
-        new digest. Raises ImageNotFound, Invalid for configuration that is gone, Conflict when another live app took the name.
+        new digest, but for a Job's run that an earlier attempt began. Raises ImageNotFound, Invalid for configuration that is
+        gone, Conflict when another live app took the name.
         """
         await self._take_name(ask.app_id)
         app = await self._records.apps.by_id(ask.app_id)
@@ -45,13 +47,21 @@ class AppActivities:
         shown: dict[str, str] = {}
         for number in sorted(ask.resolve):
             revision = await self._records.apps.revision(ask.app_id, number)
-            digests = await self._resolve(revision)
+            digests = revision.digests if await self._has_begun(app, ask, revision) else await self._resolve(revision)
             async with self._records.transaction() as tx:  # what was there when it was submitted may be gone at a retry
                 await tx.configs.check(app.project_id, revision.spec)
             await self._records.apps.set_digests(ask.app_id, number, digests)
             shown |= {c.image: digests[c.name] for c in revision.spec.containers}
         await tell("; ".join(f"{image} is {digest[:19]}…" for image, digest in shown.items()))
         return digests
+
+    async def _has_begun(self, app: App, ask: MoveApp, revision: Revision) -> bool:
+        """Whether a Job runs the revision already, or has: a retry waits for that, and the record goes on naming what it runs."""
+        if app.type != "Job" or not revision.digests:
+            return False
+        (workload,) = (await self._records.apps.layout(ask.after)).workloads
+        found = (await self._workloads.read(app)).get(run_name(app.name, workload))
+        return found is not None and not leaves(found) and not run_of(found).failure
 
     async def _take_name(self, app_id: str) -> None:
         """It has the name already, but where a cancelled creation is retried: then others may have come in its way."""

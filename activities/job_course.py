@@ -115,15 +115,13 @@ class JobCourse(Course):
         return run_name(self.app.name, self._workload)
 
     def _mine(self, found: Mapping[str, Object]) -> Object | None:
-        """The Job of the run, unless it is on its way out, or an earlier attempt's that failed or was of other images."""
+        """The Job of the run, unless it is on its way out or failed for an earlier attempt."""
         job = found.get(self._name)
         return None if job is None or leaves(job) or self._is_stale(job) else job
 
     def _is_stale(self, job: Object) -> bool:
-        if job["metadata"].get("annotations", {}).get(RUN) == self.run:
-            return False
-        # A retry looks tags up anew: what is recorded as the version's images is what has to run.
-        return bool(run_of(job).failure) or _images(job["spec"]["template"]) != _images(self.templates[self._workload.track])
+        made_by = job["metadata"].get("annotations", {}).get(RUN)
+        return bool(run_of(job).failure and made_by != self.run)
 
     def _waits_for(self, found: Mapping[str, Object], runs: Mapping[str, Run]) -> list[str]:
         """The Jobs that have to be gone or to end before the run may begin: two of one app never run side by side."""
@@ -158,10 +156,6 @@ class JobCourse(Course):
             seen = {name: pod for name, pod in self._pods_seen.items() if _is_of(pod, mine)}
             there = {**there, **{n: pod for n, pod in seen.items() if n not in there or leaves(there[n])}}
         return sorted(there.values(), key=_made, reverse=True)
-
-
-def _images(template: Object) -> dict[str, str]:
-    return {container["name"]: container["image"] for container in template["spec"]["containers"]}
 
 
 def _is_of(pod: Object, job: Object) -> bool:

@@ -31,7 +31,7 @@ class Changed:
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
-        self._news: dict[str, Object] | None = {}
+        self._news: dict[str, Object] | None = None  # nothing is kept for who never takes it
 
     def set(self, event: Object | None = None) -> None:
         """Say that something changed: an event of the watch, or None where some may have passed unseen."""
@@ -42,7 +42,7 @@ class Changed:
         self._event.set()
 
     def take(self) -> list[Object] | None:
-        """The last event of each object since the last call; None where some may have passed unseen: read. Never waits."""
+        """The last event of each object since the last call; None at first, and where some may be missed: read. Never waits."""
         news, self._news = self._news, {}
         self._event.clear()
         return None if news is None else list(news.values())

@@ -306,6 +306,7 @@ async def test_what_the_watch_tells_is_no_proof_that_a_move_is_done() -> None:
     stood["metadata"]["resourceVersion"] = "1000"
     stage.cluster.objects["Deployment", "web"]["status"]["availableReplicas"] = 1
     course.workload_view.hints = Changed()
+    course.workload_view.hints.take()
     course.workload_view.hints.set({"type": "MODIFIED", "object": stood})
     told = await course.look(fresh=False)
     assert (told.done, told.fresh) == (True, False)

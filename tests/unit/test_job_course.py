@@ -1,18 +1,19 @@
 """A Job's move: one run at a time, once a revision and restart, whatever the worker that carries it out dies in."""
 
-from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activities.apps import AppActivities
 from activities.job_course import JobCourse
 from activities.workloads import Workloads
-from model.apps import JobRun, Revision
+from model.apps import JobRun
 from model.layouts import Layout, at_revision, first, not_run, restarted
 from model.moves import Limits
 from model.pods import JOB_NAME
-from tests.standing import NOW, REVISIONS, FakeCluster, FakeImages, Object, app_of
+from tests.standing import NOW, REVISIONS, FakeCluster, FakeImages, FakeWatches, Object, app_of
 
 ONCE = first("Job", 1, 1)
 JOBS = {
@@ -49,10 +50,10 @@ class Jobs(FakeCluster):
         return [name for name, kinds in told.items() if not {"Complete", "Failed"} & {*kinds}]
 
 
-def course(cluster: Jobs, target: Layout, run: str = "op-1/1", known: Mapping[int, Revision] = JOBS) -> JobCourse:
+def course(cluster: Jobs, target: Layout, run: str = "op-1/1") -> JobCourse:
     """A worker's way to the target."""
     workloads: Any = Workloads(cluster, FakeImages())  # type: ignore[arg-type]
-    return JobCourse(workloads, app_of(target), target, known, frozenset(target.by_track), Limits(least=0, most=1), run)
+    return JobCourse(workloads, app_of(target), target, JOBS, frozenset(target.by_track), Limits(least=0, most=1), run)
 
 
 async def step(cluster: Jobs, target: Layout, run: str = "op-1/1") -> bool:
@@ -129,16 +130,23 @@ async def test_what_failed_in_this_attempt_is_told_and_the_next_attempt_makes_it
     assert cluster.running() == ["web-r1"]
 
 
-async def test_a_retry_whose_tag_has_moved_runs_what_the_record_names_by_then() -> None:
-    cluster = Jobs()
+async def test_a_retry_waits_for_the_run_it_finds_whatever_became_of_the_tag() -> None:
+    cluster, layouts = Jobs(), {1: ONCE}
+
+    async def layout(number: int) -> Layout:
+        return layouts[number]
+
+    records: Any = SimpleNamespace(apps=SimpleNamespace(layout=layout))
+    activities: Any = AppActivities(records, cluster, FakeImages(), FakeWatches())  # type: ignore[arg-type]
+    ask: Any = SimpleNamespace(after=1)
+    assert not await activities._has_begun(app_of(ONCE), ask, JOBS[1])
     await step(cluster, ONCE)
-    moved = {1: JOBS[1].model_copy(update={"digests": {"web": f"sha256:{'9' * 64}"}})}
-    for _ in range(2):
-        here = course(cluster, ONCE, "op-1/2", moved)
-        await here.act(await here.look(fresh=True))
-        cluster.gone()
-    (container,) = cluster.objects["Job", "web-r1"]["spec"]["template"]["spec"]["containers"]
-    assert container["image"].endswith("9" * 64)
+    assert await activities._has_begun(app_of(ONCE), ask, JOBS[1])
+    layouts[1] = restarted(ONCE, "rs-1")
+    assert not await activities._has_begun(app_of(ONCE), ask, JOBS[1])
+    layouts[1] = ONCE
+    cluster.end("web-r1", "Failed")
+    assert not await activities._has_begun(app_of(ONCE), ask, JOBS[1])
 
 
 async def test_going_back_ends_what_runs_and_runs_nothing() -> None:

@@ -70,3 +70,13 @@ async def test_where_something_may_have_been_missed_it_is_read() -> None:
     assert (versions(view), view.fresh, listing.reads) == ({"web": "8"}, True, 2)
     await view.look(fresh=False)
     assert (view.fresh, listing.reads) == (False, 2)
+
+
+async def test_nothing_is_kept_for_a_subscriber_that_only_waits() -> None:
+    hints = Changed()
+    for number in range(3):
+        hints.set({"type": "ADDED", "object": thing(f"web-{number}", number + 1)})
+        assert await hints.wait(1)
+    assert hints.take() is None
+    hints.set({"type": "ADDED", "object": thing("web", 9)})
+    assert [event["object"]["metadata"]["name"] for event in hints.take() or []] == ["web"]
