@@ -24,8 +24,8 @@ from clients.observation import with_events, with_logs, with_nodes
 from clients.watch import Watches
 from model.apps import App, MoveApp, UpgradeApp
 from model.base import Frozen
-from model.diagnosis import Seen
-from model.errors import DeadlineExceeded, MooringError
+from model.diagnosis import Seen, troubles, worst
+from model.errors import DeadlineExceeded, MooringError, QuotaExceeded, Unschedulable
 from model.gray import first_open
 from model.jobs import reached as run_reached
 from model.layouts import Layout, Workload, changed_tracks, not_run, versions_changed
@@ -194,7 +194,7 @@ class AppMoves:
 
     async def _go(self, course: Course, ask: MoveApp, *, back: bool) -> Sight:
         """Look and act until it is done; `back` ends when every instance is of its version, whether it serves or not."""
-        deadline, last, read_at = Deadline(), "", -_SAFETY_NET
+        deadline, last, waits, read_at = Deadline(), "", "", -_SAFETY_NET
         reads, looks = Pace(free=3, least=0.1), Pace(free=1, least=1.0)
         async with self._followed(course):
             while True:
@@ -202,7 +202,8 @@ class AppMoves:
                 sight = await course.look(fresh=begun - read_at >= _SAFETY_NET)
                 reads.took(time.monotonic() - begun)
                 read_at = begun if sight.fresh else read_at
-                await tell(sight.message)
+                waits = waits if sight.message == last else ""
+                await tell(sight.message + waits)
                 if back and await left_to_another(self._records, ask):
                     return sight
                 ends = course.tended and (sight.placed if back else sight.done)
@@ -220,7 +221,8 @@ class AppMoves:
                     last = sight.message
                     looks.restart()
                 if sight.failed or not looks.left:
-                    await self._check(course, sight, back=back)
+                    waits = await self._check(course, sight, back=back)
+                    await tell(sight.message + waits)
                     looks.took()
                 soon = [sight.again_in] if sight.again_in is not None else []
                 await _any(course.views, min(_SAFETY_NET, deadline.left, looks.left, *soon))
@@ -242,8 +244,11 @@ class AppMoves:
         acted, course.changed = course.changed, course.changed or known
         return acted
 
-    async def _check(self, course: Course, sight: Sight, *, back: bool) -> None:
-        """Raise the error that is certain already; going back, what cannot serve is no reason to stay: limits are dropped."""
+    async def _check(self, course: Course, sight: Sight, *, back: bool) -> str:
+        """Raise the error that is certain already; going back, what cannot serve is no reason to stay: limits are dropped.
+
+        Else the words to add to how far it is: why instances wait for a place that they may get yet, "" where none does.
+        """
         seen = await self._look(course, sight)
         error = course.dead_end(sight, seen)
         if error and not sight.fresh:
@@ -254,6 +259,8 @@ class AppMoves:
             course.limits = Limits(least=0, most=course.limits.most)
         elif error:
             raise course.dead_end(sight, await self._evidence(course, seen)) or error
+        waiting = worst([trouble for trouble in troubles(seen) if isinstance(trouble.error, Unschedulable | QuotaExceeded)])
+        return f"; {waiting.error.message}" if waiting else ""
 
     async def _at_deadline(self, course: Course, sight: Sight, *, back: bool) -> MooringError:
         if back:

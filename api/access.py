@@ -55,8 +55,10 @@ def check(actor: Actor, permission: str | None, project: str | None) -> None:
     if project is not None and not actor.sees(project):
         raise NotFound(f"There is no project {project!r}.")
     if permission is not None and not actor.may(permission, project):
-        scope = "the platform" if permission in PLATFORM_PERMISSIONS else f"the project {project!r}"
-        raise Forbidden(f"{actor.name!r} does not have the permission {permission} in {scope}.")
+        told = f"{actor.name!r} does not have the permission {permission} in"
+        if permission in PLATFORM_PERMISSIONS:
+            raise Forbidden(f"{told} the platform.", hint="Ask an administrator of the platform.")
+        raise Forbidden(f"{told} the project {project!r}.")
 
 
 def allow(permission: str | None) -> Any:

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from cli import tables
 from cli.api import Record
+from cli.commands_told import told
 from cli.words import ago, clean, moment, now
 
 
@@ -41,7 +42,7 @@ def changed(words: str, found: Record) -> RenderableType:
     """What a change of a group did, and which apps have to be restarted for it."""
     parts = [Text(clean(words))]
     for one in found.get("restartNeeded", []):
-        parts.append(Text(f"{one['appName']} reads {', '.join(one['entries'])} when it starts: POST {one['restart']}"))
+        parts.append(Text(f"{one['appName']} reads {', '.join(one['entries'])} when it starts: {told('POST ' + one['restart'])}"))
     return Group(*parts)
 
 

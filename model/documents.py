@@ -119,7 +119,15 @@ def read(content: str, field: str = "content") -> Node | None:
 
     Raises TooLarge above LARGEST_DOCUMENT bytes, and Invalid with the line and column of what cannot be read.
     """
-    return _read(content, field, _Bounded.get_single_node)
+
+    def only(reader: _Bounded) -> Node | None:
+        node = reader.get_node() if reader.check_node() else None
+        if reader.check_node():
+            begins = reader.peek_event()
+            raise _Refused(begins and begins.start_mark, "begins another document here; only the kind kubernetes has several")
+        return node
+
+    return _read(content, field, only)
 
 
 def read_all(content: str, field: str = "content") -> list[Node]:

@@ -110,6 +110,7 @@ def instance_reply(instance: Instance, seen: Seen, revisions: Sequence[Revision]
     pod = instance.pod
     index = {"index": int(instance.track)} if instance.app.type == "TApp" else {}
     version = version_of(instance, revisions)
+    revisions = sorted(revisions, key=lambda revision: revision.number != version)  # of equal images the one it is told to have
     if pod is None:
         state = _state_without_pod(instance, seen)
         spec = next((r.spec for r in revisions if r.number == version), None)

@@ -59,7 +59,7 @@ class FakeCluster:
         self.control()
         return self._told(made)
 
-    async def list(self, kind: str, namespace: str, labelSelector: str = "", **_: str) -> Object:
+    async def list(self, kind: str, namespace: str = "", labelSelector: str = "", **_: str) -> Object:
         key, _, value = labelSelector.partition("=")
         found = [o for (k, _), o in self.objects.items() if k == kind and o["metadata"]["labels"].get(key) == value]
         for item in found:

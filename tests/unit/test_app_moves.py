@@ -327,3 +327,15 @@ async def test_one_instance_that_is_to_get_what_it_has_stays_as_it_is(digest: st
     told = await stage.run(stage.moves.apply)
     assert told == ("nothing to do: web-1 (revision 1) is the very same already, image and all" if same else "")
     assert stage.records.app.layout.versions == ({1: 3} if same else {2: 1, 1: 2})
+
+
+async def test_an_instance_that_waits_for_a_place_is_told_with_how_far_it_is() -> None:
+    layout = first("TApp", 1, 2)
+    stage = Stage(layout, layout)
+    await stage.stand()
+    waiting = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: 1 Insufficient cpu."}
+    stage.cluster.objects["Pod", "web-1-0"]["status"] = {"phase": "Pending", "conditions": [waiting]}
+    course = stage.course(layout, Limits(least=1, most=2))
+    words = await stage.moves._check(course, await course.look(fresh=True), back=False)
+    assert words.startswith("; Instance 'web-1-0' has no node: ")
+    assert "nsufficient cpu" in words
