@@ -35,7 +35,7 @@ def operation(record: Record) -> Group:
         ("result", _values(record["result"])),
         ("asked", "\n".join(_asked(control) for control in record["controls"])),
         ("paused", told(record["pause"]["message"]) if record["pause"] else None),
-        ("waits for", "\n".join(_waiting(one) for one in record.get("waitsFor") or []) or None),
+        ("waits for", waiting(record)),
     ]
     parts: list[RenderableType] = [drawing.operation(Watched.of(record), now()), Text(), tables.facts(facts)]
     if record["temporalUrl"]:
@@ -87,9 +87,11 @@ def next_steps(record: Record) -> list[Text]:
     return []
 
 
-def _waiting(one: Record) -> str:
-    """A paused child: what is asked of its parent reaches it too."""
-    return clean(f"{one['kind']} {one['operationId']} on {one['target']}: {one['pause']['message']}")
+def waiting(record: Record) -> str | None:
+    """The paused children, None where there are none: what is asked of their parent reaches them too."""
+    children = record.get("waitsFor") or []
+    lines = [f"{one['kind']} {one['operationId']} on {one['target']}: {told(one['pause']['message'])}" for one in children]
+    return "\n".join(clean(line) for line in lines) or None
 
 
 def operations(records: Sequence[Record], total: int) -> RenderableType:

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from cli import drawing, tables
 from cli.api import Record
+from cli.report import waiting
 from cli.words import ago, clean, moment, now
 
 _COLOURS = {"create": "green", "update": "yellow", "recreate": "yellow", "delete": "red", "unchanged": "dim"}
@@ -63,14 +64,15 @@ def stacks(project: str, found: Sequence[Record], total: int) -> RenderableType:
     return tables.counted(table, len(found), total)
 
 
-def stack(found: Record) -> Group:
-    """One deployment: its apps in the order of their start."""
+def stack(found: Record, running: Record | None = None) -> Group:
+    """One deployment: its apps in the order of their start, and whom the operation that is `running` on it waits for."""
     last = found["lastOperation"]
     facts: list[tuple[str, RenderableType | None]] = [
         ("status", drawing.state(found["status"])),
         ("version", f"{found['version']} ({found['kind']})"),
         ("last", f"{last['kind']} {last['id']} {last['status']}"),
         ("why", clean(last["error"]["message"]) if last["error"] else None),
+        ("waits for", running and waiting(running)),
         ("by", found["createdBy"]),
         ("created", tables.when(found["createdAt"])),
     ]

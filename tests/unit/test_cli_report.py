@@ -132,3 +132,12 @@ def test_whether_a_retry_helps_is_told_by_whose_fault_it_is() -> None:
     assert "fault: cluster, retry can help)" in words("FAILED", fault="cluster")
     assert "retry alone does not help" in words("FAILED", retryable=False)
     assert "fault: user)" in words("CANCELLED", reason="RolledBack", retryable=False)
+
+
+def test_who_is_waited_for_is_told_with_the_command_to_go_on() -> None:
+    pause = {"message": "Batch 1 of 2 is done. Go on: POST /v2/operations/op-1/resume"}
+    child = {"kind": "app.upgrade", "operationId": "op-2", "target": "live-web", "pause": pause}
+    assert report.waiting({"waitsFor": [child]}) == (
+        "app.upgrade op-2 on live-web: Batch 1 of 2 is done. Go on: mooring op resume op-1"
+    )
+    assert report.waiting({"waitsFor": None}) is None
