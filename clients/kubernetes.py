@@ -16,6 +16,7 @@ from model.errors import ClusterUnreachable, Conflict, Forbidden, Invalid, Moori
 
 FIELD_MANAGER = "mooring"
 Object = dict[str, Any]
+_ALONE = ("Service", "ConfigMap", "Secret", "Ingress")  # nothing of ours depends on them: they are gone at once
 _LONGEST_LOG = 256 * 1024
 _NO_LOG = "unable to retrieve container logs for "  # what the kubelet sends in the place of a log that is gone
 _LONGEST_SILENCE = 90.0  # bookmarks come about every minute: after that the connection is dead
@@ -107,8 +108,8 @@ class Cluster:
         uid: str | None = None,
         grace_seconds: int | None = None,
     ) -> bool:
-        """Delete one object in the foreground of its dependents, of that uid where given; False when it is gone already."""
-        body: Object = {"propagationPolicy": "Foreground"}
+        """Delete one object, of that uid where given; False when it is gone already. It goes after what depends on it."""
+        body: Object = {"propagationPolicy": "Background" if kind in _ALONE else "Foreground"}
         if uid:
             body["preconditions"] = {"uid": uid}
         if grace_seconds is not None:

@@ -175,7 +175,7 @@ async def test_a_metric_that_turns_bad_takes_the_upgrade_back_by_itself(app: App
     assert query in ended.error.message
     (seen,) = ended.error.evidence
     assert (seen.type, seen.source) == ("metric", query)
-    values = [line.split() for line in seen.text.splitlines()]
+    values = [line.split(maxsplit=1) for line in seen.text.splitlines()]
     assert values[-1][1] == "0.3"
     assert all(at.startswith("20") for at, _ in values)
     assert await app.versions() == {1: 2}
