@@ -16,7 +16,7 @@ from activities.deadline import Deadline
 from activities.job_course import JobCourse
 from activities.pace import Pace
 from activities.progress import tell, unchanged
-from activities.views import View
+from activities.views import SAFETY_NET, View
 from activities.workloads import Workloads
 from clients.images import Images
 from clients.kubernetes import Cluster, Object
@@ -36,7 +36,6 @@ from model.standing import ways
 from model.veil import veiled
 from records import Records
 
-_SAFETY_NET = 10.0
 _COURSES: Mapping[str, type[Course]] = {"Deployment": DeploymentCourse, "TApp": InstancesCourse, "Job": JobCourse}
 
 
@@ -194,12 +193,12 @@ class AppMoves:
 
     async def _go(self, course: Course, ask: MoveApp, *, back: bool) -> Sight:
         """Look and act until it is done; `back` ends when every instance is of its version, whether it serves or not."""
-        deadline, last, waits, read_at = Deadline(), "", "", -_SAFETY_NET
+        deadline, last, waits, read_at = Deadline(), "", "", -SAFETY_NET
         reads, looks = Pace(free=3, least=0.1), Pace(free=1, least=1.0)
         async with self._followed(course):
             while True:
                 begun = time.monotonic()
-                sight = await course.look(fresh=begun - read_at >= _SAFETY_NET)
+                sight = await course.look(fresh=begun - read_at >= SAFETY_NET)
                 reads.took(time.monotonic() - begun)
                 read_at = begun if sight.fresh else read_at
                 waits = waits if sight.message == last else ""
@@ -208,7 +207,7 @@ class AppMoves:
                     return sight
                 ends = course.tended and (sight.placed if back else sight.done)
                 if (ends or not deadline.left) and not sight.fresh:
-                    read_at -= _SAFETY_NET
+                    read_at -= SAFETY_NET
                     continue
                 if ends and (back or has_settled(await course.pods(sight), datetime.now(UTC))):
                     return sight
@@ -225,7 +224,7 @@ class AppMoves:
                     await tell(sight.message + waits)
                     looks.took()
                 soon = [sight.again_in] if sight.again_in is not None else []
-                await _any(course.views, min(_SAFETY_NET, deadline.left, looks.left, *soon))
+                await _any(course.views, min(SAFETY_NET, deadline.left, looks.left, *soon))
                 await asyncio.sleep(min(reads.left, deadline.left))
 
     @contextlib.asynccontextmanager

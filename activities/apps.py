@@ -5,6 +5,7 @@ from temporalio import activity
 from activities.app_moves import left_to_another
 from activities.deadline import Deadline
 from activities.progress import tell, unchanged
+from activities.views import SAFETY_NET
 from activities.workloads import Workloads, side_by_side
 from clients.images import Images
 from clients.kubernetes import Cluster
@@ -20,7 +21,6 @@ from records import Records
 # Kubernetes: Pod deletion cost. Of pods that are alike ready the cheapest go first when their ReplicaSet shrinks.
 _COST = "controller.kubernetes.io/pod-deletion-cost"
 _CHEAPEST = str(-(2**31))
-_SAFETY_NET = 10.0  # seconds without a hint after which it is read all the same
 
 
 class AppActivities:
@@ -173,7 +173,7 @@ class AppActivities:
                 if not deadline.left:
                     raise DeadlineExceeded(await self._still_there(app))
                 await tell(f"{len(view.objects)} of its workloads left; instances have their termination grace to end")
-                told = await changed.wait(min(_SAFETY_NET, deadline.left)) if view.objects else False
+                told = await changed.wait(min(SAFETY_NET, deadline.left)) if view.objects else False
                 await view.look(fresh=not told)
 
     async def _still_there(self, app: App) -> str:

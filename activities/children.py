@@ -1,13 +1,14 @@
 """Accepting child operations: each with its own record and lock, once, however often the parent's step is tried."""
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from activities.progress import tell, unchanged
 from clients.temporal import Operations
 from model.controls import Controls
-from model.operations import RETRYABLE, TERMINAL, Ask, Child, Status, Verb
+from model.operations import RETRYABLE, TERMINAL, Ask, Child, Status, Target, Verb, workflow_id
 from records import Records
+from records.ids import new_id
 from records.operations import NewOperation
 from records.store import Row
 
@@ -96,3 +97,31 @@ class Children:
                 return
             await tell(f"waiting for {known['kind']} {known['id']}, which runs already")
             await self._records.operations.wait_settled(known["id"], 5)
+
+
+def child_fields(parent: Ask, target: str, seconds: int) -> dict[str, object]:
+    """What the ask of every child of a stack's operation has, under a new id."""
+    return {
+        "operation_id": new_id("op"),
+        "project": parent.project,
+        "target": target,
+        "actor": parent.actor,
+        "deadline_seconds": seconds,
+    }
+
+
+def child_operation(
+    parent: Ask, kind: str, target: Target, project_id: str, ask: Ask, request: Mapping[str, object]
+) -> NewOperation:
+    """A cancellable child of a stack's operation, to be inserted."""
+    return NewOperation(
+        kind=kind,
+        target=target,
+        project_id=project_id,
+        ask=ask,
+        workflow_id=workflow_id(kind, ask.project, ask.target, ask.operation_id),
+        cancellable=True,
+        preempts=False,
+        request={**request, "stack": parent.target},
+        parent_id=parent.operation_id,
+    )

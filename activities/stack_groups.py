@@ -1,15 +1,15 @@
 """The configuration groups of a stack: each brought to its document, and removed, by a config.apply of its own."""
 
+from activities.children import child_fields, child_operation
 from clients.kubernetes import Cluster
 from model.blueprints import Configuration
 from model.config_mounts import CONFIGURED
 from model.config_uses import check_free
 from model.configs import ApplyConfig, Entry, Group, Held, forbidden_in_use
-from model.operations import Target, workflow_id
+from model.operations import Target
 from model.stack_changes import grown
 from model.stacks import Part, StackVersion
 from records import Records
-from records.ids import new_id
 from records.operations import NewOperation
 from records.store import Row
 
@@ -76,23 +76,7 @@ class GroupStep:
         check_free(group.kind, group.name, forbidden, (u for u in used if (u.kind, u.group) == (group.kind, group.name)))
 
     def _operation(self, group: Group, request: dict[str, object]) -> NewOperation:
-        kind, part = "config.apply", self._part
-        ask = ApplyConfig(
-            operation_id=new_id("op"),
-            project=part.ask.project,
-            target=group.name,
-            actor=part.ask.actor,
-            deadline_seconds=part.seconds,
-            group_id=group.id,
-        )
-        return NewOperation(
-            kind=kind,
-            target=Target(kind=group.kind, name=group.name, id=group.id),
-            project_id=group.project_id,
-            ask=ask,
-            workflow_id=workflow_id(kind, ask.project, ask.target, ask.operation_id),
-            cancellable=False,
-            preempts=False,
-            request={**request, "stack": part.ask.target},
-            parent_id=part.ask.operation_id,
-        )
+        parent, target = self._part.ask, Target(kind=group.kind, name=group.name, id=group.id)
+        ask = ApplyConfig.model_validate({**child_fields(parent, group.name, self._part.seconds), "group_id": group.id})
+        new = child_operation(parent, "config.apply", target, group.project_id, ask, request)
+        return new.model_copy(update={"cancellable": False})

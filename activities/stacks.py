@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from activities.children import Children
+from activities.children import Children, child_fields, child_operation
 from activities.progress import tell, unchanged
 from activities.stack_documents import document, note
 from activities.stack_groups import GroupStep
@@ -15,12 +15,12 @@ from model.errors import Conflict
 from model.gray import GrayPlan, default_deadline
 from model.jobs import time_to_run
 from model.layouts import Layout, first, not_run, scaled
-from model.operations import Ask, Child, Target, workflow_id
+from model.operations import Ask, Child, Target
 from model.stack_changes import Action, Change, Gray, Standing, change, contents_of, steps
 from model.stacks import DeleteStack, Part, StackVersion
 from model.template_rollouts import Rollout
 from records import Records
-from records.ids import new_app_id, new_id
+from records.ids import new_app_id
 from records.operations import NewOperation
 from records.store import Row
 
@@ -170,7 +170,7 @@ class _AppStep:
         await self._note(tx, app_id, 1)
         kept = await tx.apps.keep_layout(app_id, self._run(first(spec.type, 1, replicas)))
         place = {"app_id": app_id, "before": kept, "after": kept, "resolve": (1,), "runs_to_end": spec.job is not None}
-        ask = CreateApp(**_fields(self._part, member.app), **place)
+        ask = CreateApp(**child_fields(self._part.ask, member.app, self._part.seconds), **place)
         return self._operation("app.create", ask, project.id, app_id)
 
     async def _upgrade(
@@ -182,7 +182,12 @@ class _AppStep:
         layouts = steps(self.member, now.model_copy(update={"layout": app.layout}), revision.number, at_once=gray is None)
         stages = await tx.apps.keep_stages(app.id, [self._run(layout) for layout in layouts], revision.number)
         place = {"app_id": app.id, "before": await tx.apps.keep_layout(app.id, app.layout), "after": stages[-1].layout}
-        fields = {**_fields(self._part, app.name), **place, "resolve": (revision.number,), "revision": revision.number}
+        fields = {
+            **child_fields(self._part.ask, app.name, self._part.seconds),
+            **place,
+            "resolve": (revision.number,),
+            "revision": revision.number,
+        }
         how = self.member.rollout.how if self.member.rollout and not self._part.at_once else Rollout()
         if gray:
             fields["deadline_seconds"] = default_deadline(how, len(stages), DEFAULT_DEADLINE)
@@ -199,7 +204,7 @@ class _AppStep:
         await note(tx, self._version, self.member.name, now)
         before = await tx.apps.keep_layout(app.id, app.layout)
         after = await tx.apps.keep_layout(app.id, scaled(app.layout, self.member.replicas))
-        fields = _fields(self._part, app.name)
+        fields = child_fields(self._part.ask, app.name, self._part.seconds)
         ask = ScaleApp(**fields, app_id=app.id, before=before, after=after, replicas=self.member.replicas)
         return self._operation("app.scale", ask, app.project_id, app.id)
 
@@ -209,34 +214,10 @@ class _AppStep:
     def _operation(self, kind: str, ask: Ask, project_id: str, app_id: str) -> NewOperation:
         told: dict[str, object] = {"imageRef": self.member.image, "instanceNum": self.member.replicas}
         told["stackVersion"] = self._version.number
-        return _operation(kind, ask, project_id, app_id, self._part, told)
+        return child_operation(self._part.ask, kind, Target(kind="app", name=ask.target, id=app_id), project_id, ask, told)
 
 
 def _deletion(part: Part, app: App) -> NewOperation:
-    ask = DeleteApp(**_fields(part, app.name), app_id=app.id)
-    new = _operation("app.delete", ask, app.project_id, app.id, part, {})
+    ask = DeleteApp(**child_fields(part.ask, app.name, part.seconds), app_id=app.id)
+    new = child_operation(part.ask, "app.delete", Target(kind="app", name=ask.target, id=app.id), app.project_id, ask, {})
     return new.model_copy(update={"cancellable": False, "preempts": True})
-
-
-def _fields(part: Part, target: str) -> dict[str, object]:
-    return {
-        "operation_id": new_id("op"),
-        "project": part.ask.project,
-        "target": target,
-        "actor": part.ask.actor,
-        "deadline_seconds": part.seconds,
-    }
-
-
-def _operation(kind: str, ask: Ask, project_id: str, app_id: str, part: Part, request: dict[str, object]) -> NewOperation:
-    return NewOperation(
-        kind=kind,
-        target=Target(kind="app", name=ask.target, id=app_id),
-        project_id=project_id,
-        ask=ask,
-        workflow_id=workflow_id(kind, ask.project, ask.target, ask.operation_id),
-        cancellable=True,
-        preempts=False,
-        request={**request, "stack": part.ask.target},
-        parent_id=part.ask.operation_id,
-    )

@@ -6,6 +6,7 @@ from clients.kubernetes import Object
 from clients.watch import Changed
 from model.pod_templates import track_of
 
+SAFETY_NET = 10.0  # seconds without a hint after which it is read all the same
 _Listing = Callable[[], Awaitable[Object]]
 
 
