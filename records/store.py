@@ -23,6 +23,7 @@ _UNAVAILABLE = (
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg raises between a session's last message and the end of its socket
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.TransactionRollbackError,
     ConnectionError,
@@ -50,7 +51,11 @@ async def connected(executor: Executor) -> AsyncIterator[Any]:
     with translated():
         if isinstance(executor, asyncpg.Pool):
             async with executor.acquire(timeout=5) as connection:
-                yield connection
+                try:
+                    yield connection
+                except asyncpg.InternalClientError:
+                    connection.terminate()  # asyncpg holds it for open; the pool must not give it out again
+                    raise
         else:
             yield executor
 

@@ -9,7 +9,7 @@ class Tunnel:
     """Forwards connections from `address` to one server, as long as it is told to.
 
     `cut`: connections break and new ones are refused at once. `hold`: they stay open and nothing passes. `stall`: requests
-    pass, what the server answers is held back. `heal`: all passes again.
+    pass, what the server answers is held back. `heal`: all passes again. `add`: words the server did not say.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -18,6 +18,7 @@ class Tunnel:
         self._to = (host, port)
         self._open = True
         self._requests, self._answers = asyncio.Event(), asyncio.Event()
+        self._added = b""
         self.heal()
         self._connections: set[asyncio.StreamWriter] = set()
 
@@ -43,6 +44,10 @@ class Tunnel:
         self._requests.set()
         self._answers.set()
 
+    def add(self, words: bytes) -> None:
+        """Put these behind the server's next answer, so that they arrive with it."""
+        self._added = words
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, until either side ends it."""
         if not self._open:
@@ -61,6 +66,8 @@ class Tunnel:
     async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, requests: bool) -> None:
         while data := await source.read(65_536):
             await (self._requests if requests else self._answers).wait()
+            if not requests:
+                data, self._added = data + self._added, b""
             sink.write(data)
             await sink.drain()
             if requests:
