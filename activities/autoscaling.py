@@ -29,7 +29,8 @@ from records.operations import NewOperation
 from records.store import Row
 
 log = structlog.get_logger()
-_AT_ONCE = 10  # queries asked, and operations started, side by side
+_AT_ONCE = 10  # a project's queries asked, and operations started, side by side
+_TO_ASK = 20.0  # seconds that all queries have together: within them one project's slow ones hold up nobody else's
 _UNKNOWN = (MetricsUnavailable, NoMetricsStore, Invalid)
 _KIND = "app.scale"
 
@@ -124,14 +125,17 @@ class AutoscalingActivities:
 
     async def _values(self, queries: set[tuple[str, str]]) -> Mapping[tuple[str, str], float | str | None]:
         """Each query's value in its project; a text where there is none that can be used."""
-        places = asyncio.Semaphore(_AT_ONCE)
+        places: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
+        until = asyncio.get_running_loop().time() + _TO_ASK
 
         async def asked(project: str, query: str) -> float | str | None:
-            async with places:
-                try:
+            try:
+                async with asyncio.timeout_at(until), places[project]:
                     return await self._metrics.query(query, project)
-                except _UNKNOWN as error:
-                    return error.message
+            except TimeoutError:
+                return f"the metrics store did not answer within {_TO_ASK:g} s"
+            except _UNKNOWN as error:
+                return error.message
 
         chosen = sorted(queries)
         return dict(zip(chosen, await asyncio.gather(*(asked(*one) for one in chosen)), strict=True))

@@ -113,13 +113,16 @@ def by_query(current: int, wanted: MetricTarget, value: float) -> Proposal:
     """What a query asks for: ceil(value ÷ target), unless the share of each instance is within the tolerance of the target.
 
     As Kubernetes' external metrics with an average value: 470 requests a second at a target of 100 ask for 5; with 5 instances
-    each bears 94, the ratio 0.94 is within the tolerance, and 5 it stays.
+    each bears 94, the ratio 0.94 is within the tolerance, and 5 it stays. A query that divides by 0 asks for no number.
     """
-    ratio = value / (wanted.target * current)
-    told = Proposal(metric=wanted.query, target=wanted.target, current=round(value / current, 4), ratio=round(ratio, 3))
+    ratio, times = value / (wanted.target * current), value / wanted.target
+    told = Proposal(metric=wanted.query, target=wanted.target)
+    if not (math.isfinite(ratio) and math.isfinite(times)):
+        return told.model_copy(update={"message": f"{value:g} ÷ {wanted.target:g} is no number of instances"})
+    told = told.model_copy(update={"current": round(value / current, 4), "ratio": round(ratio, 3)})
     if _within(ratio):
         return _unchanged(told, current, f"within {TOLERANCE:g} of the target")
-    asked = max(0, math.ceil(value / wanted.target))
+    asked = max(0, math.ceil(times))
     return told.model_copy(update={"replicas": asked, "message": f"{value:g} ÷ {wanted.target:g} asks for {asked}"})
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 
+from clients import logs
 from worker.main import main
 
 if __name__ == "__main__":
+    logs.plain()
     asyncio.run(main())

@@ -1,12 +1,15 @@
 """The autoscaler's pass on real records, with stand-ins for what it measures: accepted once, never against an operation."""
 
+import asyncio
 import dataclasses
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 from temporalio.testing import ActivityEnvironment
 
+from activities import autoscaling
 from activities.autoscaling import AutoscalingActivities, Passed
 from model.app_bodies import NewApp, spec_of
 from model.apps import App, AppPhase
@@ -226,6 +229,27 @@ async def test_what_cannot_be_measured_is_told_and_changes_nothing(own: Records,
     told = await evaluation(own, app)
     assert [m["message"] for m in told["metrics"]] == ["There is no metrics-server.", "no series answers the query"]
     assert not world.started
+
+
+async def test_a_query_without_end_or_number_is_told_on_its_own_app_and_holds_up_no_other(
+    own: Records, app: App, general: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autoscaling, "_TO_ASK", 1.0)
+    slow = [{"query": f"slow {number}", "target": 1} for number in range(10)]
+    for hostile, metrics in ((app, slow), (await _app(own, "Deployment", 2), [{"query": "1/0", "target": 1}])):
+        await own.autoscaling.set_policy(hostile.id, Scale.model_validate({**POLICY, "metrics": metrics}), "zoe")
+
+    class Store(World):
+        async def query(self, promql: str, project: str) -> float | None:
+            if promql.startswith("slow"):
+                await asyncio.Event().wait()
+            return math.inf if promql == "1/0" else 500.0
+
+    assert await run_pass(own, Store()) == Passed(looked=3, started=1)
+    assert (await own.autoscaling.decisions(general.id, 10))[0]["request"]["scale"] == 5
+    assert "slow 0: the metrics store did not answer within 1 s" in (await evaluation(own, app))["message"]
+    assert "inf ÷ 1 is no number of instances" in (await evaluation(own, hostile))["message"]
+    await own.apps.set_phase(hostile.id, AppPhase.DELETED)
 
 
 @pytest.mark.parametrize(("value", "tracks"), [(500.0, ["0", "1", "2", "3", "4", "5"]), (150.0, ["0", "1", "3"])])

@@ -109,6 +109,14 @@ def test_what_a_query_asks_for(value, current, asked):
     assert by_query(current, MetricTarget(query="requests", target=100), value).replicas == asked
 
 
+@pytest.mark.parametrize(("value", "target"), [(math.inf, 100), (-math.inf, 100), (1e308, 1e-300)])
+def test_a_query_that_divides_by_zero_asks_for_no_number(value, target):
+    told = by_query(2, MetricTarget(query="requests / 0", target=target), value)
+    assert told.replicas is None
+    assert "is no number of instances" in told.message
+    assert None in (told.current, told.ratio)  # no column holds an infinity
+
+
 def scale(least=1, most=10, **more):
     return Scale.model_validate({"minReplicas": least, "maxReplicas": most, "targetCPUUtilization": 50, **more})
 
