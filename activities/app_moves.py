@@ -22,7 +22,7 @@ from clients.images import Images
 from clients.kubernetes import Cluster, Object
 from clients.observation import with_events, with_logs, with_nodes
 from clients.watch import Watches
-from model.apps import App, MoveApp, UpgradeApp
+from model.apps import DEFAULT_DEADLINE, App, MoveApp, UpgradeApp
 from model.base import Frozen
 from model.diagnosis import Seen, troubles, worst
 from model.errors import DeadlineExceeded, MooringError, QuotaExceeded, Unschedulable
@@ -36,6 +36,7 @@ from model.standing import ways
 from model.veil import veiled
 from records import Records
 
+_TO_GET_READY = float(DEFAULT_DEADLINE)  # seconds without any change after which a way back waits for no instance any more
 _COURSES: Mapping[str, type[Course]] = {"Deployment": DeploymentCourse, "TApp": InstancesCourse, "Job": JobCourse}
 
 
@@ -116,10 +117,10 @@ class AppMoves:
     async def move_back(self, ask: MoveApp) -> None:
         """Undo of a move: back to the layout `before`, exactly, as availability allows; waits until it stands. Idempotent.
 
-        What went before need not have been well either: instances that cannot get ready are not waited for. Where a kill or
-        delete takes the app over, also in the middle, only the record goes back: the instances go anyway. What another change
-        takes over, as a person's does from the autoscaler, stays where it got: that goes on from there. A Job's run is ended, and
-        nothing is run for the version before: what that did is done.
+        What went before need not have been well either: instances that cannot get ready, or do not for 5 minutes, are not waited
+        for. Where a kill or delete takes the app over, also in the middle, only the record goes back: the instances go anyway. What
+        another change takes over, as a person's does from the autoscaler, stays where it got: that goes on from there. A Job's run
+        is ended, and nothing is run for the version before: what that did is done.
         """
         app = await self._records.apps.by_id(ask.app_id)
         target = await self._records.apps.layout(ask.before)
@@ -193,7 +194,7 @@ class AppMoves:
 
     async def _go(self, course: Course, ask: MoveApp, *, back: bool) -> Sight:
         """Look and act until it is done; `back` ends when every instance is of its version, whether it serves or not."""
-        deadline, last, waits, read_at = Deadline(), "", "", -SAFETY_NET
+        deadline, last, waits, read_at, moved_at = Deadline(), "", "", -SAFETY_NET, 0.0
         reads, looks = Pace(free=3, least=0.1), Pace(free=1, least=1.0)
         async with self._followed(course):
             while True:
@@ -219,6 +220,9 @@ class AppMoves:
                 if acted or sight.message != last:  # it moves: nobody is blamed before it stands still for a moment
                     last = sight.message
                     looks.restart()
+                    moved_at = begun
+                elif back and begun - moved_at >= _TO_GET_READY:
+                    course.wait_for_nobody()
                 if sight.failed or not looks.left:
                     waits = await self._check(course, sight, back=back)
                     await tell(sight.message + waits)
@@ -244,7 +248,7 @@ class AppMoves:
         return acted
 
     async def _check(self, course: Course, sight: Sight, *, back: bool) -> str:
-        """Raise the error that is certain already; going back, what cannot serve is no reason to stay: limits are dropped.
+        """Raise the error that is certain already; going back, what cannot serve is no reason to stay: it is not waited for.
 
         Else the words to add to how far it is: why instances wait for a place that they may get yet, "" where none does.
         """
@@ -255,7 +259,7 @@ class AppMoves:
             seen = await self._look(course, sight)
             error = course.dead_end(sight, seen)
         if error and back:
-            course.limits = Limits(least=0, most=course.limits.most)
+            course.wait_for_nobody()
         elif error:
             raise course.dead_end(sight, await self._evidence(course, seen)) or error
         waiting = worst([trouble for trouble in troubles(seen) if isinstance(trouble.error, Unschedulable | QuotaExceeded)])

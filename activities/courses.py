@@ -105,6 +105,10 @@ class Course(ABC):
     def serving(self, sight: Sight) -> int:
         """How many instances serve, of all versions."""
 
+    def wait_for_nobody(self) -> None:
+        """Go on although nothing gets ready, and fewer serve: only a way back does, to what was not well either. Idempotent."""
+        self.limits = Limits(least=0, most=self.limits.most)
+
     def wanted_logs(self, seen: Seen) -> list[LogRef]:
         """The logs that would tell why it does not get there."""
         return wanted_logs(seen.pods)
@@ -139,6 +143,17 @@ class DeploymentCourse(Course):
     """One Deployment a version: counts move between them; a new spec of the same Deployment is rolled by Kubernetes."""
 
     _applied: frozenset[str] = frozenset()
+    _waits = True
+
+    def wait_for_nobody(self) -> None:
+        """A Deployment that Kubernetes rolls by itself is told so, until it is applied again."""
+        super().wait_for_nobody()
+        if self._waits:
+            self._waits, self._applied = False, frozenset()
+            at_once = {"max_unavailable": "100%"}
+            self.revisions = {
+                n: r.model_copy(update={"spec": r.spec.model_copy(update=at_once)}) for n, r in self.revisions.items()
+            }
 
     @property
     def tended(self) -> bool:

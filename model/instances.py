@@ -10,7 +10,7 @@ from model.diagnosis import InstanceState, Seen, instance_state
 from model.events import event_count, event_time, events_of
 from model.layouts import Workload
 from model.manifests import workload_name
-from model.pod_templates import REVISION, track_of
+from model.pod_templates import RESTARTED, REVISION, TEMPLATE, pod_template, track_of
 from model.pods import Container, Object, condition, containers, is_over, leaves
 from model.standing import pods_by_track
 
@@ -84,16 +84,27 @@ def pod_instance(app: App, pod: Object) -> Instance:
     return Instance(app=app, name=pod["metadata"]["name"], track=track, wanted=app.layout.by_track.get(track), pod=pod)
 
 
-def version_of(instance: Instance, revisions: Sequence[Revision]) -> int | None:
-    """The revision it runs: the wanted one where the pod has its images, else the newest that has; without a pod the wanted one."""
+def version_of(instance: Instance, revisions: Sequence[Revision], registry: str) -> int | None:
+    """The revision it runs: of those with its images the one whose template the pod has; without a pod the wanted one.
+
+    Where the pod says nothing of it, the wanted one if it has these images, else the newest that has.
+    """
     wanted = instance.wanted.revision if instance.wanted else None
     if instance.pod is None:
         return wanted
     if ran := instance.pod["metadata"].get("annotations", {}).get(REVISION):  # a Job's pod tells it
         return int(ran)
     running = {c.name: c.image.partition("@")[2] for c in containers(instance.pod) if not c.init}
-    same = [revision.number for revision in revisions if revision.digests == running]
-    return wanted if wanted in same or not same else same[0]
+    same = sorted((r for r in revisions if r.digests == running), key=lambda revision: revision.number != wanted)
+    made_of = next((r.number for r in same if _is_of(instance.app, instance.pod, r, registry)), None)
+    return made_of or (same[0].number if same else wanted)
+
+
+def _is_of(app: App, pod: Object, revision: Revision, registry: str) -> bool:
+    """Whether the pod has the template of that revision, as it was restarted last."""
+    marks, restart = pod["metadata"]["labels"], pod["metadata"].get("annotations", {}).get(RESTARTED, "")
+    workload = Workload(track=track_of(marks), revision=revision.number, replicas=1, restart=restart)
+    return bool(pod_template(app, revision, registry, workload)["metadata"]["labels"][TEMPLATE] == marks.get(TEMPLATE))
 
 
 def image_shown(container: str, image: str, revisions: Sequence[Revision]) -> str:
@@ -105,11 +116,11 @@ def image_shown(container: str, image: str, revisions: Sequence[Revision]) -> st
     return image
 
 
-def instance_reply(instance: Instance, seen: Seen, revisions: Sequence[Revision]) -> dict[str, Any]:
+def instance_reply(instance: Instance, seen: Seen, revisions: Sequence[Revision], registry: str) -> dict[str, Any]:
     """One instance in a list; `index` only of a TApp's, `version` is the revision it runs."""
     pod = instance.pod
     index = {"index": int(instance.track)} if instance.app.type == "TApp" else {}
-    version = version_of(instance, revisions)
+    version = version_of(instance, revisions, registry)
     revisions = sorted(revisions, key=lambda revision: revision.number != version)  # of equal images the one it is told to have
     if pod is None:
         state = _state_without_pod(instance, seen)
@@ -148,12 +159,12 @@ def _state_without_pod(instance: Instance, seen: Seen) -> InstanceState:
     return InstanceState(status="PENDING", reason="NotCreated", message="its pod is being made")
 
 
-def instance_detail(instance: Instance, seen: Seen, revisions: Sequence[Revision]) -> dict[str, Any]:
+def instance_detail(instance: Instance, seen: Seen, revisions: Sequence[Revision], registry: str) -> dict[str, Any]:
     """One instance with whose it is, its containers and its events, the newest last."""
     pod = instance.pod
     events = events_of(pod, seen.events) if pod else sorted(seen.events, key=event_time)
     return {
-        **instance_reply(instance, seen, revisions),
+        **instance_reply(instance, seen, revisions, registry),
         "appName": instance.app.name,
         "AppID": instance.app.id,
         "ready": pod is not None and condition(pod, "Ready").get("status") == "True",

@@ -30,11 +30,15 @@ REVISIONS = {
 
 
 class FakeCluster:
-    """Objects by kind and name, and the controllers: what is applied stands at once, but for instances in `broken`."""
+    """Objects by kind and name, and the controllers: what is applied stands at once, but for instances in `broken`.
+
+    Of a Deployment in `stuck` new instances do not get ready: it goes no further than its maxUnavailable lets it.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], Object] = {}
         self.broken: set[str] = set()
+        self.stuck: set[str] = set()
         self.refused: set[str] = set()
         self.lags = False
         self._count = 0
@@ -98,6 +102,8 @@ class FakeCluster:
             if kind == "Deployment":
                 count = item["spec"]["replicas"]
                 counts = {"replicas": count, "updatedReplicas": count, "availableReplicas": 0 if name in self.broken else count}
+                if name in self.stuck and item["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] != "100%":
+                    counts["updatedReplicas"] = 1
                 item["status"] = {**counts, "observedGeneration": item["metadata"]["generation"]}
             elif kind == "StatefulSet" and item["spec"]["replicas"]:
                 self.objects.setdefault(("Pod", f"{name}-0"), self._pod(name, item))

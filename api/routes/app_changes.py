@@ -19,6 +19,7 @@ from api.app_operations import (
 )
 from api.autoscaling import check_bounds, set_policy
 from api.gray_upgrades import check_gates, upgrading_gray
+from api.instances_found import app_meant
 from api.parameters import AppId, Page, ShownAs, Size, body_of
 from api.services import Services, Using
 from api.submission import Prepared
@@ -31,7 +32,7 @@ from model.job_bodies import deadline_for
 from model.layouts import fewer, restarted, scaled
 from model.manifests import selector
 from model.operations import TERMINAL, Target
-from model.pod_templates import track_of
+from model.pod_templates import APP_ID, Object, app_label, track_of
 from model.pods import leaves
 from records import Records
 from records.ids import new_id
@@ -128,12 +129,13 @@ async def scale_app(
     asked = body_of(ManualScale, body)
     if (scale is None) == (not asked.instances):
         raise invalid("scale", "give either the number of instances wanted, or the body's instances to take away")
+    pods = await _pods(services, (project, name, app_id)) if asked.instances else []
 
     async def prepare(tx: Records, app: App) -> Prepared:
         check_serves(app, "it cannot be scaled")
         await check_deployed(tx, app)
         if asked.instances:
-            after = fewer(app.layout, await _leavers(services, app, asked.instances))
+            after = fewer(app.layout, _leavers(app, pods, asked.instances))
             await check_bounds(tx, app, after)
             named = {"gone": tuple(asked.instances), "marks": app.type == "Deployment"}
             return await moving(tx, app, after, replicas=after.total, on_failure=on_failure, **named)
@@ -269,13 +271,22 @@ async def _version_of_new_ones(
     return (await tx.apps.add_revision(app.id, spec, caller.actor.name, "scale: new instances")).number
 
 
-async def _leavers(services: Services, app: App, names: list[str]) -> dict[str, int]:
+async def _pods(services: Services, place: Place) -> list[Object]:
+    """A Deployment app's pods, read before anything is held: a cluster that hangs must not keep the database from others."""
+    app = await app_meant(services, *place)
+    if app.type == "TApp":
+        return []
+    found: list[Object] = (await services.cluster.list("Pod", app.project, labelSelector=selector(app.id)))["items"]
+    return found
+
+
+def _leavers(app: App, pods: list[Object], names: list[str]) -> dict[str, int]:
     """By track how many of the named instances go; raises Invalid naming one the app does not have."""
     if app.type == "TApp":
         track_by_name = {f"{app.name}-{w.track}": w.track for w in app.layout.workloads}
     else:
-        pods = (await services.cluster.list("Pod", app.project, labelSelector=selector(app.id)))["items"]
-        track_by_name = {pod["metadata"]["name"]: track_of(pod["metadata"]["labels"]) for pod in pods if not leaves(pod)}
+        of_app = {pod["metadata"]["name"]: pod["metadata"]["labels"] for pod in pods if not leaves(pod)}
+        track_by_name = {name: track_of(labels) for name, labels in of_app.items() if labels[APP_ID] == app_label(app.id)}
     gone: dict[str, int] = {}
     for place, name in enumerate(names):
         if name not in track_by_name:

@@ -44,10 +44,11 @@ async def list_instances(
     there = [instance.pod for instance in shown if instance.pod]
     seen = veiled(await _look(services, project, there), await services.records.configs.veil(found.project_id, there))
     pods_shown, revisions = iter(seen.pods), await revisions_of(services, found)
+    registry = services.settings.mooring_registry
     lines = [
-        instance_reply(instance.model_copy(update={"pod": next(pods_shown)}), seen, revisions)
+        instance_reply(instance.model_copy(update={"pod": next(pods_shown)}), seen, revisions, registry)
         if instance.pod
-        else instance_reply(instance, Seen(pods=[]), revisions)
+        else instance_reply(instance, Seen(pods=[]), revisions, registry)
         for instance in shown
     ]
     return {"total": len(instances), "page": page, "size": size, "instances": lines}
@@ -66,7 +67,7 @@ async def get_instance(
         seen = await with_logs(services.cluster, project, await with_nodes(services.cluster, seen))
         seen = veiled(seen, await services.records.configs.veil(found.app.project_id, seen.pods))
         found = found.model_copy(update={"pod": seen.pods[0]})
-    return instance_detail(found, seen, await revisions_of(services, found.app))
+    return instance_detail(found, seen, await revisions_of(services, found.app), services.settings.mooring_registry)
 
 
 @router.get("/v2/instances/{project}/{instance}/portmapping")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from temporalio.testing import ActivityEnvironment
 
+from activities import app_moves
 from activities.app_moves import AppMoves
 from activities.apps import AppActivities
 from activities.courses import DeploymentCourse, InstancesCourse
@@ -17,7 +18,7 @@ from activities.workloads import Workloads, side_by_side
 from clients.watch import Changed
 from model.apps import AppSpec, MoveApp, Port, Revision, ScaleApp
 from model.errors import Conflict
-from model.layouts import Layout, at_revision, fewer, first, restarted, scaled, with_running
+from model.layouts import AppType, Layout, at_revision, fewer, first, restarted, scaled, with_running
 from model.manifests import REVISION, service
 from model.moves import Limits, limits_of
 from tests.standing import LONG_AGO, REVISIONS, FakeCluster, FakeImages, FakeRecords, FakeWatches, Object, app_of
@@ -237,6 +238,21 @@ async def test_a_kill_need_not_wait_for_a_way_back_that_does_not_end() -> None:
 
     stage.records.asked = asked
     await stage.run(stage.moves.move_back)
+    assert stage.records.app.layout == before
+
+
+@pytest.mark.parametrize("type", ["Deployment", "TApp"])
+async def test_a_way_back_waits_for_what_does_not_get_ready_for_a_time_only(type: AppType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a version whose readiness probe never passes: nothing is certain, and one that is slow to start is waited for."""
+    before = first(type, 1, 3)
+    stage = Stage(before, at_revision(before, 2))
+    await stage.run(stage.moves.move, stage.ask.model_copy(update={"before": 2}))
+    stage.cluster.stuck.add("web")
+    monkeypatch.setattr(app_moves, "_TO_GET_READY", 0.5)
+    await stage.run(stage.moves.move_back)
+    kind = "Deployment" if type == "Deployment" else "StatefulSet"
+    told = {o["metadata"]["annotations"][REVISION] for (found, _), o in stage.cluster.objects.items() if found == kind}
+    assert told == {"1"}
     assert stage.records.app.layout == before
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from model.apps import App, AppPhase, AppSpec, ContainerSpec, Revision
+from model.apps import App, AppPhase, AppSpec, ContainerSpec, EnvVar, Revision
 from model.diagnosis import Seen
 from model.instances import (
     access,
@@ -20,15 +20,16 @@ from model.instances import (
     tapp_instance_id,
     version_of,
 )
-from model.layouts import Layout, at_revision, first, with_running
+from model.layouts import Layout, Workload, at_revision, first, restarted, with_running
 from model.nameservice import Wanted, addresses, why_none
 from model.placement import why_unplaced
-from model.pod_templates import TRACK
+from model.pod_templates import TRACK, pod_template
 from model.pods import containers, requested
 from model.rollouts import has_settled
 from tests.unit.test_diagnosis import recorded
 
 DIGEST = "sha256:" + "1" * 64
+REGISTRY = "localhost:5000"
 FIELDS = {"instanceId", "name", "version", "status", "image", "ip", "host", "restarts", "startedAt", "reason", "message"}
 
 
@@ -64,14 +65,14 @@ def test_the_image_is_shown_as_it_was_written() -> None:
 
 def test_an_instance_has_the_fields_of_the_convention() -> None:
     seen = recorded("exit3")
-    reply = instance_reply(pod_instance(app(), seen.pods[0]), seen, [])
+    reply = instance_reply(pod_instance(app(), seen.pods[0]), seen, [], REGISTRY)
     assert set(reply) == FIELDS
     assert (reply["status"], reply["reason"], reply["restarts"]) == ("FAILED", "CrashLoop", 38)
 
 
 def test_an_unplaced_instance_has_no_host_yet() -> None:
     seen = recorded("toobigcpu")
-    reply = instance_reply(pod_instance(app(), seen.pods[0]), seen, [])
+    reply = instance_reply(pod_instance(app(), seen.pods[0]), seen, [], REGISTRY)
     assert (reply["ip"], reply["host"], reply["startedAt"]) == ("", "", None)
     assert "insufficient cpu (asked 64, free 1.9)" in reply["message"]
 
@@ -144,7 +145,7 @@ def test_a_tapps_instances_come_by_index_killed_ones_too() -> None:
     found = instances_of(app(layout), pods)
     assert [instance.track for instance in found] == [*map(str, range(12)), "12"]
     revisions = [revision(1, "web:1", DIGEST)]
-    lines = [instance_reply(instance, Seen(pods=[]), revisions) for instance in found]
+    lines = [instance_reply(instance, Seen(pods=[]), revisions, REGISTRY) for instance in found]
     assert set(lines[0]) == FIELDS | {"index"}
     assert [line["index"] for line in lines] == list(range(13))
     assert [line["status"] for line in lines[:3]] == ["RUNNING", "KILLED", "PENDING"]
@@ -156,7 +157,7 @@ def test_a_tapps_instances_come_by_index_killed_ones_too() -> None:
 def test_an_instance_without_a_pod_says_what_the_cluster_says() -> None:
     instance = instances_of(app(first("TApp", 1, 1)), [])[0]
     event = {"type": "Warning", "reason": "FailedCreate", "message": "exceeded quota", "lastTimestamp": "2026-01-01T00:00:00Z"}
-    detail = instance_detail(instance, Seen(pods=[], events=[event]), [])
+    detail = instance_detail(instance, Seen(pods=[], events=[event]), [], REGISTRY)
     assert (detail["status"], detail["reason"]) == ("PENDING", "FailedCreate")
     assert "exceeded quota" in detail["message"]
     assert (detail["containers"], len(detail["events"])) == ([], 1)
@@ -166,11 +167,27 @@ def test_the_version_is_what_runs_not_what_is_wanted() -> None:
     other = "sha256:" + "2" * 64
     revisions = [revision(3, "web:1", DIGEST), revision(2, "web:2", other), revision(1, "web:1", DIGEST)]
     on_its_way = app(at_revision(first("TApp", 1, 1), 2))
-    assert version_of(instances_of(on_its_way, [running("web-0-0", "0")])[0], revisions) == 3
+    assert version_of(instances_of(on_its_way, [running("web-0-0", "0")])[0], revisions, REGISTRY) == 3
     there = [running("web-0-0", "0", f"localhost:5000/public/web@{other}")]
-    assert version_of(instances_of(on_its_way, there)[0], revisions) == 2
+    assert version_of(instances_of(on_its_way, there)[0], revisions, REGISTRY) == 2
     # Of revisions with the same images the wanted one is meant.
-    assert version_of(instances_of(app(first("TApp", 1, 1)), [running("web-0-0", "0")])[0], revisions) == 1
+    assert version_of(instances_of(app(first("TApp", 1, 1)), [running("web-0-0", "0")])[0], revisions, REGISTRY) == 1
+
+
+@pytest.mark.parametrize("stamp", ["", "rs-1"])
+def test_versions_with_the_same_image_are_told_by_their_templates(stamp: str) -> None:
+    """given a rollout from 1 to 2, which differ by a variable alone: some instances are of each."""
+    old, new = revision(1, "web:1", DIGEST), revision(2, "web:1", DIGEST)
+    container = old.spec.containers[0].model_copy(update={"env": (EnvVar(name="A", value="b"),)})
+    new = new.model_copy(update={"spec": old.spec.model_copy(update={"containers": (container,)})})
+    layout = restarted(at_revision(first("Deployment", 1, 2), 2), stamp)
+
+    def shown(number: Revision) -> int | None:
+        made = pod_template(app(), number, REGISTRY, Workload(track="", revision=number.number, replicas=2, restart=stamp))
+        pod = running("web-x") | {"metadata": {"name": "web-x", "uid": "1", **made["metadata"]}}
+        return version_of(pod_instance(app(layout), pod), [new, old], REGISTRY)
+
+    assert (shown(old), shown(new)) == (1, 2)
 
 
 def test_the_name_service_has_what_serves() -> None:
