@@ -1,13 +1,15 @@
 """Documents as replies: those with secrets in them only to who may read secrets, and that is recorded (as of a Secret's values)."""
 
+import asyncio
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from api.access import Caller, check
 from api.services import Services
 from model.errors import Forbidden
 from model.stacks import StackVersion
-from model.templates import TemplateVersion, diff
+from model.templates import TemplateVersion, diffs
 
 Version = TemplateVersion | StackVersion
 
@@ -31,14 +33,17 @@ async def differences(services: Services, caller: Caller, subject: str, versions
     The last one's is of nothing. Who may read secrets is shown them, and that is recorded.
     """
     may, shown = caller.actor.may("secret:read", caller.project), set[int]()
-    found: list[dict[str, Any]] = []
-    for version, before in zip(versions, [*versions[1:], None], strict=True):
-        secret = {v.number for v in (version, before) if v and v.secret} if before else set()
+    pairs: dict[int, tuple[str, str]] = {}
+    for version, before in pairwise(versions):
+        secret = {v.number for v in (version, before) if v.secret}
         shown |= secret
-        if secret and not may:
-            found.append({"diff": None, "contentHidden": True})
-        else:
-            found.append({"diff": diff(before.content, version.content) if before else ""})
+        if may or not secret:
+            pairs[version.number] = (before.content, version.content)
+    # Elsewhere: this process goes on serving others while long documents are compared.
+    compared = await asyncio.to_thread(diffs, pairs.values())
+    told: dict[int, dict[str, Any]] = {number: {"diff": text} for number, text in zip(pairs, compared, strict=True)}
+    told |= {version.number: {"diff": ""} for version in versions[-1:]}
+    found = [told.get(version.number, {"diff": None, "contentHidden": True}) for version in versions]
     for number in sorted(shown) if may else []:
         await services.records.documents.note_read(subject, number, caller.actor.name)
     return found

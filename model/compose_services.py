@@ -7,6 +7,7 @@ Keys without a meaning here are refused with their line.
 
 import math
 import re
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any, Literal
 
@@ -238,10 +239,10 @@ class File(Said):
     name: str | None = None
     services: Annotated[dict[str, Service], Field(min_length=1, max_length=MOST_SERVICES)]
 
-    @property
-    def jobs(self) -> set[str]:
+    @cached_property
+    def jobs(self) -> frozenset[str]:
         """The services that run to their end: others wait for them to complete."""
-        return {name for s in self.services.values() for name, how in s.depends_on.items() if how.condition == COMPLETED}
+        return frozenset(name for s in self.services.values() for name, how in s.depends_on.items() if how.condition == COMPLETED)
 
 
 def parse_services(root: Node, deployment: str, check_image: CheckImage) -> Blueprint:

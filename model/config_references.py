@@ -4,7 +4,7 @@ They become what an app's body says too (model/config_mounts.py: ConfigUse), so 
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import NamedTuple
 
 from model.base import Frozen
@@ -15,6 +15,8 @@ from model.configs import ConfigKind
 Entries = Mapping[str, bool]
 Known = Mapping[tuple[ConfigKind, str], Entries]
 _NAMED = 10
+# Entries that one document takes without naming each: one line means all of a group, and mounts them again in each place.
+MOST_TAKEN = 20_000
 
 
 class Chosen(NamedTuple):
@@ -67,6 +69,17 @@ class References:
         self._known = known or {}
         self._strict = strict
         self._own = own or {}
+        self._taken = 0
+
+    def take(self, chosen: Sized) -> bool:
+        """Count what the document means without naming each; whether that may be all. Raises ValueError where it may not.
+
+        Not `strict`, what goes beyond is as if it were not known.
+        """
+        self._taken += len(chosen)
+        if self._strict and self._taken > MOST_TAKEN:
+            raise ValueError(f"means entries of groups beyond {MOST_TAKEN} in all; name those that are needed, or mount fewer")
+        return self._taken <= MOST_TAKEN
 
     def with_own(self, own: Mapping[tuple[ConfigKind, str], tuple[str, Entries]]) -> "References":
         """The same with the groups of a document: by kind and name in it, the name in the project and the entries."""

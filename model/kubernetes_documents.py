@@ -27,7 +27,7 @@ from model.jobs import LONGEST_NAME as LONGEST_JOB_NAME
 from model.kubernetes_jobs import REFUSED as REFUSED_IN_JOBS
 from model.kubernetes_jobs import Job, job_spec
 from model.kubernetes_shapes import REFUSED as REFUSED_IN_OTHERS
-from model.kubernetes_shapes import ConfigMap, Ingress, Metadata, Placed, Secret
+from model.kubernetes_shapes import Annotations, ConfigMap, Ingress, Metadata, Placed, Secret
 from model.layouts import AppType
 from model.names import check_name
 from model.pod_documents import CheckImage, pod_spec
@@ -74,7 +74,7 @@ class TemplateMetadata(Written):
     """`spec.template.metadata`."""
 
     labels: Labels
-    annotations: dict[str, str] = {}
+    annotations: Annotations = {}
 
 
 class Template(Written):

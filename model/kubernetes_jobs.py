@@ -9,7 +9,7 @@ from model.apps import MOST_INSTANCES, AppSpec, JobRun
 from model.config_references import References
 from model.documents import Node, Problems, inside, locate
 from model.job_bodies import Parallel, Seconds, Tries
-from model.kubernetes_shapes import Metadata
+from model.kubernetes_shapes import Annotations, Metadata
 from model.pod_documents import CheckImage, pod_spec
 from model.pod_shapes import PodParts, Written
 
@@ -27,7 +27,7 @@ class TemplateMetadata(Written):
     """`spec.template.metadata`, which nothing selects."""
 
     labels: Labels = {}
-    annotations: dict[str, str] = {}
+    annotations: Annotations = {}
 
 
 class JobPod(PodParts):

@@ -11,13 +11,15 @@ from model.configs import MOST_ENTRIES
 from model.documents import Problems, locate
 from model.pod_shapes import Written
 
+Annotations = Annotated[dict[str, str], Field(max_length=200)]
+
 
 class Metadata(Written):
     """A document's `metadata`; labels say nothing here but what a selector asks for."""
 
     name: str
     labels: Labels = {}
-    annotations: dict[str, str] = {}
+    annotations: Annotations = {}
 
 
 class Placed(Frozen):

@@ -1,6 +1,7 @@
 """Entries of configuration groups as variables and files of a pod document (Kubernetes: Pod v1, env, envFrom, volumes)."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from model.config_mounts import ConfigUse
 from model.config_references import Chosen, Found, References, joined, uses
@@ -9,6 +10,7 @@ from model.pod_shapes import Container, GroupFiles, PodParts
 
 Note = Callable[[Sequence[str | int], str], None]
 Path = list[str | int]
+C = TypeVar("C", list[Chosen], dict[str, Chosen])
 
 
 class PodReferences:
@@ -29,8 +31,11 @@ class PodReferences:
 
     def of(self, index: int, container: Container) -> dict[str, tuple[ConfigUse, ...]]:
         """A container's `config_map` and `secret`."""
-        mounted = [m for m in container.volume_mounts if m.name in self._volumes]
-        files = [uses(self._volumes[m.name], str(m.mount_path)) for m in mounted if self._volumes[m.name]]
+        mounted = [(number, m) for number, m in enumerate(container.volume_mounts) if self._volumes.get(m.name)]
+        files = [
+            uses(self._taken(["containers", index, "volumeMounts", number], self._volumes[m.name]), str(m.mount_path))
+            for number, m in mounted
+        ]
         config_map, secret = joined([uses(self._variables(["containers", index], container)), *files])
         return {"config_map": config_map, "secret": secret}
 
@@ -108,7 +113,15 @@ class PodReferences:
 
     def _all(self, place: Path, found: Found) -> list[Chosen]:
         try:
-            return found.all()
+            return self._taken(place, found.all())
         except ValueError as error:
             self._note(place, str(error))
             return []
+
+    def _taken(self, place: Path, chosen: C) -> C:
+        """What is chosen without being named, where the document may; else nothing."""
+        try:
+            return chosen if self._references.take(chosen) else type(chosen)()
+        except ValueError as error:
+            self._note(place, str(error))
+            return type(chosen)()

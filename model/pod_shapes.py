@@ -14,6 +14,7 @@ from model.names import DNS_LABEL
 from model.scheduling import Affinity, Probe
 
 MOST_CONTAINERS = 20
+MOST_MOUNTS = 100  # of one container
 _LONGEST_CONTAINER = 58  # its directories are volumes named "<container>-data", of at most 63 characters
 _FIELDS = re.compile(
     r"metadata\.(name|namespace|uid|(labels|annotations)\['[^']{1,300}'\])|spec\.nodeName|status\.(podIPs?|hostIPs?)"
@@ -210,7 +211,7 @@ class Container(Written):
     env_from: Annotated[list[EnvFrom], Field(max_length=100)] = []
     ports: list[ContainerPort] = []
     resources: ContainerResources = ContainerResources()
-    volume_mounts: list[VolumeMount] = []
+    volume_mounts: Annotated[list[VolumeMount], Field(max_length=MOST_MOUNTS)] = []
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None

@@ -1,6 +1,8 @@
 """Templates: documents that are kept, edited in versions, and deployed from (manual, 应用编排; mission D)."""
 
 import difflib
+import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Annotated
 
@@ -9,7 +11,9 @@ from pydantic import Field
 from model.base import Body, Input
 from model.stack_documents import Kind
 
-_MOST_LINES = 4000  # of a document whose difference is told: comparing takes longer than in proportion
+# Lines before times lines after, of all differences of one reply: comparing takes longer than in proportion.
+_MOST_COMPARED = 4_000_000
+_CONTEXT = 3  # lines around a change
 
 
 class NewTemplate(Input):
@@ -76,9 +80,31 @@ class TemplateVersion(Body):
     created_by: str
 
 
-def diff(before: str, after: str) -> str | None:
-    """The difference in unified form, "" where there is none; None where the documents are too long to compare."""
-    old, new = before.splitlines(), after.splitlines()
-    if max(len(old), len(new)) > _MOST_LINES:
-        return None
-    return "\n".join(line.rstrip("\n") for line in difflib.unified_diff(old, new, "before", "after", lineterm=""))
+def diffs(pairs: Iterable[tuple[str, str]]) -> list[str | None]:
+    """Of each pair (before, after) the difference in unified form, "" where there is none.
+
+    None where what lies between its first and last changed line is too long to compare, beside the pairs before it.
+    """
+    left, found = _MOST_COMPARED, list[str | None]()
+    for before, after in pairs:
+        old, new = before.splitlines(), after.splitlines()
+        head = _alike(old, new)
+        tail = _alike(old[head:][::-1], new[head:][::-1])
+        begin, end = max(0, head - _CONTEXT), max(0, tail - _CONTEXT)
+        old, new = old[begin : len(old) - end], new[begin : len(new) - end]
+        cost = len(old) * len(new)
+        found.append("\n".join(_unified(old, new, begin)) if cost <= left else None)
+        left -= min(cost, left)
+    return found
+
+
+def _alike(old: list[str], new: list[str]) -> int:
+    """How many lines both begin with."""
+    return next((place for place, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+
+
+def _unified(old: list[str], new: list[str], begin: int) -> Iterator[str]:
+    """The difference of what both documents have after so many lines."""
+    for line in difflib.unified_diff(old, new, "before", "after", lineterm="", n=_CONTEXT):
+        place = line.startswith("@@")
+        yield re.sub(r"([-+])(\d+)", lambda found: f"{found[1]}{int(found[2]) + begin}", line) if place else line

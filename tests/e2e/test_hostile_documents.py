@@ -32,6 +32,8 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
 )
 DEEP = "a: " + "[" * 100_000
+MANY_MOUNTS = ", ".join(f"{{name: v, mountPath: /{n}}}" for n in range(3900))
+DENSE = "".join(f"  s{n}: {{image: x, depends_on: [{', '.join(f'z{m}' for m in range(90))}]}}\n" for n in range(195))
 TWICE = "a: {image: x}\nb: {image: x}\na: {image: y}\n"
 # (name, kind) → the document, and the line that it is wrong on (None: any).
 HOSTILE: dict[tuple[str, str], tuple[str, int | None]] = {
@@ -41,6 +43,11 @@ HOSTILE: dict[tuple[str, str], tuple[str, int | None]] = {
     ("10,000 modern", "compose"): ("services:\n" + "".join(f"  s{n}: {{image: x}}\n" for n in range(MANY)), None),
     ("10,000", "pod"): ("containers:\n" + "".join(f"- {{name: c{n}}}\n" for n in range(MANY)), None),
     ("10,000", "kubernetes"): ("kind: Service\n---\n" * MANY, None),
+    ("dense", "compose"): (f"services:\n{DENSE}", 2),
+    ("mounts", "pod"): (
+        f"containers:\n- name: a\n  image: x\n  volumeMounts: [{MANY_MOUNTS}]\nvolumes: [{{name: v, emptyDir: }}]\n",
+        4,
+    ),
     ("cycle", "compose"): ("a: {image: x, links: [b]}\nb: {image: x, links: [c]}\nc: {image: x, links: [a]}\n", None),
     ("cycle modern", "compose"): ("services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: [a]}\n", None),
     ("cycle", "kubernetes"): ("".join(_DOCUMENT.format(one, other) for one, other in ("ab", "bc", "ca")), None),

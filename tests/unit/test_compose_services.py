@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -109,6 +110,16 @@ def test_what_is_refused_and_where(content: str, line: int, words: str) -> None:
     found = only(content)
     assert found.line == line
     assert words in found.message
+
+
+def test_a_file_in_which_much_depends_on_much_is_read_at_once() -> None:
+    names = [f"s{number}" for number in range(180)]
+    services = "".join(
+        f" {name}: {{image: x, depends_on: [{', '.join(names[max(0, i - 90) : i])}]}}\n" for i, name in enumerate(names)
+    )
+    begun = time.process_time()
+    assert len(read(f"services:\n{services}").members) == 180
+    assert time.process_time() - begun < 4
 
 
 def test_an_image_that_may_not_be_used_is_told_at_its_line() -> None:

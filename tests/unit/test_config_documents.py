@@ -4,8 +4,8 @@ import pytest
 
 from model.blueprints import Blueprint, Route
 from model.config_mounts import ConfigUse
-from model.config_references import References
-from model.configs import ConfigKind
+from model.config_references import MOST_TAKEN, References
+from model.configs import MOST_ENTRIES, ConfigKind
 from model.errors import Invalid, Problem
 from model.relations import graph
 from model.stack_documents import Kind, read_blueprint
@@ -195,6 +195,20 @@ def test_a_group_that_cannot_be_is_refused_without_its_contents(document: str, l
 def test_a_reference_that_leads_nowhere_is_refused_at_its_line(pod: str, line: int, words: str) -> None:
     found = problems_of(pod, SETTINGS)[0]
     assert (found.line, words in found.message) == (line, True), found
+
+
+def test_few_lines_do_not_mean_entries_without_end() -> None:
+    everything = {f"E{number}": True for number in range(MOST_ENTRIES)}
+    mounts = ", ".join(f"{{name: v, mountPath: /{number}}}" for number in range(100))
+    variables = ", ".join(f"{{prefix: P{number}_, configMapRef: {{name: much}}}}" for number in range(100))
+    for said in (f"volumeMounts: [{mounts}]", f"envFrom: [{variables}]"):
+        document = f"{POD}        {said}\n      volumes: [{{name: v, configMap: {{name: much}}}}]\n"
+        with pytest.raises(Invalid, match="beyond 20000 in all") as refused:
+            read(document, references=References({(ConfigKind.CONFIGMAP, "much"): everything}, strict=True))
+        assert {problem.line for problem in refused.value.problems} == {12}
+        there = read(document, references=References({(ConfigKind.CONFIGMAP, "much"): everything}))
+        uses = there.member("web").spec.containers[0].config_map
+        assert sum(len(use.key) for use in uses) <= MOST_TAKEN, "what is drawn or deleted is bounded too"
 
 
 def test_what_was_deployed_is_read_although_its_groups_are_gone() -> None:

@@ -1,16 +1,47 @@
 """Differences of versions, and relation graphs."""
 
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from model.blueprints import Blueprint
 from model.config_mounts import ConfigUse
 from model.relations import graph, images
 from model.stack_documents import Kind, read_blueprint
-from model.templates import diff
+from model.templates import diffs
 
 
 def test_a_difference_is_unified_and_bounded() -> None:
-    assert diff("a\nb\n", "a\nc\n") == "--- before\n+++ after\n@@ -1,2 +1,2 @@\n a\n-b\n+c"
-    assert diff("a\n", "a\n") == ""
-    assert diff("a\n" * 5000, "b\n") is None
+    assert diffs([("a\nb\n", "a\nc\n"), ("a\n", "a\n")]) == ["--- before\n+++ after\n@@ -1,2 +1,2 @@\n a\n-b\n+c", ""]
+    assert diffs([("a\n" * 5000, "b\n" * 5000), ("a\n", "b\n")]) == [None, None], "what is left is for all of them"
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=40), st.lists(st.sampled_from("abc"), max_size=40))
+def test_what_both_begin_and_end_with_does_not_count(before: list[str], after: list[str]) -> None:
+    head, tail = [f"head {n}" for n in range(3000)], [f"tail {n}" for n in range(3000)]
+    (short,) = diffs([("\n".join(before), "\n".join(after))])
+    (found,) = diffs([("\n".join(head + before + tail), "\n".join(head + after + tail))])
+    changed = [line for line in (found or "").splitlines()[2:] if line[0] in "-+"]
+    assert len(changed) <= len([line for line in (short or "").splitlines()[2:] if line[0] in "-+"])
+    assert _patched(head + before + tail, found or "") == head + after + tail
+
+
+def _patched(lines: list[str], difference: str) -> list[str]:
+    """The lines with a difference applied where its numbers say."""
+    made, taken = list[str](), 0
+    for line in difference.splitlines()[2:]:
+        if place := re.match(r"@@ -(\d+)(,0)?", line):
+            begin = int(place[1]) - (0 if place[2] else 1)
+            made += lines[taken:begin]
+            taken = begin
+        elif line[0] != "+":
+            assert lines[taken] == line[1:]
+            made += [line[1:]] if line[0] == " " else []
+            taken += 1
+        else:
+            made.append(line[1:])
+    return made + lines[taken:]
 
 
 def test_a_graph_has_its_apps_in_columns_and_every_relation() -> None:
