@@ -45,7 +45,7 @@ class StackPlans:
         stack, _, blueprint = await document(self._records, ask, None)
         await self._look_at_entrances(stack, blueprint)
         addresses = await self._give_addresses(stack, blueprint)
-        done, extra = await self._done(ask), trims(blueprint, await self._held(stack))
+        done, extra = await self._done(ask), trims(blueprint, await self._held(stack, blueprint))
         total = len(blueprint.dependencies()) + len(extra)
         await self._records.operations.expect(ask.operation_id, ask.attempt, done=len(done), total=total)
         groups = f", {len(blueprint.groups)} configuration groups" if blueprint.groups else ""
@@ -73,7 +73,7 @@ class StackPlans:
         entrances = entrance_changes(stack, blueprint, await self._look_at_entrances(stack, blueprint))
         listed = await self._cluster.list("Service", stack.project, labelSelector=f"{STACK_ID}={stack.id}")
         at_once = version.restores is not None or move.goes_back
-        held = await self._held(stack)
+        held = await self._held(stack, blueprint)
         there = addresses_of(stack.id, blueprint, listed["items"])
         planned = changes(blueprint, standing, there, pinned, before, held=held, at_once=at_once)
         for one in planned:
@@ -161,8 +161,8 @@ class StackPlans:
         found: list[Object] = (await self._cluster.list("Ingress", project, labelSelector=f"{STACK_ID}={stack_id}"))["items"]
         return found
 
-    async def _held(self, stack: Stack) -> dict[str, Held]:
-        return await self._records.configs.held(stack.id)
+    async def _held(self, stack: Stack, blueprint: Blueprint) -> dict[str, Held]:
+        return await self._records.configs.held(stack.id, blueprint.groups)
 
     async def _give_addresses(self, stack: Stack, blueprint: Blueprint) -> dict[str, str]:
         made = await asyncio.gather(*(self._cluster.apply(link_service(stack, member)) for member in blueprint.linked()))

@@ -153,7 +153,8 @@ class _AppStep:
 
     async def _contents(self, tx: Records) -> dict[str, str]:
         """The ids of what the document's groups hold by now."""
-        return contents_of(self._blueprint, await tx.configs.held(self._version.stack_id)) if self._blueprint.groups else {}
+        groups = self._blueprint.groups
+        return contents_of(self._blueprint, await tx.configs.held(self._version.stack_id, groups)) if groups else {}
 
     async def _spec(self, tx: Records, project_id: str) -> AppSpec:
         """What the app is to be; the groups that it uses stay as they are until the transaction ends. Raises Invalid."""

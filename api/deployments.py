@@ -149,7 +149,7 @@ async def _plan(services: Services, stack: Stack, blueprint: Blueprint, restores
     records, chosen = services.records, f"{STACK_ID}={stack.id}"
     await check_document(services, records, stack, blueprint)
     await records.stacks.check_hosts(stack, blueprint.hosts)
-    standing, held = await records.stacks.standing(stack.id), await records.configs.held(stack.id)
+    standing, held = await records.stacks.standing(stack.id), await records.configs.held(stack.id, blueprint.groups)
     pinned = await records.stacks.pinned(restores, standing) if restores else {}
     listed = await services.cluster.list("Service", stack.project, labelSelector=chosen)
     has_hosts = await records.stacks.hosts(stack.id)

@@ -8,6 +8,7 @@ from api.documents_shown import text
 from api.services import Services
 from model.blueprints import Blueprint, Configuration, Entrance, Member
 from model.configs import Held
+from model.operations import WaitsFor
 from model.relations import graph
 from model.stack_documents import read_blueprint
 from model.stacks import Stack, StackVersion, stack_status
@@ -37,6 +38,7 @@ def head(stack: Stack, last: Row) -> dict[str, Any]:
             "status": last["status"],
             "progress": {"done": last["done"], "total": last["total"]},
             "error": last["error"],
+            "waitsFor": [WaitsFor(**child).model_dump(by_alias=True, mode="json") for child in last["waits_for"]],
         },
     }
 

@@ -55,24 +55,26 @@ def stacks(project: str, found: Sequence[Record], total: int) -> RenderableType:
     """A table of a project's deployments."""
     if not found:
         return Text(f"The project {project} has no deployments. Deploy a template: mooring template deploy {project} TEMPLATE NAME")
-    table = tables.table("deployment", "kind", "version", "status", "last operation", "by", "created")
+    waits = ("waits for",) if any(one["lastOperation"]["waitsFor"] for one in found) else ()
+    table = tables.table("deployment", "kind", "version", "status", "last operation", "by", "created", *waits)
     for one in found:
         begun = moment(one["createdAt"])
         assert begun is not None
         state, last = drawing.state(one["status"]), f"{one['lastOperation']['kind']} {one['lastOperation']['id']}"
-        table.add_row(one["stackInstanceName"], one["kind"], str(one["version"]), state, last, one["createdBy"], ago(begun, now()))
+        fields = (one["stackInstanceName"], one["kind"], str(one["version"]), state, last, one["createdBy"], ago(begun, now()))
+        table.add_row(*fields, *([waiting(one["lastOperation"]) or ""] if waits else []))
     return tables.counted(table, len(found), total)
 
 
-def stack(found: Record, running: Record | None = None) -> Group:
-    """One deployment: its apps in the order of their start, and whom the operation that is `running` on it waits for."""
+def stack(found: Record) -> Group:
+    """One deployment: its apps in the order of their start, and whom the newest operation on it waits for."""
     last = found["lastOperation"]
     facts: list[tuple[str, RenderableType | None]] = [
         ("status", drawing.state(found["status"])),
         ("version", f"{found['version']} ({found['kind']})"),
         ("last", f"{last['kind']} {last['id']} {last['status']}"),
         ("why", clean(last["error"]["message"]) if last["error"] else None),
-        ("waits for", running and waiting(running)),
+        ("waits for", waiting(last)),
         ("by", found["createdBy"]),
         ("created", tables.when(found["createdAt"])),
     ]

@@ -101,11 +101,19 @@ class GroupVersion(Frozen):
 
 
 class Held(Frozen):
-    """A group as it is now, contents and all, for comparison; they are shown nowhere."""
+    """A group as it is now, contents and all, for comparison; they are shown nowhere.
+
+    `earlier` has the ids of contents that it held before and that are asked for.
+    """
 
     group: Group
     entries: dict[str, Entry]
     contents: dict[str, bytes] = Field(repr=False)
+    earlier: dict[bytes, str] = Field(default={}, repr=False)
+
+    def id_of(self, entry: str, content: bytes) -> str | None:
+        """The id that the entry's content has, or gets again when it is written; None for one that the group never held."""
+        return self.entries[entry].value if self.contents.get(entry) == content else self.earlier.get(content)
 
     def differences(self, wanted: Mapping[str, bytes]) -> tuple[Change, ...]:
         """What happens to which entry when the group is to hold `wanted`, by name."""

@@ -200,13 +200,12 @@ def group_change(wanted: Configuration, now: Held | None) -> Change:
 
 
 def contents_of(blueprint: Blueprint, held: Mapping[str, Held]) -> dict[str, str]:
-    """By "kind/group/entry" the ids of the contents that the document's groups hold; NEW where one is still to be written."""
+    """By "kind/group/entry" the ids of the contents that the document's groups hold or held, NEW where one is still to be made."""
     found = {}
     for group in blueprint.groups:
         now = held.get(group.part)
         for name, content in group.content.items():
-            same = now is not None and now.contents.get(name) == content
-            found[f"{group.kind}/{group.group}/{name}"] = now.entries[name].value if now and same else NEW
+            found[f"{group.kind}/{group.group}/{name}"] = (now and now.id_of(name, content)) or NEW
     return found
 
 

@@ -1,9 +1,10 @@
 """Configuration groups: what they hold, version by version, sealed; who uses them, and who read them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from model.apps import AppSpec
+from model.blueprints import Configuration
 from model.config_references import References
 from model.config_uses import Use, problems_of, uses_of_pod, uses_of_spec
 from model.configs import Change, ConfigKind, Entry, Group, GroupVersion, Held, changes, check_sizes, is_text
@@ -86,12 +87,14 @@ class ConfigStore(Store):
     async def put(self, group: Group, content: Mapping[str, bytes | Entry], actor: str, reason: str) -> GroupVersion:
         """Write the next version, unless nothing differs from the newest; for a group that is held. Raises TooLarge.
 
-        `content` is all of it: bytes where an entry is given, the Entry itself where it stays as it is in some version.
+        `content` is all of it: bytes where an entry is given, the Entry itself where it stays as it is in some version. A content
+        that the group held before has the id that it had then.
         """
         before = (await self.version(group, group.version)).entries if group.version else {}
         check_sizes(group.kind, {name: len(given) if isinstance(given, bytes) else given.size for name, given in content.items()})
-        given_anew = [name for name, given in content.items() if isinstance(given, bytes)]
+        given_anew = {name: given for name, given in content.items() if isinstance(given, bytes)}
         held = await self.contents({name: before[name] for name in given_anew if name in before})
+        earlier = await self._earlier(group.id, [given for name, given in given_anew.items() if held.get(name) != given])
         entries: dict[str, Entry] = {}
         for name, given in content.items():
             if isinstance(given, Entry):
@@ -99,13 +102,24 @@ class ConfigStore(Store):
             elif held.get(name) == given:
                 entries[name] = before[name]
             else:
-                entries[name] = await self._keep(group, given)
+                if given not in earlier:
+                    earlier[given] = await self._keep(group, given)
+                entries[name] = Entry(value=earlier[given], size=len(given), text=is_text(given))
         return await self._write(group, entries, changes(before, entries), actor, reason)
 
-    async def _keep(self, group: Group, content: bytes) -> Entry:
-        value = new_id("val")
-        await self._call("insert_value", id=value, group_id=group.id, sealed=self._seal.close(content))
-        return Entry(value=value, size=len(content), text=is_text(content))
+    async def _keep(self, group: Group, content: bytes) -> str:
+        value, mark = new_id("val"), self._mark_in(group.id, content)
+        await self._call("insert_value", id=value, group_id=group.id, sealed=self._seal.close(content), mark=mark)
+        return value
+
+    async def _earlier(self, group_id: str, contents: Collection[bytes]) -> dict[bytes, str]:
+        """The ids of those contents that the group has held, in whichever version; one sealed with another key may be missed."""
+        marks = {self._mark_in(group_id, content): content for content in contents}
+        rows = await self._rows("values_marked", group_id=group_id, marks=list(marks)) if marks else []
+        return {marks[row["mark"]]: row["id"] for row in rows}
+
+    def _mark_in(self, group_id: str, content: bytes) -> str:
+        return self.mark(group_id.encode() + b"/" + content)
 
     async def _write(
         self, group: Group, entries: Mapping[str, Entry], changed: Sequence[Change], actor: str, reason: str
@@ -187,12 +201,15 @@ class ConfigStore(Store):
         known = {(ConfigKind(r["kind"]), r["name"]): {name: e["text"] for name, e in r["entries"].items()} for r in rows}
         return References(known, strict=strict)
 
-    async def held(self, stack_id: str) -> dict[str, Held]:
-        """By part the live groups of a stack with what they hold."""
-        found = {}
+    async def held(self, stack_id: str, wanted: Iterable[Configuration] = ()) -> dict[str, Held]:
+        """By part the live groups of a stack with what they hold, and what they held before of what is `wanted`."""
+        found, documents = {}, {group.part: group.content for group in wanted}
         for row in await self._rows("groups_of_stack", stack_id=stack_id):
             entries = {name: Entry(**entry) for name, entry in row["entries"].items()}
-            found[row["part"]] = Held(group=_group(row), entries=entries, contents=await self.contents(entries))
+            contents = await self.contents(entries)
+            others = {content for name, content in documents.get(row["part"], {}).items() if contents.get(name) != content}
+            earlier = await self._earlier(row["id"], others)
+            found[row["part"]] = Held(group=_group(row), entries=entries, contents=contents, earlier=earlier)
         return found
 
     async def app_ids(self, project_id: str, labels: Sequence[str]) -> dict[str, str]:

@@ -140,6 +140,7 @@ CREATE UNIQUE INDEX config_reads_pkey ON public.config_reads USING btree (id);
 CREATE TABLE config_values (
     group_id text NOT NULL,
     id text NOT NULL,
+    mark text,
     sealed bytea NOT NULL,
     CONSTRAINT config_values_group_id_fkey FOREIGN KEY (group_id) REFERENCES config_groups(id),
     CONSTRAINT config_values_pkey PRIMARY KEY (id)

@@ -136,7 +136,7 @@ class StackStore(SealedDocuments):
         return await self._call("count_stacks", **chosen), [_stack(row) for row in rows]
 
     async def last_operations(self, project_id: str, ids: Sequence[str]) -> dict[str, Row]:
-        """By stack id its newest operation (id, kind, status, error, done, total, created_at, finished_at)."""
+        """By stack id its newest operation (id, kind, status, error, done, total, created_at, finished_at, waits_for)."""
         rows = await self._rows("last_operations", project_id=project_id, ids=list(ids))
         return {row["target_id"]: row for row in rows}
 

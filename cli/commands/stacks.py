@@ -40,10 +40,8 @@ def show_stack(project: Project, name: Name, as_json: AsJson = False) -> None:
     """Show a deployment with its apps."""
 
     async def work(api: Api, here: Terminal) -> int:
-        found, running = await api.get(path("/v2/stacks", project, name), content="false"), None
-        if found["lastOperation"]["status"] == "RUNNING":
-            running = await api.get(path("/v2/operations", found["lastOperation"]["id"]))
-        here.show(found, stack_report.stack(found, running))
+        found = await api.get(path("/v2/stacks", project, name), content="false")
+        here.show(found, stack_report.stack(found))
         return 0
 
     run(as_json, work)

@@ -31,7 +31,10 @@ WHERE project_id = :project_id AND kind = :kind AND deleted_at IS NULL AND strpo
 SELECT * FROM config_groups WHERE kind = :kind AND (deleted_at IS NULL OR applied > 0);
 
 -- name: insert_value!
-INSERT INTO config_values (id, group_id, sealed) VALUES (:id, :group_id, :sealed);
+INSERT INTO config_values (id, group_id, sealed, mark) VALUES (:id, :group_id, :sealed, :mark);
+
+-- name: values_marked
+SELECT mark, min(id) AS id FROM config_values WHERE group_id = :group_id AND mark = ANY (cast(:marks AS text[])) GROUP BY mark;
 
 -- name: values_of
 SELECT id, sealed FROM config_values WHERE id = ANY (cast(:ids AS text[]));

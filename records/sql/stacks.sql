@@ -57,8 +57,11 @@ JOIN app_revisions r ON r.app_id = v.app_id AND r.number = v.revision
 WHERE v.stack_id = :stack_id AND v.version = :version;
 
 -- name: last_operations
--- Per stack its newest operation.
-SELECT o.* FROM unnest(cast(:ids AS text[])) AS stack (id) CROSS JOIN LATERAL (
+-- Per stack its newest operation, with the paused children that it waits for.
+SELECT o.*, COALESCE((
+    SELECT jsonb_agg(jsonb_build_object('operation_id', p.id, 'kind', p.kind, 'target', p.target_name, 'pause', p.pause) ORDER BY p.id)
+    FROM operations p WHERE p.parent_id = o.id AND p.status = 'PAUSED' AND o.finished_at IS NULL
+), '[]') AS waits_for FROM unnest(cast(:ids AS text[])) AS stack (id) CROSS JOIN LATERAL (
     SELECT target_id, id, kind, status, error, done, total, created_at, finished_at FROM operations
     WHERE project_id = :project_id AND target_kind = 'stack' AND target_id = stack.id ORDER BY id DESC LIMIT 1
 ) o;

@@ -289,6 +289,8 @@ async def test_instances_of_a_stateful_set_go_in_the_order_that_its_template_nam
         return bool((await platform.get(f"/v2/operations/{operation}"))["waitsFor"])
 
     await eventually(waits, "it pauses after the first batch", 60)
+    listed = {one["stackInstanceName"]: one for one in (await platform.get(f"/v2/stacks/{project}", size=200))["stacks"]}
+    assert [one["target"] for one in listed[name]["lastOperation"]["waitsFor"]] == [f"{name}-db"], "the list tells it too"
     app = await platform.get(f"/v2/applications/{project}/{name}-db")
     assert {one["revision"]: one["instances"] for one in app["versions"]} == {
         2: [f"{name}-db-1"],

@@ -304,3 +304,38 @@ async def test_a_pod_document_uses_the_projects_groups(shop: Shop) -> None:
     assert f"MY_WORD={PASSWORD}" in environment.splitlines()
     (use,) = (await shop.platform.get(f"/v2/applications/{shop.project}/d-pod"))["secret"]
     assert use == {"type": "Env", "name": "keys", "key": ["WORD"], "names": {"WORD": "MY_WORD"}}
+
+
+READERS = """apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {LEVEL: "1"}
+""" + "".join(
+    f"""---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: {name}, annotations: {{mooring.io/depends-on: "{after}"}}}}
+spec:
+  selector: {{matchLabels: {{app: {name}}}}}
+  template:
+    metadata: {{labels: {{app: {name}}}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers: [{{name: c, image: 'busybox:{tag}', command: [sleep, '10000'], envFrom: [{{configMapRef: {{name: settings}}}}]}}]
+"""
+    for name, after, tag in (("first", "", "latest"), ("late", "first", "1.35"))
+)
+
+
+async def test_what_an_upgrade_had_not_reached_is_left_when_its_stack_goes_back(platform: Platform) -> None:
+    shop = Shop(platform, await platform.project("t"))
+    await shop.deployed(READERS)
+    await shop.edit(READERS.replace('"1"', '"2"').replace("busybox:latest", "busybox:nowhere"))
+    failed = await platform.submit("POST", f"{shop.stack}/upgrade", {"onFailure": "rollback"})
+    record = await platform.wait(failed, Status.FAILED)
+    assert record.error is not None
+    assert "brought back to version 1" in record.error.message
+    late = await platform.get(f"/v2/applications/{shop.project}/d-late")
+    assert [one["revision"] for one in late["versions"]] == [1], "the entry is what it was, so nothing of it was replaced"
+    settings = await platform.get(f"/v2/configmaps/{shop.project}/d-settings")
+    assert settings["data"] == {"LEVEL": "1"}

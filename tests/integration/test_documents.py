@@ -13,6 +13,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.stack_plans import StackPlans
 from api import deployments
 from model.access import Actor
+from model.blueprints import Configuration
 from model.config_references import References
 from model.configs import ConfigKind
 from model.errors import Conflict, PlatformUnavailable
@@ -183,6 +184,25 @@ async def test_a_rollback_needs_no_second_connection_while_it_holds_one(instance
             made: Any = await deployments.rollback(services, caller, stack.project, "d", StackRollbackBody(version=1))
     assert made.fields["version"] == 2
     await records.close()
+
+
+async def test_a_content_that_comes_back_has_the_id_that_it_had(sealed: Records) -> None:
+    stack = await add(sealed)
+    project = await sealed.projects.get(stack.project)
+    async with sealed.transaction() as tx:
+        group = await tx.configs.add(project, ConfigKind.CONFIGMAP, f"{stack.name}-g", "ann")
+        await tx.stacks.put_group(stack.id, "configmap/g", group.id)
+        first = await tx.configs.put(group, {"A": b"1", "B": b"1"}, "ann", "")
+        group = await tx.configs.by_id(group.id)
+        await tx.configs.put(group, {"A": b"2", "B": b"3"}, "ann", "")
+    wanted = Configuration(name="g", group=group.name, kind=ConfigKind.CONFIGMAP, content={"A": b"1", "B": b"1", "C": b"4"})
+    held = (await sealed.configs.held(stack.id, [wanted]))["configmap/g"]
+    before = {name: entry.value for name, entry in first.entries.items()}
+    assert {name: held.id_of(name, content) for name, content in wanted.content.items()} == {**before, "C": None}
+    async with sealed.transaction() as tx:
+        back = await tx.configs.put(await tx.configs.by_id(group.id), wanted.content, "ann", "")
+    assert {name: back.entries[name].value for name in before} == before
+    assert back.entries["C"].value not in before.values()
 
 
 async def test_a_document_refers_to_the_groups_of_its_project_but_not_to_its_own_of_before(sealed: Records) -> None:

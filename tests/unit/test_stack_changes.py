@@ -228,6 +228,14 @@ def test_variables_that_changed_are_named() -> None:
     assert (found.reason, found.replaces) == ("variables from configmap/d-g/A", True)
 
 
+def test_an_app_that_an_upgrade_had_not_reached_is_left_on_the_way_back() -> None:
+    old = reading({"g": {"A": b"1"}})
+    stands = standing(old.members[0], spec=completed(old.members[0], {}, {"configmap/d-g/A": "id of 1"}))
+    grew = held({"A": b"2"}).model_copy(update={"earlier": {b"1": "id of 1"}})
+    found = change(old.members[0], stands, {}, None, contents_of(old, {"configmap/g": grew}))
+    assert found.action is Action.UNCHANGED
+
+
 def test_groups_go_after_all_apps_that_go() -> None:
     gone = removals(Blueprint(members=()), ["configmap/g", "a", "b"], reading({"g": {"A": b"1"}}))
     assert list(gone)[-1] == "configmap/g"
