@@ -100,8 +100,11 @@ class AppMoves:
 
     @activity.defn(name="app.move_batch")
     async def move_batch(self, batch: Batch) -> Moved:
-        """Move on to the layout of one batch, as `app.move`; a batch that holds is unchanged. Idempotent."""
-        return await self._move(batch.ask, batch.to)
+        """Move on to the layout of one batch, as `app.move`; a batch that holds is unchanged. Idempotent.
+
+        The last puts the revision in force: its Service is applied too. Raises Conflict when that is another's.
+        """
+        return await self._move(batch.ask, batch.to, served=batch.to == batch.ask.after)
 
     @activity.defn(name="app.find_batch")
     async def find_batch(self, ask: UpgradeApp) -> int:
@@ -145,12 +148,14 @@ class AppMoves:
         taker = (await self._records.operations.get(ask.operation_id))["preempted_by"]
         return bool(taker) and "after" in (await self._records.operations.get(taker))["ask"]
 
-    async def _move(self, ask: MoveApp, to: int) -> Moved:
+    async def _move(self, ask: MoveApp, to: int, *, served: bool = False) -> Moved:
         app = await self._records.apps.by_id(ask.app_id)
         target = await self._records.apps.layout(to)
         await self._records.apps.set_layout(app.id, target)
         course = await self._course(app, ask, target)
         async with self._keeping_what_is_reached(app, ask, target):
+            if served:
+                await self._workloads.put_service(app, course.revisions[target.revision].spec)
             sight = await self._go(course, ask, back=False)
         serving = course.serving(sight)
         if app.type != "TApp" or ask.before == ask.after:
@@ -195,7 +200,7 @@ class AppMoves:
     async def _go(self, course: Course, ask: MoveApp, *, back: bool) -> Sight:
         """Look and act until it is done; `back` ends when every instance is of its version, whether it serves or not."""
         deadline, last, waits, read_at, moved_at = Deadline(), "", "", -SAFETY_NET, 0.0
-        reads, looks = Pace(free=3, least=0.1), Pace(free=1, least=1.0)
+        reads, looks = Pace(free=3, least=0.1), Pace(free=1, least=3.0)
         async with self._followed(course):
             while True:
                 begun = time.monotonic()
@@ -214,7 +219,7 @@ class AppMoves:
                     return sight
                 if not deadline.left:
                     raise await self._at_deadline(course, sight, back=back)
-                acted = await self._advance(course, sight)
+                acted = await self._advance(course, sight, little=not looks.left)
                 if acted:
                     reads.restart()
                 if acted or sight.message != last:  # it moves: nobody is blamed before it stands still for a moment
@@ -240,10 +245,10 @@ class AppMoves:
                 view.hints = await subscriptions.enter_async_context(subscribed)
             yield
 
-    async def _advance(self, course: Course, sight: Sight) -> bool:
+    async def _advance(self, course: Course, sight: Sight, *, little: bool) -> bool:
         """Act; whether anything was changed."""
         known, course.changed = course.changed, False
-        await course.act(sight)
+        await course.act(sight, little=little)
         acted, course.changed = course.changed, course.changed or known
         return acted
 

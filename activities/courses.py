@@ -17,7 +17,7 @@ from model.diagnosis import LogRef, Seen, cause_at_deadline, dead_end, refusal_o
 from model.errors import DeadlineExceeded, MooringError
 from model.layouts import Layout, Workload
 from model.manifests import WORKLOAD_KINDS, workload_name
-from model.moves import Instance, Limits, Track, next_counts, next_instances
+from model.moves import Instance, Limits, Track, next_counts, next_instances, worth_it
 from model.pod_templates import TEMPLATE, Object
 from model.pods import leaves
 from model.rollouts import Rollout, rollout_of
@@ -94,8 +94,8 @@ class Course(ABC):
         """See where the instances stand: `fresh`, by reading, else by what is known where that can be relied on."""
 
     @abstractmethod
-    async def act(self, sight: Sight) -> None:
-        """Change what may be changed now; idempotent."""
+    async def act(self, sight: Sight, *, little: bool = True) -> None:
+        """Change what may be changed now, unless `little` only what is worth a request; idempotent."""
 
     @abstractmethod
     async def refusal(self, sight: Sight) -> str:
@@ -182,11 +182,14 @@ class DeploymentCourse(Course):
         others = sum(r.total for track, r in rollouts.items() if track not in self.templates)
         return ", ".join(words) + (f", {others} others to go" if others else "")
 
-    async def act(self, sight: Sight) -> None:
+    async def act(self, sight: Sight, *, little: bool = True) -> None:
         """Apply each wanted Deployment once whole, then only where its count moves; others shrink, and go when they are empty."""
         rollouts = {track: rollout_of(item) for track, item in sight.workloads.items()}
         now = {t: Track(wanted=r.wanted, total=r.total, available=r.available, seen=r.seen) for t, r in rollouts.items()}
-        counts = next_counts(now, {w.track: w.replicas for w in self.target.workloads}, self.limits)
+        target = {w.track: w.replicas for w in self.target.workloads}
+        counts = next_counts(now, target, self.limits)
+        if not little:
+            counts = worth_it(counts, now, target, self.limits)
         rolls = any(self._is_told(track, item) and not rollouts[track].done for track, item in sight.workloads.items())
         for w in self.target.workloads:
             found = sight.workloads.get(w.track)
@@ -272,7 +275,7 @@ class InstancesCourse(Course):
             fresh=all(view.fresh for view in self.views),
         )
 
-    async def act(self, sight: Sight) -> None:
+    async def act(self, sight: Sight, *, little: bool = True) -> None:
         """Change the instances whose turn it is, some side by side."""
         wanted = self.target.by_track
         if not self._addressed:

@@ -60,7 +60,7 @@ class JobCourse(Course):
             failed=self._workload.runs and mine is not None and bool(run_of(mine).failure),
         )
 
-    async def act(self, sight: Sight) -> None:
+    async def act(self, sight: Sight, *, little: bool = True) -> None:
         """End what must not run beside the run, begin it when that is gone, and clear away what it leaves behind it.
 
         It begins by what was read just now only: two runs are not to be side by side.

@@ -117,6 +117,45 @@ def next_counts(now: Mapping[str, Track], target: Mapping[str, int], limits: Lim
     return counts
 
 
+def worth_it(counts: Mapping[str, int], now: Mapping[str, Track], target: Mapping[str, int], limits: Limits) -> dict[str, int]:
+    """Of the counts that `next_counts` gives, those to set now: a change of a few instances waits while more is under way.
+
+    Each change is a request, and instances become ready, and go, one by one. So they are changed in portions of a fifth of what
+    may be under way at once. Growth follows what goes, and shrinking follows what becomes available: what nothing can be expected
+    to follow is not held back, nor what brings all of one direction to its end. Whoever sees that nothing moves passes this by.
+
+    >>> wide, target = Limits(least=15, most=25), {"r2": 20}
+    >>> old, new = Track(wanted=10, total=10, available=10, seen=True), Track(wanted=10, total=10, available=6, seen=True)
+    >>> worth_it({"r1": 9, "r2": 10}, {"r1": old, "r2": new}, target, wide)
+    {'r1': 10, 'r2': 10}
+    >>> worth_it({"r1": 8, "r2": 10}, {"r1": old, "r2": new}, target, wide)
+    {'r1': 8, 'r2': 10}
+    >>> risen = Track(wanted=10, total=10, available=10, seen=True)
+    >>> worth_it({"r1": 9, "r2": 10}, {"r1": old, "r2": risen}, target, wide)
+    {'r1': 9, 'r2': 10}
+    """
+    tracks = {name: now.get(name, _NONE) for name in counts}
+    rising = any(track.available < min(track.wanted, target.get(name, 0)) for name, track in tracks.items())
+    going = any(track.total > track.wanted for track in tracks.values())
+    more = {name for name, track in tracks.items() if track.wanted < target.get(name, 0)}
+    held: set[str] = set()
+    for names, awaited in ((more, going), (tracks.keys() - more, rising)):
+        change = sum(abs(counts[name] - tracks[name].wanted) for name in names)
+        if awaited and change < _portion(limits) and any(counts[name] != target.get(name, 0) for name in names):
+            held |= names
+    return {name: tracks[name].wanted if name in held else count for name, count in counts.items()}
+
+
+def _portion(limits: Limits) -> int:
+    """How many at once are worth a request; where few may be under way each is.
+
+    >>> _portion(Limits(least=3, most=5)), _portion(Limits(least=8, most=13)), _portion(Limits(least=750, most=1250))
+    (1, 2, 100)
+    """
+    under_way = limits.most - limits.least
+    return max(2, under_way // 5) if under_way > 3 else 1
+
+
 def _growth(tracks: Mapping[str, Track], target: Mapping[str, int], most: int) -> dict[str, int]:
     """How many more each track may have: there is room under `most` for what is told and for what is not gone yet.
 

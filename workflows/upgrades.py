@@ -44,7 +44,7 @@ class AppUpgrade(AppOperation):
     async def run(self, ask: UpgradeApp) -> None:
         """Instances are replaced as maxSurge and maxUnavailable allow; the same spec and digest changes nothing."""
         plan = ask.gray
-        steps = 3 if plan is None else 2 + len(plan.stages) * (1 + plan.measures)
+        steps = 3 if plan is None else 1 + len(plan.stages) * (1 + plan.measures)
         async with self.recorded(ask, steps=steps) as record:
             if plan is None:
                 record.result = {**await self.change(ask, ask.title), **ask.shown}
@@ -86,10 +86,8 @@ class AppUpgrade(AppOperation):
     async def _move(self, ask: UpgradeApp, plan: GrayPlan, number: int, name: str) -> Moved:
         stage = plan.stages[number - 1]
         title = f"{name.capitalize()}: {stage.moved} of {stage.total} instances to revision {ask.revision}"
-        if number < len(plan.stages):
-            return await self.step(title, AppMoves.move_batch, Batch(ask=ask, to=stage.layout), policy=WATCH)
-        await self.step(f"Put revision {ask.revision} in force", AppMoves.apply, ask, policy=WATCH)
-        return await self.step(title, AppMoves.move, ask, policy=WATCH)
+        to = stage.layout if number < len(plan.stages) else ask.after
+        return await self.step(title, AppMoves.move_batch, Batch(ask=ask, to=to), policy=WATCH)
 
     async def _pass_gates(self, ask: UpgradeApp, plan: GrayPlan, number: int, name: str) -> None:
         """Wait for the batch's gates, unless it is promoted, also meanwhile."""

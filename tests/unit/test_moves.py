@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import moves
-from model.moves import Instance, Limits, Track, arrived, limits_of, next_counts, next_instances
+from model.moves import Instance, Limits, Track, arrived, limits_of, next_counts, next_instances, worth_it
 
 TRACKS = ("r1", "r2", "r3")
 BOUNDS = st.one_of(st.integers(0, 6), st.integers(0, 100).map("{}%".format))
@@ -80,9 +80,10 @@ class Deployment:
 
 
 class Cluster:
-    """The app's Deployments and the move; checks the limits after every event."""
+    """The app's Deployments and the move, which may wait for what is worth it; checks the limits after every event."""
 
-    def __init__(self, limits: Limits, deployments: dict[str, Deployment]) -> None:
+    def __init__(self, limits: Limits, deployments: dict[str, Deployment], *, waits: bool = False) -> None:
+        self.waits = waits
         self.limits, self.deployments = limits, deployments
         self.most = max(limits.most, sum(max(len(d.pods), d.wanted, d.goal) for d in deployments.values()))
         self.knew_enough = False
@@ -93,6 +94,8 @@ class Cluster:
     def decide(self, target: dict[str, int]) -> dict[str, int]:
         now = self.now()
         counts = next_counts(now, target, self.limits)
+        if self.waits:
+            counts = worth_it(counts, now, target, self.limits)
         for name, count in counts.items():
             track = now.get(name, Track(wanted=0, total=0, available=0, seen=True))
             assert min(track.wanted, target.get(name, 0)) <= count <= max(track.wanted, target.get(name, 0)), (
@@ -168,7 +171,7 @@ def settled(counts: dict[str, int]) -> dict[str, Deployment]:
 def test_the_limits_hold_whatever_lags_and_turns_and_it_arrives(random: Random) -> None:
     before = spread(random.randint(0, 9), random)
     after = spread(random.choice([sum(before.values()), random.randint(0, 9)]), random)
-    cluster = Cluster(any_limits(before, after, random), settled(before))
+    cluster = Cluster(any_limits(before, after, random), settled(before), waits=random.random() < 0.5)
     cluster.finish(storm(cluster, [before, after], random, sinking=False))
 
 
@@ -192,7 +195,7 @@ def found(random: Random) -> Deployment:
 def test_it_arrives_from_any_state(random: Random) -> None:
     before, after = spread(random.randint(0, 9), random), spread(random.randint(0, 9), random)
     start = {name: found(random) for name in random.sample(TRACKS, random.randint(0, 3))}
-    cluster = Cluster(any_limits(before, after, random), start)
+    cluster = Cluster(any_limits(before, after, random), start, waits=random.random() < 0.5)
     cluster.finish(storm(cluster, [before, after], random, sinking=False))
 
 
@@ -230,6 +233,29 @@ def rounds(deployments: dict[str, Deployment], target: dict[str, int], limits: L
 def test_it_takes_no_more_rounds_than_the_limits_ask(surge: int | str, unavailable: int | str, most_rounds: int) -> None:
     limits = limits_of(20, 20, surge, unavailable)
     assert rounds(settled({"r1": 20}), {"r2": 20}, limits) <= most_rounds
+
+
+@pytest.mark.parametrize("size", [10, 100, 1000])
+def test_as_many_requests_for_a_thousand_instances_that_rise_one_by_one(size: int) -> None:
+    """Three come up between two looks, and no more: the counts are changed in portions all the same."""
+    limits, random, changes = limits_of(size, size, "25%", "25%"), Random(size), 0
+    cluster = Cluster(limits, settled({"r1": size}), waits=True)
+    for _ in range(10_000):
+        now = cluster.now()
+        if arrived(now, {"r2": size}):
+            break
+        counts = cluster.decide({"r2": size})
+        changes += sum(count != now[name].wanted for name, count in counts.items() if name in now)
+        for d in cluster.deployments.values():
+            d.take_up()
+            for _ in range(size):
+                d.act()
+            for _ in range(random.randint(0, 3)):
+                d.rise()
+            d.publish()
+            d.look()
+    assert arrived(cluster.now(), {"r2": size})
+    assert changes <= 20
 
 
 @given(BOUNDS, BOUNDS, st.integers(0, 50), st.integers(0, 50))

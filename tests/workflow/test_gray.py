@@ -102,7 +102,7 @@ async def test_each_batch_is_moved_then_judged_in_order(run: Run) -> None:
     world = World()
     ended = await controlled(run, world, upgrade())
     assert ended.outcome.status is Status.SUCCEEDED
-    assert ended.titles == ["Find the image", MOVE[0], GATES[0], MOVE[1], GATES[1], "Put revision 2 in force", MOVE[2], GATES[2]]
+    assert ended.titles == ["Find the image", MOVE[0], GATES[0], MOVE[1], GATES[1], MOVE[2], GATES[2]]
     assert world.seen == ["to 11", "gates at 11", "to 12", "gates at 12", "to 13", "gates at 13"]
     assert world.holds == []
 

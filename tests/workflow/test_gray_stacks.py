@@ -116,7 +116,7 @@ async def test_a_gray_child_has_its_own_time_however_long_it_waits(run: Run, cli
 
     ended = await upgraded(run, world, resume_late, deadline_seconds=deadline)
     assert ended.outcome.status is Status.SUCCEEDED, ended.outcome.error
-    assert world.seen == ["to version 2", "ready store", "batch 1", "ready api", "ready web"]
+    assert world.seen == ["to version 2", "ready store", "batch 1", "batch 2", "ready web"]
 
 
 async def test_a_failed_gate_brings_the_app_and_the_whole_stack_back(run: Run) -> None:
@@ -184,7 +184,7 @@ async def test_a_child_begins_with_what_was_asked_of_its_parent_before(run: Run)
     world.asked = Controls(attempt=1, version=1, promoted=True)
     ended = await upgraded(run, world)
     assert ended.outcome.status is Status.SUCCEEDED, ended.outcome.error
-    assert world.seen == ["to version 2", "ready store", "batch 1", "ready api", "ready web"]
+    assert world.seen == ["to version 2", "ready store", "batch 1", "batch 2", "ready web"]
     assert world.holds.empty()
 
 
