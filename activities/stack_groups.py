@@ -67,9 +67,10 @@ class GroupStep:
         return self._operation(group, {"change": "delete"})
 
     async def _check_free(self, tx: Records, group: Group, forbidden: dict[str, str]) -> None:
-        """Raise Conflict naming the apps where one of these entries is in use; what is on its way out uses nothing."""
+        """Raise Conflict naming the apps, or other stacks, that use one of these entries; what is on its way out uses nothing."""
         if not forbidden:
             return
+        await tx.configs.check_certificate(group, forbidden, without=self._version.stack_id)
         pods = (await self._cluster.list("Pod", group.project, labelSelector=CONFIGURED))["items"]
         staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
         used = await tx.configs.used(group.project_id, staying)

@@ -128,7 +128,8 @@ class StackPlans:
     async def prune_addresses(self, move: StackMove) -> None:
         """Delete the Services of links that the version does not have, and give up its former hosts; idempotent."""
         stack, _, blueprint = await document(self._records, move.ask, move.version, strict=False)
-        await self._records.stacks.keep_hosts(stack.id, blueprint.hosts)
+        async with self._records.transaction() as tx:
+            await tx.stacks.keep(stack, blueprint)
         await self._remove_addresses(move.ask, {address_name(stack.id, member.name) for member in blueprint.linked()})
 
     @activity.defn(name="stack.remove_addresses")
@@ -146,7 +147,7 @@ class StackPlans:
         if not blueprint.entrances:
             return await self._ingresses(stack.id, stack.project)
         async with self._records.transaction() as tx:
-            await tx.stacks.claim_hosts(stack, blueprint.hosts)
+            await tx.stacks.claim(stack, blueprint)
         everywhere = (await self._cluster.list("Ingress"))["items"]
         check_hosts(blueprint.hosts, stack, everywhere)
         here = {item["metadata"]["name"]: item for item in everywhere if item["metadata"]["namespace"] == stack.project}

@@ -90,6 +90,7 @@ async def _write(
     before = (await tx.configs.version(group, group.version)).entries if group.version else {}
     after = await plan(tx, group, before)
     if forbidden := forbidden_in_use(before, after or {}):
+        await tx.configs.check_certificate(group, forbidden)
         check_free(group.kind, group.name, forbidden, of_group(await used(services, tx, project), group))
     if after is None:
         await tx.configs.delete(group.id)

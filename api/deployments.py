@@ -58,7 +58,7 @@ async def deploy(
         if stack is None:
             stack = await _again(tx, await tx.stacks.hold(found.id, name), source, blueprint, actor)
         await check_document(services, tx, stack, blueprint)
-        await tx.stacks.claim_hosts(stack, blueprint.hosts)
+        await tx.stacks.claim(stack, blueprint)
         return _prepared(stack, deadline_seconds, version=stack.version)
 
     services_named = [member.name for member in blueprint.members]
@@ -77,7 +77,7 @@ async def upgrade(services: Services, caller: Caller, project: str, name: str, b
         if await _source(tx, stack, body) != source:
             raise Conflict(f"The template of {name!r} was edited just now.", hint="Look at the plan again, then upgrade.")
         await check_document(services, tx, stack, blueprint)
-        await tx.stacks.claim_hosts(stack, blueprint.hosts)
+        await tx.stacks.claim(stack, blueprint)
         before = stack.version
         kept: dict[str, Any] = {
             "template_version": source.template[1] if source.template else None,
@@ -103,7 +103,7 @@ async def rollback(services: Services, caller: Caller, project: str, name: str, 
         # Its images are deployed anew: who goes back must be one who may use them now.
         blueprint = await _read_back(services, tx, caller, stack, wanted.content)
         await check_document(services, tx, stack, blueprint)
-        await tx.stacks.claim_hosts(stack, blueprint.hosts)
+        await tx.stacks.claim(stack, blueprint)
         fields: dict[str, Any] = {
             "template_version": wanted.template_version,
             "restores": wanted.restores or wanted.number,
@@ -148,7 +148,7 @@ async def planned_rollback(services: Services, caller: Caller, project: str, nam
 async def _plan(services: Services, stack: Stack, blueprint: Blueprint, restores: StackVersion | None) -> list[Change]:
     records, chosen = services.records, f"{STACK_ID}={stack.id}"
     await check_document(services, records, stack, blueprint)
-    await records.stacks.check_hosts(stack, blueprint.hosts)
+    await records.stacks.check_claims(stack, blueprint)
     standing, held = await records.stacks.standing(stack.id), await records.configs.held(stack.id, blueprint.groups)
     pinned = await records.stacks.pinned(restores, standing) if restores else {}
     listed = await services.cluster.list("Service", stack.project, labelSelector=chosen)

@@ -48,6 +48,7 @@ async def check_left(services: Services, tx: Records, stack: Stack, blueprint: B
     own = set((await tx.stacks.apps(stack.id)).values())
     for part, entries in forbidden.items():
         group = held[part].group
+        await tx.configs.check_certificate(group, entries, without=stack.id)
         counting = [use for use in of_group(uses, group) if _counts(use, entries, wanted[part], own)]
         check_free(group.kind, group.name, entries, counting)
 

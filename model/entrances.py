@@ -52,6 +52,14 @@ def host_taken(hosts: Sequence[str]) -> Conflict:
     )
 
 
+def entrance_taken(name: str, stack: str) -> Conflict:
+    """The refusal of an Ingress whose name another stack of the project has."""
+    return Conflict(
+        f"The stack {stack!r} has an Ingress {name!r} already.",
+        hint="Choose another name for the deployment, or for the Ingress in the document.",
+    )
+
+
 def _change(name: str, ingress: str, wanted: Object, found: Object | None) -> Change:
     action, reason = Action.UNCHANGED, ""
     if found is None:

@@ -1,15 +1,17 @@
 """Ingress documents: hosts and paths that lead to Services of the document (Kubernetes: Ingress v1)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from model.blueprints import Entrance, Route, ServiceName, Tls
 from model.config_references import References
 from model.configs import ConfigKind
 from model.documents import Problems
+from model.errors import Conflict
 from model.kubernetes_shapes import BackendPort, HttpPath, Ingress, Placed
 from model.names import DNS_LABEL
 
 _LONGEST_HOST = 253
+_NAMED = 10
 TLS_ENTRIES = ("tls.crt", "tls.key")
 
 
@@ -38,6 +40,16 @@ def entrance(
         class_name=said.spec.ingress_class_name,
         routes=tuple(routes),
         tls=_tls(placed, references, problems),
+    )
+
+
+def certificate_in_use(secret: str, entries: Sequence[str], stacks: Sequence[str]) -> Conflict:
+    """The refusal to take away a certificate that Ingresses have."""
+    which = f"the Ingresses of the {'stack' if len(stacks) == 1 else 'stacks'} {', '.join(stacks[:_NAMED])}"
+    return Conflict(
+        f"Secret {secret!r}: {' and '.join(entries)} cannot go, nor change from text to binary or back: {which} have their "
+        "certificate there.",
+        hint="Delete those stacks, or upgrade them to a document without it, first; a new certificate goes into the same entries.",
     )
 
 

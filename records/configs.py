@@ -9,6 +9,7 @@ from model.config_references import References
 from model.config_uses import Use, problems_of, uses_of_pod, uses_of_spec
 from model.configs import Change, ConfigKind, Entry, Group, GroupVersion, Held, changes, check_sizes, is_text
 from model.errors import Conflict, Invalid, NotFound
+from model.ingress_documents import TLS_ENTRIES, certificate_in_use
 from model.projects import Project
 from model.stack_documents import Kind
 from model.veil import Hide, veil
@@ -191,6 +192,13 @@ class ConfigStore(Store):
         ids = await self.app_ids(project_id, sorted({use.app_id for use in running}))
         theirs = {use.model_copy(update={"app_id": ids[use.app_id]}) for use in running if use.app_id in ids}
         return theirs | await self.uses(project_id)
+
+    async def check_certificate(self, group: Group, forbidden: Collection[str], *, without: str = "") -> None:
+        """Raise Conflict naming the stacks, but the one `without`, whose Ingresses have their certificate in one of the entries."""
+        entries = [name for name in TLS_ENTRIES if name in forbidden] if group.kind is ConfigKind.SECRET else []
+        place = {"project_id": group.project_id, "secret": group.name, "without": without}
+        if entries and (rows := await self._rows("certificate_of", **place)):
+            raise certificate_in_use(group.name, entries, [row["name"] for row in rows])
 
     async def references(self, project_id: str, kind: Kind, *, without: str = "", strict: bool = True) -> References:
         """What a document of that kind may refer to: the project's live groups.

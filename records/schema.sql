@@ -338,6 +338,19 @@ CREATE TABLE stack_apps (
 
 CREATE UNIQUE INDEX stack_apps_pkey ON public.stack_apps USING btree (stack_id, service);
 
+CREATE TABLE stack_entrances (
+    name text NOT NULL,
+    project_id text NOT NULL,
+    secrets text[] NOT NULL,
+    stack_id text NOT NULL,
+    CONSTRAINT stack_entrances_pkey PRIMARY KEY (project_id, name),
+    CONSTRAINT stack_entrances_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id),
+    CONSTRAINT stack_entrances_stack_id_fkey FOREIGN KEY (stack_id) REFERENCES stacks(id)
+);
+
+CREATE UNIQUE INDEX stack_entrances_pkey ON public.stack_entrances USING btree (project_id, name);
+CREATE INDEX stack_entrances_stack ON public.stack_entrances USING btree (stack_id);
+
 CREATE TABLE stack_groups (
     group_id text NOT NULL,
     part text NOT NULL,

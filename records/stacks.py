@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from model.blueprints import Blueprint
 from model.configs import ConfigKind
-from model.entrances import host_taken
+from model.entrances import entrance_taken, host_taken
 from model.errors import NotFound
 from model.operations import Status
 from model.projects import Project
@@ -170,26 +171,40 @@ class StackStore(SealedDocuments):
         """By part the kind and name of its group, deleted ones too."""
         return {row["part"]: (ConfigKind(row["kind"]), row["name"]) for row in await self._rows("group_names", stack_id=stack_id)}
 
-    async def claim_hosts(self, stack: Stack, hosts: Sequence[str]) -> None:
-        """Take hosts for the stack beside those it has; in a transaction. Raises Conflict when another project has one."""
-        if hosts:
-            await self._call("lock_hosts")
-            await self.check_hosts(stack, hosts)
-            await self._call("put_hosts", hosts=list(hosts), project_id=stack.project_id, stack_id=stack.id)
+    async def claim(self, stack: Stack, blueprint: Blueprint) -> None:
+        """Take the hosts and names of the document's Ingresses beside those that the stack has, and note their certificates.
 
-    async def check_hosts(self, stack: Stack, hosts: Sequence[str]) -> None:
-        """Raise Conflict when another project has one of the hosts."""
-        rows = await self._rows("hosts_of_others", hosts=list(hosts), project_id=stack.project_id) if hosts else []
-        if rows:
+        In a transaction. Raises as `check_claims` does.
+        """
+        if blueprint.entrances:
+            await self._call("lock_hosts")
+            await self.check_claims(stack, blueprint)
+            await self._call("put_hosts", hosts=blueprint.hosts, project_id=stack.project_id, stack_id=stack.id)
+            await self._put_entrances(stack, blueprint)
+
+    async def check_claims(self, stack: Stack, blueprint: Blueprint) -> None:
+        """Raise Conflict when another project has one of the hosts, or another stack an Ingress of one of the names."""
+        hosts, names = blueprint.hosts, [entrance.ingress for entrance in blueprint.entrances]
+        if rows := await self._rows("hosts_of_others", hosts=hosts, project_id=stack.project_id):
             raise host_taken([row["host"] for row in rows])
+        if rows := await self._rows("entrances_of_others", names=names, project_id=stack.project_id, stack_id=stack.id):
+            raise entrance_taken(rows[0]["name"], rows[0]["stack"])
+
+    async def _put_entrances(self, stack: Stack, blueprint: Blueprint) -> None:
+        for entrance in blueprint.entrances:
+            secrets = [tls.secret for tls in entrance.tls]
+            place = {"project_id": stack.project_id, "stack_id": stack.id}
+            await self._call("put_entrance", name=entrance.ingress, secrets=secrets, **place)
 
     async def hosts(self, stack_id: str) -> list[str]:
         """The hosts that the stack has: without one it has no Ingress."""
         return [row["host"] for row in await self._rows("hosts_of", stack_id=stack_id)]
 
-    async def keep_hosts(self, stack_id: str, hosts: Sequence[str]) -> None:
-        """Give up the hosts of the stack that are not among these; idempotent."""
-        await self._call("keep_hosts", stack_id=stack_id, hosts=list(hosts))
+    async def keep(self, stack: Stack, blueprint: Blueprint) -> None:
+        """Give up the hosts, names and certificates of the stack that the document does not have; in a transaction, idempotent."""
+        await self._call("keep_hosts", stack_id=stack.id, hosts=blueprint.hosts)
+        await self._call("drop_entrances", stack_id=stack.id)
+        await self._put_entrances(stack, blueprint)
 
     async def delete(self, stack_id: str) -> None:
         """Take the stack out of the lists, its name and hosts free, its secrets gone; idempotent."""

@@ -106,6 +106,11 @@ WHERE a.project_id = :project_id
              AND (cast(l.layout ->> 'revision' AS integer) = r.number
                   OR l.layout -> 'workloads' @> jsonb_build_array(jsonb_build_object('revision', r.number)))));
 
+-- name: certificate_of
+-- The stacks whose Ingresses take their certificate from a Secret.
+SELECT DISTINCT s.name FROM stack_entrances e JOIN stacks s ON s.id = e.stack_id
+WHERE e.project_id = :project_id AND :secret = ANY (e.secrets) AND e.stack_id <> :without ORDER BY s.name;
+
 -- name: app_ids
 SELECT id, name FROM apps WHERE project_id = :project_id AND left(id, 32) = ANY (cast(:labels AS text[]));
 

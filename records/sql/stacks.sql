@@ -124,6 +124,20 @@ SELECT DISTINCT host FROM stack_hosts WHERE host = ANY (cast(:hosts AS text[])) 
 INSERT INTO stack_hosts (host, stack_id, project_id) SELECT host, :stack_id, :project_id FROM unnest(cast(:hosts AS text[])) AS host
 ON CONFLICT DO NOTHING;
 
+-- name: entrances_of_others
+SELECT e.name, s.name AS stack FROM stack_entrances e JOIN stacks s ON s.id = e.stack_id
+WHERE e.project_id = :project_id AND e.name = ANY (cast(:names AS text[])) AND e.stack_id <> :stack_id ORDER BY e.name;
+
+-- name: put_entrance!
+-- While a stack is on its way, the certificates of both versions are in use.
+INSERT INTO stack_entrances (project_id, name, stack_id, secrets)
+VALUES (:project_id, :name, :stack_id, cast(:secrets AS text[]))
+ON CONFLICT (project_id, name) DO UPDATE
+SET secrets = ARRAY(SELECT DISTINCT unnest(stack_entrances.secrets || excluded.secrets));
+
+-- name: drop_entrances!
+DELETE FROM stack_entrances WHERE stack_id = :stack_id;
+
 -- name: hosts_of
 SELECT host FROM stack_hosts WHERE stack_id = :stack_id ORDER BY host;
 
@@ -141,6 +155,8 @@ WITH gone AS (
     FROM gone JOIN templates t ON t.id = gone.template_id
     WHERE v.template_id = t.id AND v.secret AND t.deleted_at IS NOT NULL
       AND NOT EXISTS (SELECT FROM stacks s WHERE s.template_id = t.id AND s.deleted_at IS NULL AND s.id <> gone.id)
+), closed AS (
+    DELETE FROM stack_entrances USING gone WHERE stack_id = gone.id
 )
 DELETE FROM stack_hosts USING gone WHERE stack_id = gone.id;
 
@@ -149,5 +165,7 @@ WITH gone AS (
     UPDATE stacks SET deleted_at = clock_timestamp() WHERE project_id = :project_id AND deleted_at IS NULL RETURNING id
 ), emptied AS (
     UPDATE stack_versions SET sealed = NULL FROM gone WHERE stack_id = gone.id AND secret
+), closed AS (
+    DELETE FROM stack_entrances USING gone WHERE stack_id = gone.id
 )
 DELETE FROM stack_hosts USING gone WHERE stack_id = gone.id;

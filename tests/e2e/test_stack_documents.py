@@ -306,6 +306,25 @@ async def test_a_pod_document_uses_the_projects_groups(shop: Shop) -> None:
     assert use == {"type": "Env", "name": "keys", "key": ["WORD"], "names": {"WORD": "MY_WORD"}}
 
 
+async def test_a_certificate_that_an_ingress_has_stays(platform: Platform) -> None:
+    shop = Shop(platform, await platform.project("t"))
+    secrets, data = f"/v2/secrets/{shop.project}", {"tls.crt": "MQ==", "tls.key": "MQ=="}
+    await platform.ask("POST", secrets, {"name": "cert", "data": data})
+    secure = ENTRANCE.replace(HOST, f"{unique('tls')}.example.com")
+    host = secure.partition("host: ")[2].partition("\n")[0]
+    document = WEB.split("        env:")[0].lstrip("\n-") + secure.replace(
+        "spec:\n  rules", f"spec:\n  tls: [{{hosts: [{host}], secretName: cert}}]\n  rules"
+    )
+    await shop.deployed(document)
+    for place in ("/cert", "/cert/tls.key"):
+        refused = await platform.ask("DELETE", f"{secrets}{place}", expect=409)
+        assert "the Ingresses of the stack d have their certificate there" in refused["Message"]
+    await platform.ask("POST", f"{secrets}/cert/tls.key", {"data": "Mg=="})
+    await shop.edit(document.replace(f"  tls: [{{hosts: [{host}], secretName: cert}}]\n", ""))
+    await shop.to()
+    await platform.ask("DELETE", f"{secrets}/cert")
+
+
 READERS = """apiVersion: v1
 kind: ConfigMap
 metadata: {name: settings}

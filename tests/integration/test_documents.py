@@ -13,7 +13,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.stack_plans import StackPlans
 from api import deployments
 from model.access import Actor
-from model.blueprints import Configuration
+from model.blueprints import Blueprint, Configuration, Entrance, Route, Tls
 from model.config_references import References
 from model.configs import ConfigKind
 from model.errors import Conflict, PlatformUnavailable
@@ -44,8 +44,22 @@ async def add(records: Records, content: str = CANARY, *, secret: bool = True, h
     async with records.transaction() as tx:
         stack = await tx.stacks.add(project, "d", "default", Kind.KUBERNETES, content, "ann", secret=secret)
         assert stack is not None
-        await tx.stacks.claim_hosts(stack, hosts)
+        await tx.stacks.claim(stack, leading(*hosts))
     return stack
+
+
+def leading(*hosts: str, name: str = "d-site", secret: str | None = None) -> Blueprint:
+    """A document whose one Ingress takes the requests of the hosts."""
+    routes = tuple(Route(host=host, path="/", exact=False, service="front", port=80) for host in hosts)
+    tls = (Tls(hosts=hosts, secret=secret),) if secret else ()
+    made = Entrance(name="site", ingress=name, class_name=None, routes=routes, tls=tls)
+    return Blueprint(members=(), entrances=(made,) if hosts else ())
+
+
+async def give_up(records: Records, stack: Stack) -> None:
+    """What the end of an upgrade to a document without Ingresses does."""
+    async with records.transaction() as tx:
+        await tx.stacks.keep(stack, leading())
 
 
 async def found_in(url: str, text: str) -> list[str]:
@@ -130,10 +144,46 @@ async def test_of_many_projects_that_claim_a_host_at_once_one_has_it(sealed: Rec
     assert all(isinstance(one, Conflict) and host in one.message for one in ended if one is not stack)
     with pytest.raises(Conflict):
         await add(sealed, hosts=(host,))
-    await sealed.stacks.keep_hosts(stack.id, [])
+    await give_up(sealed, stack)
     other = await add(sealed, hosts=(host,))
     await sealed.stacks.delete(other.id)
     assert await add(sealed, hosts=(host,))
+
+
+async def test_of_two_stacks_that_take_an_ingress_of_one_name_at_once_one_has_it(sealed: Records) -> None:
+    first = await add(sealed)
+    project = await sealed.projects.get(first.project)
+    async with sealed.transaction() as tx:
+        second = await tx.stacks.add(project, "d-a", "default", Kind.KUBERNETES, "x", "ann")
+    assert second is not None
+
+    async def claim(stack: Stack) -> Stack:
+        async with sealed.transaction() as tx:
+            await tx.stacks.claim(stack, leading(f"{unique('h')}.example.com", name="d-a-b"))
+        return stack
+
+    ended = await asyncio.gather(claim(first), claim(second), return_exceptions=True)
+    (had,) = [one for one in ended if isinstance(one, Stack)]
+    (refused,) = [one for one in ended if isinstance(one, Conflict)]
+    assert f"The stack {had.name!r} has an Ingress 'd-a-b' already." in refused.message
+    await give_up(sealed, had)
+    assert await claim(second if had == first else first)
+
+
+async def test_a_certificate_of_an_ingress_is_in_use_until_its_stack_has_another(sealed: Records) -> None:
+    stack = await add(sealed)
+    project, host = await sealed.projects.get(stack.project), f"{unique('h')}.example.com"
+    async with sealed.transaction() as tx:
+        group = await tx.configs.add(project, ConfigKind.SECRET, "cert", "ann")
+        await tx.stacks.claim(stack, leading(host, secret="cert"))
+        await tx.stacks.claim(stack, leading(host, secret="next"))
+    with pytest.raises(Conflict, match=r"tls\.crt and tls\.key cannot go, .*: the Ingresses of the stack d have their"):
+        await sealed.configs.check_certificate(group, {"tls.crt", "tls.key", "other"})
+    await sealed.configs.check_certificate(group, {"other"})
+    await sealed.configs.check_certificate(group, {"tls.key"}, without=stack.id)
+    async with sealed.transaction() as tx:
+        await tx.stacks.keep(stack, leading(host, secret="next"))
+    await sealed.configs.check_certificate(group, {"tls.key"})
 
 
 class NoIngresses:
@@ -152,14 +202,14 @@ class NoIngresses:
 async def test_a_retry_claims_again_the_hosts_that_a_way_back_gave_up(sealed: Records) -> None:
     host, cluster = f"{unique('h')}.example.com", NoIngresses()
     stack = await add(sealed, "---\n".join((POD, FRONT, SITE)).replace("shop.example.com", host), hosts=(host,))
-    await sealed.stacks.keep_hosts(stack.id, [])  # as when the upgrade to this version was brought back
+    await give_up(sealed, stack)  # as when the upgrade to this version was brought back
     ask = DeployStack(operation_id=new_id("op"), project=stack.project, target="d", actor="ann", stack_id=stack.id)
     plans: Any = StackPlans(sealed, cluster)  # type: ignore[arg-type]
     await ActivityEnvironment().run(plans.set_entrances, StackAt(ask=ask, version=1))
     assert (cluster.made, await sealed.stacks.hosts(stack.id)) == (1, [host])
     with pytest.raises(Conflict):
         await add(sealed, hosts=(host,))
-    await sealed.stacks.keep_hosts(stack.id, [])
+    await give_up(sealed, stack)
     await add(sealed, hosts=(host,))
     with pytest.raises(Conflict):
         await ActivityEnvironment().run(plans.set_entrances, StackAt(ask=ask, version=1))
