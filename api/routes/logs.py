@@ -57,7 +57,7 @@ async def get_logs(
     found = container_of(pod, container)
     _check(found, previous=previous, follow=follow)
     more = {"timestamps": "true"} if timestamps else {}
-    more |= {"sinceTime": since.strftime("%Y-%m-%dT%H:%M:%SZ")} if since else {}
+    more |= {"sinceTime": since.isoformat(timespec="seconds")} if since else {}
     name = pod["metadata"]["name"]
     if grant:
         written = await services.streams.follow(project, name, container, tail=tail, **more)
