@@ -1,7 +1,7 @@
 """The gates of a batch: its new instances stay ready, answer over HTTP, and a metric holds (mission B: gray upgrade)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -53,36 +53,39 @@ class GateActivities:
         """
         app = await self._records.apps.by_id(check.ask.app_id)
         layout = await self._records.apps.layout(check.at)
-        tracks = frozenset(w.track for w in layout.workloads if w.revision == check.revision and w.replicas)
+        tracks = {w.track: w.replicas for w in layout.workloads if w.revision == check.revision and w.replicas}
         words, deadline = _Words(), Deadline()
         if check.ready_seconds:
             await self._stay_ready(app, tracks, check.ready_seconds, words, deadline)
         await together(self._check(gate, app, tracks, words, deadline) for gate in check.gates)
         await words.tell_all()
 
-    async def _check(self, gate: Gate, app: App, tracks: frozenset[str], words: "_Words", deadline: Deadline) -> None:
+    async def _check(self, gate: Gate, app: App, tracks: Mapping[str, int], words: "_Words", deadline: Deadline) -> None:
         if gate.http:
-            await self._probe_all(gate.title, gate.http, app, await self._new_pods(app, tracks), words, deadline)
+            pods = await self._all_new_pods(gate.title, app, tracks, words, deadline)
+            await self._probe_all(gate.title, gate.http, app, pods, words, deadline)
         if gate.metric:
             await self._measure(gate.title, gate.metric, app, words, deadline)
 
-    async def _stay_ready(self, app: App, tracks: frozenset[str], seconds: int, words: "_Words", deadline: Deadline) -> None:
+    async def _stay_ready(self, app: App, tracks: Mapping[str, int], seconds: int, words: "_Words", deadline: Deadline) -> None:
         """All new instances are ready for so long without a break."""
         clock = asyncio.get_running_loop().time
         since = clock()
         while True:
             pods = await self._new_pods(app, tracks)
             unready = [pod["metadata"]["name"] for pod in pods if not is_ready(pod)]
-            if unready:
+            if unready or len(pods) < sum(tracks.values()):
                 since = clock()
-                await words.say("ready", f"{unready[0]} is not ready any more")
+                await words.say("ready", f"{unready[0]} is not ready any more" if unready else _there(pods, tracks))
             elif clock() - since >= seconds:
                 await words.say("ready", f"ready for {seconds} s")
                 return
             else:
                 await words.say("ready", f"{len(pods)} instances are ready; they have to be for {seconds} s")
             if not deadline.left:
-                raise DeadlineExceeded(f"The new instances of {app.name} did not stay ready for {seconds} s until the deadline.")
+                raise DeadlineExceeded(
+                    f"The new instances of {app.name} were not ready for {seconds} s until the deadline; {_there(pods, tracks)}."
+                )
             await asyncio.sleep(min(_EVERY, deadline.left))
 
     async def _probe_all(
@@ -149,7 +152,20 @@ class GateActivities:
                 raise DeadlineExceeded(f"The gate {title} is still open at the deadline.", evidence=evidence)
             await asyncio.sleep(min(whole(gate.interval), deadline.left))
 
-    async def _new_pods(self, app: App, tracks: frozenset[str]) -> list[Object]:
+    async def _all_new_pods(
+        self, title: str, app: App, tracks: Mapping[str, int], words: "_Words", deadline: Deadline
+    ) -> list[Object]:
+        """The new instances, when all are there: one that was evicted comes again, and says nothing of the gate meanwhile."""
+        while True:
+            pods = await self._new_pods(app, tracks)
+            if len(pods) >= sum(tracks.values()):
+                return pods
+            await words.say(title, _there(pods, tracks))
+            if not deadline.left:
+                raise DeadlineExceeded(f"The gate {title} is still open at the deadline: {_there(pods, tracks)}.")
+            await asyncio.sleep(min(_EVERY, deadline.left))
+
+    async def _new_pods(self, app: App, tracks: Mapping[str, int]) -> list[Object]:
         found = (await self._cluster.list("Pod", app.project, labelSelector=selector(app.id)))["items"]
         return [pod for pod in found if track_of(pod["metadata"]["labels"]) in tracks and not leaves(pod)]
 
@@ -170,6 +186,10 @@ class _Words:
 
     async def tell_all(self) -> None:
         await tell("; ".join(self._said.values())[:2000])
+
+
+def _there(pods: Sequence[Object], tracks: Mapping[str, int]) -> str:
+    return f"{len(pods)} of {sum(tracks.values())} new instances are there"
 
 
 def _why(gate: MetricGate, samples: Sequence[Sample]) -> str:

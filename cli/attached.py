@@ -7,8 +7,10 @@ import os
 import signal
 import sys
 import termios
+import threading
 import tty
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,6 +22,8 @@ from cli.session import Session
 
 _PIECE = 16 * 1024  # the API takes frames up to 64 KiB
 _END_OF_INPUT = b"\x04"
+# Within a line a terminal takes the first as the end of the line only, and a shell that edits its line as nothing (termios, VEOF).
+_TEXT_ENDS, _LINE_ENDS = 2 * _END_OF_INPUT, b"\n" + _END_OF_INPUT
 Write = Callable[[bytes], object]
 
 
@@ -30,7 +34,7 @@ async def attach(session: Session, path: str, command: str | None, write: Write)
     try:
         async with connect(url, additional_headers={"Authorization": f"Bearer {session.token}"}) as socket:
             with _raw(), _resizes(socket):
-                typing = asyncio.create_task(_type(socket))
+                typing = asyncio.create_task(_type(socket, _LINE_ENDS if command is None else _TEXT_ENDS))
                 try:
                     return await _show(socket, write)
                 finally:
@@ -51,15 +55,19 @@ async def _show(socket: ClientConnection, write: Write) -> dict[str, Any]:
     raise Unreachable("The connection ended without a word. Open the shell again to go on.")
 
 
-async def _type(socket: ClientConnection) -> None:
-    """Send what is typed, or the whole of what is piped in and then the end of input."""
+async def _type(socket: ClientConnection, unfinished: bytes) -> None:
+    """Send what is typed, or the whole of what is piped in and then the end of input: `unfinished` within a line."""
     loop = asyncio.get_running_loop()
     keys: asyncio.Queue[bytes] = asyncio.Queue()
     file = sys.stdin.fileno()
     if not os.isatty(file):
-        while data := await asyncio.to_thread(os.read, file, _PIECE):
+        pieces: asyncio.Queue[bytes] = asyncio.Queue(1)
+        threading.Thread(target=_read, args=(file, pieces, loop), daemon=True).start()
+        at_start = True
+        while data := await pieces.get():
+            at_start = data.endswith(b"\n")
             await socket.send(data)
-        await socket.send(_END_OF_INPUT)
+        await socket.send(_END_OF_INPUT if at_start else unfinished)
         return
     loop.add_reader(file, lambda: keys.put_nowait(os.read(file, _PIECE)))
     try:
@@ -67,6 +75,15 @@ async def _type(socket: ClientConnection) -> None:
             await socket.send(data)
     finally:
         loop.remove_reader(file)
+
+
+def _read(file: int, pieces: asyncio.Queue[bytes], loop: asyncio.AbstractEventLoop) -> None:
+    """Hand the loop what is piped in, at last nothing; in a thread that the program need not wait for: a pipe may stay open."""
+    data = b" "
+    with contextlib.suppress(RuntimeError, CancelledError):  # the shell has ended first
+        while data:
+            data = os.read(file, _PIECE)
+            asyncio.run_coroutine_threadsafe(pieces.put(data), loop).result()
 
 
 @contextlib.contextmanager

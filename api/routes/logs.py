@@ -1,5 +1,6 @@
 """What a container writes: its log now, and as it grows (manual: 实例详情, 日志)."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated
 
@@ -13,11 +14,12 @@ from api.parameters import Moment
 from api.services import Services, Using
 from model.errors import Invalid, MooringError, NotFound, Problem
 from model.instances import Instance
-from model.pods import Container
+from model.pods import Container, Object
 
 router = APIRouter(prefix="/v2/containers", tags=["instances"])
 Tail = Annotated[int, Query(ge=1, le=5000)]
 _PERMISSION = "app:read"
+_TO_TELL_WHY = 3.0
 Reader = Annotated[Caller, allow(_PERMISSION)]
 
 
@@ -57,7 +59,7 @@ async def get_logs(
     found = container_of(pod, container)
     _check(found, previous=previous, follow=follow)
     more = {"timestamps": "true"} if timestamps else {}
-    more |= {"sinceTime": since.strftime("%Y-%m-%dT%H:%M:%SZ")} if since else {}
+    more |= {"sinceTime": since.isoformat(timespec="seconds")} if since else {}
     name = pod["metadata"]["name"]
     if grant:
         written = await services.streams.follow(project, name, container, tail=tail, **more)
@@ -95,16 +97,36 @@ async def _lines(
 
 async def _how_it_ended(services: Services, instance: Instance, container: str) -> str:
     assert instance.pod is not None
-    metadata, name = instance.pod["metadata"], instance.name
+    name, life = instance.name, container_of(instance.pod, container).running_since
     try:
-        pod = await services.streams.find("Pod", metadata["name"], metadata["namespace"])
+        pod = await _after_its_end(services, instance, container)
     except MooringError as error:
         return f"The log broke off. {error.message}"
-    if pod is None or pod["metadata"]["uid"] != metadata["uid"]:
+    if pod is None:
         return f"The instance {name!r} is gone."
     found = container_of(pod, container)
-    if found.end is None:
+    if found.end is None or (life and found.running_since == life):
         return f"The log of the container {container!r} broke off; follow it again."
     again = " It runs again; follow it again." if found.running_since else ""
     why = f" ({found.end.reason})" if found.end.reason else ""
     return f"The container {container!r} ended with exit code {found.end.exit_code}{why}.{again}"
+
+
+async def _after_its_end(services: Services, instance: Instance, container: str) -> Object | None:
+    """The instance's pod when it tells that the life that was followed is over, or after 3 s; None where it is gone.
+
+    A log ends a moment before the pod tells so.
+    """
+    assert instance.pod is not None
+    metadata, life = instance.pod["metadata"], container_of(instance.pod, container).running_since
+    clock = asyncio.get_running_loop().time
+    until = clock() + _TO_TELL_WHY
+    async with services.watches.subscribed("Pod", metadata["namespace"], instance.app.name) as changed:
+        while True:
+            pod = await services.streams.find("Pod", metadata["name"], metadata["namespace"])
+            if pod is None or pod["metadata"]["uid"] != metadata["uid"]:
+                return None
+            left = until - clock()
+            if life is None or container_of(pod, container).running_since != life or left <= 0:
+                return pod
+            await changed.wait(left)

@@ -292,3 +292,4 @@ async def test_a_log_is_followed_until_the_container_ends(platform: Platform, pr
     refused = await platform.ask("GET", path, follow="true", previous="true", expect=422)
     assert refused["problems"][0]["field"] == "previous"
     assert (await platform.http.get(path, params={"since": "2999-01-01T00:00:00Z"})).text == ""
+    assert (await platform.http.get(path, params={"since": "0001-01-02T00:00:00Z"})).status_code == 200

@@ -1,0 +1,75 @@
+"""The terminal's side of a shell: a process of its own at a server that stands in for the platform."""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+_ATTACHED = """
+import asyncio, sys
+from cli.attached import attach
+from cli.session import Session
+command = sys.argv[2] or None
+end = asyncio.run(attach(Session(url=sys.argv[1], token="t"), "/shell", command, sys.stdout.buffer.write))
+print(end["reason"])
+"""
+
+
+@contextlib.asynccontextmanager
+async def attached(answer: Callable[[ServerConnection], Awaitable[None]], command: str = "") -> AsyncIterator[Any]:
+    """The process, attached to a server that ends the shell once it has answered; its pipes are open."""
+
+    async def serves(socket: ServerConnection) -> None:
+        await answer(socket)
+        await socket.send(json.dumps({"exit": {"code": 0, "reason": "Exited", "message": ""}}))
+
+    pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
+    async with serve(serves, "127.0.0.1", 0) as server, asyncio.timeout(20):
+        port = next(iter(server.sockets)).getsockname()[1]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _ATTACHED, f"http://127.0.0.1:{port}", command, **pipes
+        )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
+
+
+async def test_it_ends_with_the_command_although_its_input_stays_open() -> None:
+    """As in a pipeline of CI, or under ssh: nobody closes the pipe."""
+
+    async def echo_once(socket: ServerConnection) -> None:
+        await socket.send(await socket.recv(decode=False))
+
+    async with attached(echo_once) as process:
+        process.stdin.write(b"hi ")
+        assert await process.stdout.read() == b"hi Exited\n"
+        assert await process.stderr.read() == b""
+        await process.wait()
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "typed"),
+    [("", b"ls\n", b"ls\n\x04"), ("", b"ls", b"ls\n\x04"), ("wc -c", b"abc", b"abc\x04\x04"), ("wc -c", b"", b"\x04")],
+)
+async def test_what_is_piped_in_ends_also_within_a_line(command: str, given: bytes, typed: bytes) -> None:
+    """One end of input within a line ends only the line: the shell would wait for ever."""
+    heard = b""
+
+    async def listen(socket: ServerConnection) -> None:
+        nonlocal heard
+        while len(heard) < len(typed):
+            heard += await socket.recv(decode=False)
+
+    async with attached(listen, command) as process:
+        process.stdin.write(given)
+        process.stdin.close()
+        assert await process.stdout.read() == b"Exited\n"
+    assert heard == typed
