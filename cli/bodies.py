@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import typer
 import yaml
 
 from cli.failures import Failure
@@ -14,8 +15,10 @@ def text_of(file: Path) -> str:
     """The text in the file, of standard input for `-`; raises Failure where there is none."""
     try:
         return sys.stdin.read() if str(file) == "-" else file.read_text()
-    except (OSError, ValueError) as error:
-        raise Failure(f"{file} cannot be read: {error}. Give a file of text, or - to pipe it in.") from error
+    except OSError as error:
+        raise Failure(f"{file} cannot be read: {error.strerror}. Give a file of text, or - to pipe it in.") from error
+    except ValueError as error:
+        raise Failure(f"{file} is no text (UTF-8). Give a file of text, or - to pipe it in.") from error
 
 
 def body_of(file: Path | None) -> dict[str, Any]:
@@ -54,6 +57,32 @@ def more_variables(known: Sequence[dict[str, str]], given: Sequence[str]) -> lis
         raise Failure(f"{', '.join(fields)} is a field of the instance and no text, so --env cannot keep it. Edit its document.")
     added = {one["name"]: one for one in [*known, *variables(given)]}
     return list(added.values())
+
+
+def filled(value: Any) -> Any:
+    """An option's value or values as they are; raises BadParameter for an empty one, as a shell variable that is not set gives."""
+    if "" in ([value] if isinstance(value, str) else value or []):
+        raise typer.BadParameter("it is empty. Give it a value, or leave the option out; a shell variable may not be set.")
+    return value
+
+
+def batches(text: str) -> list[int | str | list[str]]:
+    """Batches of a rollout; raises BadParameter for an empty one.
+
+    >>> batches("1, 50%")
+    [1, '50%']
+    >>> batches("db-0,db-1+db-2")
+    [['db-0'], ['db-1', 'db-2']]
+    """
+    found: list[int | str | list[str]] = []
+    for one in (part.strip() for part in text.split(",")):
+        names = [name.strip() for name in one.split("+")]
+        if not all(names):
+            raise typer.BadParameter(
+                f"{text!r} has an empty batch. Write batches as 10%,50%,100% or 1,5 or db-0,db-1+db-2.", param_hint="--batches"
+            )
+        found.append(int(one) if one.isdecimal() else one if one.endswith("%") else names)
+    return found
 
 
 def ports(given: Sequence[str]) -> list[dict[str, Any]]:

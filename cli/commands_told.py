@@ -12,6 +12,7 @@ from cli.words import clean
 _REQUEST = re.compile(r"(GET|POST|PUT|DELETE) (/v2/[^\s?,;]+[^\s?,;.:)])(?:\?([^\s,;.)]+))?(?: (\{[^{}]*\}))?")
 # Which command does it: `{…}` is a part of the path, and what the query and the body say become options.
 _COMMANDS = (
+    ("GET /v2/operations", "op ls"),
     ("GET /v2/operations/{id}", "op show {id}"),
     ("POST /v2/operations/{id}/{verb}", "op {verb} {id}"),
     ("POST /v2/projects", "project create NAME"),
@@ -38,6 +39,12 @@ _COMMANDS = (
     ("GET /v2/stacks/{project}/{stack}/versions", "stack versions {project} {stack}"),
     ("GET /v2/templates/{project}/{template}/versions", "template versions {project} {template}"),
 )
+# What a program sends in a header a person keeps in the environment or by signing in.
+_HEADERS = {
+    "Send the header 'Authorization: Bearer <token>' with a valid token; `mooring login` stores one.": (
+        "Set MOORING_TOKEN, as `source .local/env` does for the embedded platform, or unset it and run `mooring login`."
+    )
+}
 _OPTIONS = {"minReplicas": "min", "maxReplicas": "max", "targetCPUUtilization": "cpu", "imageRef": "image", "instances": "remove"}
 
 
@@ -49,6 +56,8 @@ def told(text: str) -> str:
     >>> told("See GET /v2/unheard/of.")
     'See GET /v2/unheard/of.'
     """
+    for said, heard in _HEADERS.items():
+        text = text.replace(said, heard)
     return _REQUEST.sub(_command, clean(text))
 
 

@@ -10,10 +10,11 @@ from cli.api import Record
 from cli.words import clean
 
 
-def instances(app: str, found: Sequence[Record], total: int) -> RenderableType:
+def instances(project: str, app: str, found: Sequence[Record], total: int) -> RenderableType:
     """A table of an app's instances."""
     if not found:
-        return Text(f"{app} has no instances just now. Scale it: mooring app scale PROJECT {app} COUNT")
+        start, scale = f"mooring app start {project} {app}", f"mooring app scale {project} {app} COUNT"
+        return Text(f"{app} has no instances just now. Where it is stopped, start it: {start}. Where it has 0, scale it: {scale}")
     table = tables.table("instance", "version", "status", "restarts", "image", "ip", "host", "why")
     for one in found:
         version = "" if one["version"] is None else str(one["version"])

@@ -165,7 +165,7 @@ def app(found: Record, instances: Sequence[Record], latest: Sequence[Record]) ->
     ]
     parts: list[RenderableType] = [Text(f"{found['ProjectName']}/{found['Name']}", style="bold"), tables.facts(facts), Text()]
     if instances:
-        parts.append(listed(found["Name"], instances, len(instances)))
+        parts.append(listed(found["ProjectName"], found["Name"], instances, len(instances)))
     else:
         parts.append(Text("It has no instances just now."))
     parts += [Text(), operations(latest, len(latest))]

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console, RenderableType
 from rich.text import Text
+from typer.core import TyperGroup
 
 from cli import report, session
 from cli.api import Api
@@ -19,7 +20,15 @@ from cli.failures import Failure, Refused
 # Where output goes to a file or a pipe, a row is a line, however long.
 _PIPE_WIDTH = 400
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead, failures too.")]
+_JSON = "mooring.json"
+
+
+def _remembered(ctx: typer.Context, as_json: bool) -> bool:
+    ctx.meta[_JSON] = as_json  # shared by all contexts of the call, so that whoever tells a failure knows
+    return as_json
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead, failures too.", callback=_remembered)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it until it has ended.")]
 
@@ -65,7 +74,7 @@ def run(as_json: bool, work: Callable[[Api, Terminal], Awaitable[int]]) -> None:
                     refused.in_the_way = await api.operation(refused.body["OperationID"])
                 raise
 
-    raise typer.Exit(guarded(here, lambda: asyncio.run(opened())))
+    raise typer.Exit(asyncio.run(opened()))
 
 
 def confirm(question: str, yes: bool) -> None:
@@ -81,16 +90,20 @@ def confirm(question: str, yes: bool) -> None:
     raise typer.Exit(1)
 
 
-def guarded(here: Terminal, work: Callable[[], int]) -> int:
-    """The exit status of `work`, its failures told."""
-    try:
-        return work()
-    except Failure as failure:
-        here.complain(failure)
-        return 1
-    except KeyboardInterrupt:
-        here.err.print("Interrupted. What the platform has accepted goes on; see it with: mooring op ls")
-        return 130
+class Guarded(TyperGroup):
+    """The commands with their failures told: of reading their files, of asking the API; and an interrupt."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Run the command; raises Exit."""
+        try:
+            return super().invoke(ctx)
+        except Failure as failure:
+            terminal(as_json=ctx.meta.get(_JSON, False)).complain(failure)
+            raise typer.Exit(1) from failure
+        except KeyboardInterrupt:
+            told = "Interrupted. What the platform has accepted goes on; see it with: mooring op ls"
+            console(stderr=True).print(told)
+            raise typer.Exit(130) from None
 
 
 def console(*, stderr: bool = False, pipe_width: int = _PIPE_WIDTH) -> Console:

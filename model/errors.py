@@ -158,6 +158,11 @@ class NotFound(MooringError):
     hint = "Check the name and the project."
 
 
+def no_operation(operation_id: str) -> NotFound:
+    """The error for an operation that there is not, or not for this actor."""
+    return NotFound(f"There is no operation {operation_id!r}.", hint="Check the id; list those there are: GET /v2/operations.")
+
+
 class Conflict(MooringError):
     """The thing is not in a state that allows this: the name is taken, or another operation runs on it."""
 

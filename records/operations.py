@@ -10,7 +10,7 @@ import pydantic_core
 
 from model.base import Frozen
 from model.controls import Stop
-from model.errors import Conflict, ForwardOnly, IdempotencyMismatch, NotFound, StaleAttempt, Superseded
+from model.errors import Conflict, ForwardOnly, IdempotencyMismatch, StaleAttempt, Superseded, no_operation
 from model.operations import AUTOSCALER, TERMINAL, Ask, Outcome, Status, StepNote, StepStatus, Target
 from records.store import Row, Store
 
@@ -258,14 +258,14 @@ class OperationStore(Store):
         """The operation's row without steps; raises NotFound."""
         row = await self.find(operation_id)
         if row is None:
-            raise NotFound(f"There is no operation {operation_id!r}.")
+            raise no_operation(operation_id)
         return row
 
     async def with_steps(self, operation_id: str) -> Row:
         """The operation's row, `steps` and `controls` lists of all runs' ones, `waits_for` its paused children; raises NotFound."""
         row: Row | None = await self._call("get_operation_with_steps", id=operation_id)
         if row is None:
-            raise NotFound(f"There is no operation {operation_id!r}.")
+            raise no_operation(operation_id)
         return row
 
     async def page(

@@ -16,7 +16,7 @@ from api.submission import Accepted, reply, start
 from api.waiting import ended
 from model.access import Actor
 from model.controls import Stop, check_has, now_possible, out_of_place
-from model.errors import Forbidden, NotFound, PlatformUnavailable, Superseded
+from model.errors import Forbidden, PlatformUnavailable, Superseded, no_operation
 from model.operations import TERMINAL, OperationRecord, Progress, Status, Step, Target, Verb
 from records import Records
 from records.store import Row
@@ -241,7 +241,7 @@ async def _visible(services: Services, actor: Actor, operation_id: str) -> Row:
 
 def _check_visible(actor: Actor, row: Row) -> None:
     if not (actor.admin or row["actor"] == actor.name or row["project_id"] in actor.project_ids.values()):
-        raise NotFound(f"There is no operation {row['id']!r}.")
+        raise no_operation(row["id"])
 
 
 async def _controlled(services: Services, actor: Actor, operation_id: str) -> Row:

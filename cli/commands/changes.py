@@ -38,14 +38,21 @@ class PauseAfter(StrEnum):
 def rollout(
     project: Project,
     name: Name,
-    image: Annotated[str | None, typer.Option(help="The image to roll out.", show_default=False)] = None,
-    container: Annotated[str | None, typer.Option(help="Which container, where there are several.", show_default=False)] = None,
+    image: Annotated[str | None, typer.Option(help="The image to roll out.", callback=bodies.filled, show_default=False)] = None,
+    container: Annotated[
+        str | None, typer.Option(help="Which container, where there are several.", callback=bodies.filled, show_default=False)
+    ] = None,
     command: Command = None,
     env: Variables = None,
     file: File = None,
     batches: Annotated[
         str | None,
-        typer.Option(help="Gray: how many instances are new after each batch, such as 10%,50%,100% or 1,5.", show_default=False),
+        typer.Option(
+            help="Gray: how many instances are new after each batch, such as 10%,50%,100% or 1,5; of a TApp also names, "
+            "such as db-0,db-1+db-2.",
+            callback=bodies.filled,
+            show_default=False,
+        ),
     ] = None,
     pause: Annotated[PauseAfter, typer.Option(help="Pause after which batches.")] = PauseAfter.NEVER,
     ready_seconds: Annotated[int, typer.Option(min=0, help="Seconds new instances have to stay ready after a batch.")] = 0,
@@ -68,7 +75,7 @@ def rollout(
         image=image,
         container=container,
         cmd=command,
-        batches=[_batch(one.strip()) for one in batches.split(",")] if batches else None,
+        batches=bodies.batches(batches) if batches else None,
         pause=pause.value if pause is not PauseAfter.NEVER else None,
         readySeconds=ready_seconds or None,
         gates=[_gate(one) for one in gate] if gate else None,
@@ -96,7 +103,8 @@ def rollback(
         typer.Option(help="The revision to go back to; by default the one that was in force before.", show_default=False),
     ] = None,
     operation: Annotated[
-        str | None, typer.Option(help="Go back to the exact versions before this operation.", show_default=False)
+        str | None,
+        typer.Option(help="Go back to the exact versions before this operation.", callback=bodies.filled, show_default=False),
     ] = None,
     follow: Watch = False,
     as_json: AsJson = False,
@@ -110,8 +118,13 @@ def scale(
     project: Project,
     name: Name,
     count: Annotated[int | None, typer.Argument(help="How many instances there shall be.", show_default=False)] = None,
-    image: Annotated[str | None, typer.Option(help="The image of new instances.", show_default=False)] = None,
-    remove: Annotated[list[str] | None, typer.Option(help="Take this instance away; may be repeated.", show_default=False)] = None,
+    image: Annotated[
+        str | None, typer.Option(help="The image of new instances.", callback=bodies.filled, show_default=False)
+    ] = None,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option(help="Take this instance away; may be repeated.", callback=bodies.filled, show_default=False),
+    ] = None,
     follow: Watch = False,
     as_json: AsJson = False,
 ) -> None:
@@ -150,7 +163,9 @@ def update_instance(
     project: Project,
     name: Instance,
     image: Annotated[str, typer.Argument(help="Its new image.", show_default=False)],
-    container: Annotated[str | None, typer.Option(help="Which container, where there are several.", show_default=False)] = None,
+    container: Annotated[
+        str | None, typer.Option(help="Which container, where there are several.", callback=bodies.filled, show_default=False)
+    ] = None,
     follow: Watch = False,
     as_json: AsJson = False,
 ) -> None:
@@ -177,10 +192,6 @@ def _moves(answer: Record) -> str:
         return f"{name} goes from revision {answer['fromRevision']} to revision {answer['revision']}."
     again = "" if answer["toRevision"] == answer["revision"] else f", as revision {answer['revision']}"
     return f"{name} goes back from revision {answer['fromRevision']} to revision {answer['toRevision']}{again}."
-
-
-def _batch(text: str) -> int | str:
-    return int(text) if text.isdecimal() else text
 
 
 def _gate(text: str) -> Any:

@@ -13,7 +13,11 @@ from cli.commands.operations import watch
 from cli.failures import Failure
 from cli.terminal import AsJson, Terminal, Yes, confirm, run
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer()
+configs = typer.Typer(no_args_is_help=True, help="ConfigMaps: groups of entries that apps have as files or variables.")
+secrets = typer.Typer(no_args_is_help=True, help="Secrets: the same for passwords, keys and certificates.")
+configs.add_typer(app)
+secrets.add_typer(app)
 PLURALS = {"config": "configmaps", "secret": "secrets"}
 Project = Annotated[str, typer.Argument(help="The project's name.", show_default=False)]
 Name = Annotated[str, typer.Argument(metavar="GROUP", help="The group's name.", show_default=False)]
@@ -90,7 +94,7 @@ def create_group(
     run(as_json, work)
 
 
-@app.command("set")
+@configs.command("set")
 def set_entry(
     ctx: typer.Context,
     project: Project,
@@ -101,18 +105,25 @@ def set_entry(
     as_json: AsJson = False,
 ) -> None:
     """Add or change an entry. Its content is given, in a file, or read from standard input."""
+    if value is not None and file is not None:
+        raise Failure("Give either the content or --file.")
+    _set(ctx, (project, group, entry), _content(file, hidden=False) if value is None else value.encode(), as_json)
 
-    async def work(api: Api, here: Terminal) -> int:
-        content = _content(_word(ctx), value, file)
-        found = await api.post(path(f"/v2/{_plural(ctx)}", project, group, entry), _encoded(content))
-        return await _told(ctx, api, here, found, f"{entry}: {found['changes']} (version {found['version']}).")
 
-    run(as_json, work)
+@secrets.command("set", context_settings={"allow_extra_args": True})
+def set_secret(ctx: typer.Context, project: Project, group: Name, entry: Entry, file: File = None, as_json: AsJson = False) -> None:
+    """Add or change an entry. Its content is in a file, read from standard input, or typed unseen."""
+    if ctx.args:
+        raise Failure("A secret in a command stays in the shell's history. Pipe it in, give --file, or type it when asked.")
+    _set(ctx, (project, group, entry), _content(file, hidden=True), as_json)
 
 
 @app.command("unset")
-def delete_entry(ctx: typer.Context, project: Project, group: Name, entry: Entry, as_json: AsJson = False) -> None:
+def delete_entry(
+    ctx: typer.Context, project: Project, group: Name, entry: Entry, yes: Yes = False, as_json: AsJson = False
+) -> None:
     """Delete an entry; refused while an app uses it."""
+    confirm(f"Delete {entry} of the {_word(ctx)} {group}?", yes)
 
     async def work(api: Api, here: Terminal) -> int:
         found = await api.delete(path(f"/v2/{_plural(ctx)}", project, group, entry))
@@ -212,18 +223,20 @@ def _encoded(content: bytes) -> dict[str, str]:
     return {"data": base64.b64encode(content).decode(), "encoding": "base64"}
 
 
-def _content(word: str, value: str | None, file: Path | None) -> bytes:
-    """The content that was given; raises Failure where that is not one way, or not a safe one."""
-    if value is not None and file is not None:
-        raise Failure("Give either the content or --file.")
-    if value is not None and word == "secret":
-        raise Failure("A secret in a command stays in the shell's history. Pipe it in, give --file, or type it when asked.")
-    if value is not None:
-        return value.encode()
+def _set(ctx: typer.Context, place: tuple[str, str, str], content: bytes, as_json: bool) -> None:
+    async def work(api: Api, here: Terminal) -> int:
+        found = await api.post(path(f"/v2/{_plural(ctx)}", *place), _encoded(content))
+        return await _told(ctx, api, here, found, f"{place[-1]}: {found['changes']} (version {found['version']}).")
+
+    run(as_json, work)
+
+
+def _content(file: Path | None, *, hidden: bool) -> bytes:
+    """The content of the file, else of standard input, at a terminal asked for."""
     if file is not None:
         return _read(file)
     if sys.stdin.isatty():
-        return str(typer.prompt("Content", hide_input=word == "secret")).encode()
+        return str(typer.prompt("Content", hide_input=hidden)).encode()
     return sys.stdin.buffer.read()
 
 

@@ -29,7 +29,7 @@ def list_instances(project: Project, name: App, limit: Limit = 100, as_json: AsJ
 
     async def work(api: Api, here: Terminal) -> int:
         found = await api.get(path("/v2/instances", project, name, "lists"), size=limit)
-        here.show(found, instance_report.instances(name, found["instances"], found["total"]))
+        here.show(found, instance_report.instances(project, name, found["instances"], found["total"]))
         return 0
 
     run(as_json, work)

@@ -11,7 +11,7 @@ from rich.text import Text
 from cli import session
 from cli.api import Api, Record
 from cli.session import Session
-from cli.terminal import AsJson, Terminal, guarded, terminal
+from cli.terminal import AsJson, Terminal, terminal
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -31,7 +31,7 @@ def login(
         url = typer.prompt("url", default=_DEFAULT_URL, err=True) if asked else _DEFAULT_URL
     token = typer.prompt("token", hide_input=True, err=True) if asked else sys.stdin.readline().strip()
     given = Session(url.rstrip("/"), token)
-    raise typer.Exit(guarded(here, lambda: _sign_in(here, given)))
+    raise typer.Exit(_sign_in(here, given))
 
 
 def _sign_in(here: Terminal, given: Session) -> int:

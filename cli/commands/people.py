@@ -142,9 +142,10 @@ def create_token(
 
 @tokens.command("rm")
 def remove_token(
-    token: Annotated[str, typer.Argument(metavar="ID", help="The token's id, tok-…")], as_json: AsJson = False
+    token: Annotated[str, typer.Argument(metavar="ID", help="The token's id, tok-…")], yes: Yes = False, as_json: AsJson = False
 ) -> None:
     """Revoke a token; what it has open ends within seconds."""
+    confirm(f"Revoke the token {token}?", yes)
 
     async def work(api: Api, here: Terminal) -> int:
         here.show(await api.delete(path("/v2/tokens", token)), Text(f"{token} is revoked."))

@@ -144,7 +144,8 @@ async def test_configuration_is_made_changed_and_looked_at(platform: Platform, t
     assert "Nobody" in (await mooring("secret", "reads", project, "keys")).out
     assert (await mooring("secret", "get", project, "keys", "TOKEN")).out == "s3cret"
     assert "TOKEN" in (await mooring("secret", "reads", project, "keys")).out
-    assert (await mooring("secret", "unset", project, "keys", "TOKEN")).code == 0
+    assert "--yes" in (await mooring("secret", "unset", project, "keys", "TOKEN")).err
+    assert (await mooring("secret", "unset", project, "keys", "TOKEN", "--yes")).code == 0
 
 
 async def test_an_app_is_made_rolled_out_and_looked_at_by_commands_alone(platform: Platform, tmp_path: Path) -> None:

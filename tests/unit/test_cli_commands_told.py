@@ -8,6 +8,7 @@ import typer.main
 
 from cli.commands_told import _COMMANDS, told
 from cli.main import app
+from model.errors import Unauthenticated, no_operation
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,13 @@ def test_each_command_that_is_told_exists(command: str) -> None:
         found = found.commands[word]
     options = {option for parameter in found.params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= options
+
+
+def test_a_token_that_is_refused_is_a_matter_of_the_environment_here() -> None:
+    said = told(Unauthenticated.hint)
+    assert "MOORING_TOKEN" in said
+    assert "header" not in said
+
+
+def test_an_operation_that_there_is_not_is_looked_for_in_the_list() -> None:
+    assert "mooring op ls" in told(no_operation("op-none").hint)
