@@ -3,10 +3,11 @@
 import importlib
 import pkgutil
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from api import errors, routes, services
 from api.limits import BodyLimit
+from api.parameters import known_only
 from model.errors import error_table
 from model.operations import Verb
 from workflows.registry import KINDS, Kind
@@ -20,7 +21,8 @@ def build() -> FastAPI:
     errors.install(app)
     app.add_middleware(BodyLimit)
     for found in pkgutil.iter_modules(routes.__path__):
-        app.include_router(importlib.import_module(f"{routes.__name__}.{found.name}").router)
+        router = importlib.import_module(f"{routes.__name__}.{found.name}").router
+        app.include_router(router, dependencies=[Depends(known_only)])
     return app
 
 

@@ -1,13 +1,19 @@
 """Query parameters that routes have in common."""
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, GetJsonSchemaHandler, TypeAdapter, ValidationError
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
+from starlette.requests import HTTPConnection
+
+from model.errors import Invalid, Problem
 
 M = TypeVar("M", bound=BaseModel)
 _MOST_PAGES = 1_000_000  # far beyond any list, and a page's first row stays a number that PostgreSQL takes
@@ -30,6 +36,41 @@ Size = Annotated[int, Query(ge=1, le=200)]
 Page = Annotated[int, Query(ge=0, le=_MOST_PAGES)]
 WithContent = Annotated[bool, Query(alias="content", description="Whether the reply has the document itself.")]
 AppId = Annotated[str | None, Query(pattern=r"^[0-9a-f]{64}$", description="One life of the app; by default the live one")]
+
+
+async def known_only(asked: HTTPConnection) -> None:
+    """Raise Invalid for each query parameter that the route does not have: it would be left out, and a dry run be a real one.
+
+    The manual's `&&` names nothing, so nothing is missing.
+    """
+    if not asked.query_params:
+        return
+    known = list(dict.fromkeys(_names(asked.scope["route"].dependant)))
+    problems = [
+        Problem(field=name[:100], message=_unknown(name, known)) for name in asked.query_params if name and name not in known
+    ]
+    if problems:
+        told = "; ".join(f"{p.field}: {p.message}" for p in problems[:5])
+        raise Invalid(f"{told}.", hint="Nothing was done. Correct the name and send it again.", problems=problems)
+
+
+def _names(dependant: Dependant) -> Iterator[str]:
+    """The query parameters of a route and of what it depends on, as they are written; a model's are its fields."""
+    for field in dependant.query_params:
+        shape = field.field_info.annotation
+        if isinstance(shape, type) and issubclass(shape, BaseModel):
+            yield from (of_model.alias or name for name, of_model in shape.model_fields.items())
+        else:
+            yield field.alias
+    for further in dependant.dependencies:
+        yield from _names(further)
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    by_letters = {other.lower(): other for other in known}
+    if near := get_close_matches(name.lower(), by_letters, n=1):
+        return f"is not a query parameter of this call; {by_letters[near[0]]} is meant, perhaps"
+    return f"is not a query parameter of this call, which takes {', '.join(known) or 'none'}"
 
 
 def body_of(model: type[M], body: Any) -> M:
