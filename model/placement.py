@@ -82,6 +82,7 @@ def _obstacles(pod: Object, node: Object, used: dict[str, Decimal]) -> list[_Obs
     for taint in node["spec"].get("taints", []):
         if taint["effect"] != "PreferNoSchedule" and not any(_tolerates(t, taint) for t in spec.get("tolerations", [])):
             found.append(_Obstacle(kind=taint["key"], text=_taint(taint["key"]), never=taint["key"] == SIMULATED))
+    kept = found[:1]
     allocatable = node["status"]["allocatable"]
     for name, asked in requested(pod).items():
         most = amount(allocatable.get(name, "0"))
@@ -89,7 +90,8 @@ def _obstacles(pod: Object, node: Object, used: dict[str, Decimal]) -> list[_Obs
         if asked > free:
             text = f"insufficient {_NAMES.get(name, name)} (asked {_shown(name, asked)}, free {_shown(name, free)})"
             found.append(_Obstacle(kind=name, text=text, never=asked > most, free=free))
-    return found
+    # A node that does not take the pod at all counts once, as that; what is free there is of no use to it.
+    return [kept[0].model_copy(update={"never": any(o.never for o in found)})] if kept else found
 
 
 def _mismatches(spec: Object, node: Object) -> list[_Obstacle]:

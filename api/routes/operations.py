@@ -187,10 +187,10 @@ async def _check_repeated(services: Services, operation_id: str, verb: Verb) -> 
 async def _controllable(services: Services, caller: Caller, operation_id: str, verb: Verb) -> Row:
     """The row, if the actor may control it and its kind has that control; raises NotFound, Forbidden or Conflict."""
     row = await _controlled(services, caller.actor, operation_id)
-    workflow = BY_NAME[row["kind"]].workflow
-    check_has(row["kind"], workflow.controls_of(row["ask"]), verb, cancellable=not workflow.forward_only)
     if row["status"] in TERMINAL:
         raise out_of_place(row["kind"], operation_id, verb, Status(row["status"]))
+    workflow = BY_NAME[row["kind"]].workflow
+    check_has(row["kind"], workflow.controls_of(row["ask"]), verb, cancellable=not workflow.forward_only)
     return row
 
 

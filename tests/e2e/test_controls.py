@@ -73,6 +73,8 @@ async def test_a_control_that_makes_no_sense_is_refused_in_words(stacks: Stacks,
     refused = await control(platform, created, "pause", expect=409)
     assert "app.create cannot be paused: it has no batches. Cancel it instead." in refused["Message"]
     await platform.wait(created)
+    refused = await control(platform, created, "promote", expect=409)
+    assert f"app.create {created} is SUCCEEDED already" in refused["Message"], "there is nothing to cancel any more"
 
     _, operation = await stacks.deploy(f"a: {{{SLEEPS}}}\n")
     refused = await control(platform, operation, "resume", expect=409)

@@ -254,7 +254,13 @@ def test_a_simulated_node_is_no_hope_for_who_does_not_ask_for_it() -> None:
     simulated = [{"key": "mooring.io/simulated", "value": "true", "effect": "NoSchedule"}]
     verdict = why_unplaced(pod("64"), [node("a"), node("s", cpu="64", taints=simulated)], [])
     assert verdict.never
-    assert "1 only simulated" in verdict.text
+    assert verdict.text == (
+        "0 of 2 nodes fit: 1 insufficient cpu (asked 64, free 2), 1 only simulated, for who asks for that by nodeLabels"
+    )
+    roomier = [node("a"), node("s", cpu="48", taints=simulated)]
+    assert "free 2)" in why_unplaced(pod("64"), roomier, []).text
+    cordoned = [{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}]
+    assert why_unplaced(pod("64"), [node("a", taints=cordoned)], []).never
     asks = {"tolerations": [{"key": "mooring.io/simulated", "operator": "Exists"}]}
     assert not why_unplaced(pod("64", **asks), [node("s", cpu="64", taints=simulated)], [bound("s", "1")]).never
 
