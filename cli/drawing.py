@@ -131,8 +131,10 @@ class _Steps:
         self._ended = ended
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        # On a terminal only the message gives way; in a pipe there is room for all, and no padding to the end of the line.
-        grid = Table.grid(padding=(0, 1), expand=console.is_terminal)
+        if not console.is_terminal:  # a row is a line, however long: a grid gives up marks and times for a long message
+            yield from self._plain(options.ascii_only)
+            return
+        grid = Table.grid(padding=(0, 1), expand=True)
         grid.add_column(width=3, justify="right")
         grid.add_column(no_wrap=True, overflow="ellipsis", max_width=max(20, options.max_width // 2))
         grid.add_column(no_wrap=True, justify="right", min_width=7)
@@ -141,6 +143,15 @@ class _Steps:
         for step in self._steps:
             grid.add_row(*self._row(step, options.ascii_only))
         yield grid
+
+    def _plain(self, ascii_only: bool) -> Iterator[Text]:
+        """A line for each step, with columns as wide as what is in them; the message's later lines stand below it."""
+        rows = [[clean(str(cell)) for cell in self._row(step, ascii_only)] for step in self._steps]
+        titles, spans, tries = (max(len(row[column]) for row in rows) for column in (1, 2, 3))
+        for mark, title, span, again, message in rows:
+            head = f"  {mark} {title:<{titles}}  {span:>{spans}}  {f'{again:<{tries}}  ' if tries else ''}"
+            words = message.replace("\n", "\n" + " " * len(head))
+            yield Text(f"{head}{words}".rstrip(), no_wrap=True, overflow="ignore")
 
     def _row(self, step: Step, ascii_only: bool) -> tuple[Text | Spinner, ...]:
         span = Text(took((step.finished_at or self._now) - step.started_at), style="dim")

@@ -45,8 +45,13 @@ class Terminal:
         """Print `data` as JSON, or what is drawn of it."""
         if self.as_json:
             sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
-        else:
+        elif self.out.is_terminal:
             self.out.print(drawn, crop=False)  # an address longer than the terminal stays in one piece
+        else:
+            with self.out.capture() as caught:
+                self.out.print(drawn, crop=False)
+            for line in caught.get().splitlines():  # tables fill their lines up with blanks
+                self.out.print(line.rstrip(), markup=False, soft_wrap=True)
 
     def complain(self, failure: Failure) -> None:
         """Tell what went wrong on the error stream; never a traceback."""

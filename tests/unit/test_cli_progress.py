@@ -218,3 +218,13 @@ def test_a_long_message_gives_way_on_a_terminal() -> None:
     first = drawn(known, force_terminal=True, color_system=None).splitlines()[1]
     assert "✔ Step 1" in first
     assert first.rstrip().endswith("…")
+
+
+def test_a_long_message_takes_no_mark_and_no_time_away_in_a_pipe() -> None:
+    known = heard(step(1, 1, "SUCCEEDED", 1), step(2, 2, "FAILED", 3, message="why " * 300), ended(3, "FAILED", 4))
+    out = io.StringIO()
+    Console(file=out, width=400).print(drawing.operation(known, BEGUN), crop=False)
+    first, second = [line.rstrip() for line in out.getvalue().splitlines() if "Step" in line]
+    assert first.split() == ["✔", "Step", "1", "0.0", "s"]
+    assert second.startswith("  ✘ Step 2  0.0 s  why why")
+    assert second.endswith("why")
