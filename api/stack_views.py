@@ -50,7 +50,7 @@ async def whole(services: Services, caller: Caller, stack: Stack, *, with_conten
     last = (await newest(services, [stack]))[stack.id]
     live, held = await _live(services, stack), await services.records.configs.held(stack.id)
     parts = {
-        "apps": _apps(blueprint, live),
+        "apps": _apps(blueprint, live, _unmade(last)),
         "groups": [_group(group, held.get(group.part)) for group in blueprint.groups],
         "ingresses": [_ingress(entrance) for entrance in blueprint.entrances],
     }
@@ -78,7 +78,14 @@ async def _live(services: Services, stack: Stack) -> dict[str, dict[str, Any]]:
     return {name: replies[app_id] for name, app_id in ids.items() if app_id in replies}
 
 
-def _apps(blueprint: Blueprint, live: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def _unmade(last: Row) -> str:
+    """Why an app that the document has is not there, by the stack's newest operation."""
+    if stack_status(last["kind"], last["status"]) == "DEPLOYED":
+        return "it was there and is gone: it was deleted since; upgrade the stack to have it again"
+    return "not begun"
+
+
+def _apps(blueprint: Blueprint, live: dict[str, dict[str, Any]], unmade: str) -> list[dict[str, Any]]:
     levels = blueprint.levels()
     lines = []
     for member in sorted(blueprint.members, key=lambda m: levels[m.name]):
@@ -92,7 +99,7 @@ def _apps(blueprint: Blueprint, live: dict[str, dict[str, Any]]) -> list[dict[st
                 "Status": made.get("Status", "PENDING"),
                 "InstanceSummary": made.get("InstanceSummary", ""),
                 "Image": made.get("Image", member.image),
-                "message": made.get("message", "not begun"),
+                "message": made.get("message", unmade),
                 "links": [_link(link.alias, blueprint.member(link.member)) for link in member.links],
             }
         )

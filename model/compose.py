@@ -36,7 +36,7 @@ REFUSED: dict[str, str] = {
     **dict.fromkeys(("extra_hosts", "healthcheck", "hostname", "labels", "log_driver", "log_opt", "logging", "networks"), _LATER),
     **dict.fromkeys(("mem_swappiness", "memswap_limit", "oom_score_adj", "read_only", "restart", "scale", "shm_size"), _LATER),
     **dict.fromkeys(("stdin_open", "stop_grace_period", "stop_signal", "tty", "user", "working_dir"), _LATER),
-    "volumes": "binds directories or sockets of the host and is refused; deploy an app with a cloud disk for data that must last",
+    "volumes": "is refused: directories and sockets of the host stay the host's, and no disk outlives an instance here yet",
     "volumes_from": "shares another container's directories and is refused",
     "volume_driver": "reaches for the host's storage and is refused",
     "network_mode": "joins the host's or another container's network and is refused; apps of one stack reach each other by links",

@@ -31,8 +31,8 @@ from model.kubernetes_shapes import Annotations, ConfigMap, Ingress, Metadata, P
 from model.layouts import AppType
 from model.names import check_name
 from model.pod_documents import CheckImage, pod_spec
+from model.pod_shapes import NO_DISK, PodTemplate, Written
 from model.pod_shapes import REFUSED as REFUSED_IN_PODS
-from model.pod_shapes import PodTemplate, Written
 from model.template_rollouts import ANNOTATION, AppRollout, checked, with_amounts, written
 
 OWN = "mooring.io/"
@@ -49,7 +49,7 @@ REFUSED = (
         "nodePort": "a port of the node cannot be chosen; remove it: the cluster picks it, and the app's portmapping tells it",
         "externalIPs": "reaches for the host and is refused",
         "clusterIP": "has no meaning here: every instance of a StatefulSet has an address of its own; remove it",
-        "volumeClaimTemplates": "is not carried out; deploy an app with a cloud disk for data that must last",
+        "volumeClaimTemplates": f"is not carried out: {NO_DISK}",
         **dict.fromkeys(("serviceName", "podManagementPolicy", "updateStrategy", "revisionHistoryLimit", "paused"), _LATER),
         **dict.fromkeys(("progressDeadlineSeconds", "ownerReferences", "finalizers", "generateName"), _LATER),
     }
@@ -57,7 +57,7 @@ REFUSED = (
 _KINDS_REFUSED = {
     "CronJob": "nothing here starts by the clock; write a Job, and start it from outside by its app's restart",
     "DaemonSet": "an app's instances are counted, not one a node",
-    "PersistentVolumeClaim": "deploy an app with a cloud disk for data that must last",
+    "PersistentVolumeClaim": NO_DISK,
     "Pod": "write a Deployment of it, or a template of the kind pod",
 }
 

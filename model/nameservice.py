@@ -58,10 +58,14 @@ def _line(instance: Instance, port: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def why_none(app: App, opens_ports: bool, wanted: Wanted) -> str:
+def why_none(app: App, service: Object | None, wanted: Wanted) -> str:
     """Why there is no address, in words."""
-    if not opens_ports:
+    if service is None:
         return f"The app {app.name!r} opens no ports. Name them in portMappings."
+    opened = [(port["targetPort"], port["protocol"].lower()) for port in service["spec"]["ports"]]
+    if not any(wanted.port in (None, port) and wanted.protocol in (None, protocol) for port, protocol in opened):
+        named = ", ".join(f"{port}/{protocol}" for port, protocol in opened)
+        return f"The app {app.name!r} does not open that port. It opens {named}; others are named in portMappings."
     asked = [f"port {wanted.port}"] if wanted.port else []
     asked += [wanted.protocol] if wanted.protocol else []
     asked += [f"the instance {wanted.instance_name!r}"] if wanted.instance_name else []

@@ -23,7 +23,8 @@ _FIELDS = re.compile(
 _HOST = "reaches for the host and is refused"
 _THERE = "has no meaning here: what an app uses of a group has to be there; remove it"
 _LATER = "is not carried out; remove it"
-_DISK = "is refused here; deploy an app with a cloud disk for data that must last"
+NO_DISK = "no disk outlives an instance here yet; use emptyDir for data that need not last"
+_DISK = f"is refused: {NO_DISK}"
 REFUSED: dict[str, str] = {
     **dict.fromkeys(("hostPath", "hostNetwork", "hostPID", "hostIPC", "hostUsers", "hostPort", "hostIP", "procMount"), _HOST),
     **dict.fromkeys(("securityContext", "volumeDevices", "setHostnameAsFQDN", "runtimeClassName"), _HOST),

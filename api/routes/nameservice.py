@@ -34,7 +34,7 @@ async def list_addresses(
     service = await services.cluster.find("Service", app, project)
     hosts = await _hosts(services) if node_ports(service) else {}
     content = addresses(found, pods, service, hosts, wanted)
-    return {"Code": 0, "Message": "" if content else why_none(found, service is not None, wanted), "content": content}
+    return {"Code": 0, "Message": "" if content else why_none(found, service, wanted), "content": content}
 
 
 async def _hosts(services: Services) -> dict[str, str]:

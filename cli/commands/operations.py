@@ -130,7 +130,7 @@ async def followed(
 _TOLD = {
     "cancel": ("It is being cancelled.", "CANCELLED"),
     "retry": ("It runs again.", "SUCCEEDED"),
-    "pause": ("It pauses as soon as what runs now has ended.", "SUCCEEDED"),
+    "pause": ("A pause is asked for: it holds as soon as what runs now has ended, if it does not already.", "SUCCEEDED"),
     "resume": ("It goes on.", "SUCCEEDED"),
     "promote": ("It goes on without the pauses and gates that are left.", "SUCCEEDED"),
     "rollback": ("It goes back to what was before.", "CANCELLED"),

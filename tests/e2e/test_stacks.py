@@ -120,6 +120,19 @@ async def test_a_link_is_reached_by_its_alias(stacks: Stacks) -> None:
     await stacks.delete(name)
 
 
+async def test_an_app_that_was_deleted_by_itself_is_told_to_be_gone(stacks: Stacks) -> None:
+    content = f"a: {{{SLEEPS}}}\n"
+    name, operation = await stacks.deploy(content)
+    await stacks.platform.wait(operation)
+    await stacks.platform.done("DELETE", f"/v2/applications/{stacks.project}/{name}-a")
+    (app,) = (await stacks.read(name))["apps"]
+    assert app["message"] == "it was there and is gone: it was deleted since; upgrade the stack to have it again"
+    again = await stacks.platform.submit("POST", f"/v2/stacks/{stacks.project}/{name}/upgrade", {"content": content})
+    await stacks.platform.wait(again)
+    assert await stacks.statuses(name) == {"a": "RUNNING"}
+    await stacks.delete(name)
+
+
 async def test_a_failure_in_the_middle_is_told_and_retry_goes_on_from_it(stacks: Stacks, platform: Platform) -> None:
     missing = unique("late")
     content = (

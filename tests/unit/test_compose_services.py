@@ -82,7 +82,7 @@ def test_what_has_no_meaning_is_refused_by_name(key: str) -> None:
     ("content", "line", "words"),
     [
         (f"version: '3'\n{ONE}", 1, "no meaning any more"),
-        (f"{ONE}volumes: {{v: }}", 4, "cloud disk"),
+        (f"{ONE}volumes: {{v: }}", 4, "no disk outlives an instance"),
         (f"{ONE}    ports: ['80:80']", 4, 'write "80"'),
         (f"{ONE}    ports: [{{target: 80, published: 8080}}]", 4, "cannot be chosen"),
         (f"{ONE}    ports: [80, 80/tcp]", 4, "a second time"),
