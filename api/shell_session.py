@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from fastapi import WebSocket, WebSocketDisconnect
 from pydantic import Field, ValidationError
+from starlette.websockets import WebSocketDisconnected
 
 from api.grants import Grant
 from clients.shells import Shell
@@ -21,6 +22,8 @@ from model.errors import Invalid
 
 LARGEST_FRAME = 64 * 1024
 _TO_TELL = 2.0
+# The first write to a person who is gone raises the one, each after it the other.
+_GONE = (WebSocketDisconnect, WebSocketDisconnected)
 _GOING_AWAY = {1001: "Left", 1005: "Left", 1000: "Left", 1009: "FrameTooLarge", 1012: "Stopped"}
 Side = Annotated[int, Field(ge=1, le=1000)]
 
@@ -72,7 +75,7 @@ class Session:
     async def tell(self, end: End) -> None:
         """Send the exit frame and close; a person who does not read is not waited for."""
         words = {"exit": {"code": end.code, "reason": end.reason, "message": end.message}}
-        with contextlib.suppress(TimeoutError, WebSocketDisconnect):
+        with contextlib.suppress(TimeoutError, *_GONE):
             async with asyncio.timeout(_TO_TELL):
                 await self._client.send_text(json.dumps(words, ensure_ascii=False))
                 await self._client.close(1000, end.reason)
@@ -82,8 +85,9 @@ class Session:
             async for data in self._shell:
                 await self._client.send_bytes(data)
                 self._last = self._clock()
-        except WebSocketDisconnect as error:
-            return _left(error.code)
+        except _GONE:
+            await asyncio.sleep(_TO_TELL)  # the reading side is told the person's own code, which a failed write never knows
+            return _left(1006)
         return _ended(self._shell)
 
     async def _input(self) -> End:
@@ -102,7 +106,8 @@ class Session:
         try:
             asked = resize(text)
         except Invalid as error:
-            await self._client.send_text(json.dumps({"error": error.as_reply()}, ensure_ascii=False))
+            with contextlib.suppress(*_GONE):  # what is read next tells how the person left
+                await self._client.send_text(json.dumps({"error": error.as_reply()}, ensure_ascii=False))
             return
         if asked:
             await self._shell.resize(asked.cols, asked.rows)

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -17,6 +18,7 @@ from tests.platform import Platform, bearer, eventually
 IMAGE = "public/busybox:latest"
 # The goal is 5 s from the change to the end; what is measured here has the request and the test itself in it.
 REVOKED_WITHIN = 5.0
+WRITING = "sh -c 'while :; do echo \"#\"; usleep 1000; done'"
 NEVER_READY = {"readinessProbe": {"tcpSocket": {"port": 8088}, "periodSeconds": 1}, "deadlineSeconds": 300}
 
 
@@ -265,12 +267,14 @@ async def test_a_container_that_writes_without_end_waits_for_its_reader(platform
     assert lines[:3] + lines[399_996:399_999] == [b"line-1", b"line-2", b"line-3", b"line-399997", b"line-399998", b"line-399999"]
 
 
-async def test_a_frame_that_is_too_large_ends_the_shell(platform: Platform, project: str, instance: str) -> None:
-    async with shell(platform, project, instance) as terminal:
+@pytest.mark.parametrize("query", ["", f"?command={quote(WRITING)}"], ids=["still", "writing"])
+async def test_a_frame_that_is_too_large_ends_the_shell(platform: Platform, project: str, instance: str, query: str) -> None:
+    async with shell(platform, project, instance, query=query) as terminal:
         await terminal.sees("#")
         with contextlib.suppress(ConnectionClosed):
             await terminal.socket.send(b"x" * 70_000)
-            await terminal.socket.wait_closed()
+            async for _ in terminal.socket:
+                pass
         assert terminal.socket.close_code == 1009
 
     async def recorded() -> bool:

@@ -93,11 +93,18 @@ async def test_names_lead_to_the_instance_and_to_all(platform: Platform, project
     assert "store-" in await asked(f"wget%20-qO-%20http://store.{project}.svc:8088/")
 
 
-@pytest.mark.parametrize("query", [{"port": 9}, {"protocol": "udp"}, {"instanceName": "store-7"}])
-async def test_what_nobody_serves_is_told(platform: Platform, project: str, store: str, query: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ({"port": 9}, "does not open that port. It opens 8088/tcp"),
+        ({"protocol": "udp"}, "does not open that port. It opens 8088/tcp"),
+        ({"instanceName": "store-7"}, "No instance of the app 'store' serves now with the instance 'store-7'"),
+    ],
+)
+async def test_what_nobody_serves_is_told(platform: Platform, project: str, store: str, query: dict[str, Any], told: str) -> None:
     found = await platform.get(f"/v2/nameservice/{project}/{store}", **query)
     assert found["content"] == []
-    assert "No instance" in found["Message"]
+    assert told in found["Message"]
     await platform.ask("GET", f"/v2/nameservice/{project}/never-was", expect=404)
     await platform.ask("GET", f"/v2/nameservice/{project}/{store}", expect=422, port="x")
 
