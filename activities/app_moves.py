@@ -24,7 +24,7 @@ from clients.observation import with_events, with_logs, with_nodes
 from clients.watch import Watches
 from model.apps import DEFAULT_DEADLINE, App, MoveApp, UpgradeApp
 from model.base import Frozen
-from model.diagnosis import Seen, troubles, worst
+from model.diagnosis import troubles
 from model.errors import DeadlineExceeded, MooringError, QuotaExceeded, Unschedulable
 from model.gray import first_open
 from model.jobs import reached as run_reached
@@ -33,6 +33,7 @@ from model.moves import Limits, limits_of
 from model.pod_templates import TEMPLATE
 from model.rollouts import has_settled, reached
 from model.standing import ways
+from model.troubles import Seen, worst
 from model.veil import veiled
 from records import Records
 

@@ -14,7 +14,7 @@ from model.apps import App, AppAsk, AppPhase, MoveApp, Revision, ScaleApp
 from model.errors import Conflict, DeadlineExceeded
 from model.jobs import run_name, run_of
 from model.manifests import WORKLOAD_KINDS
-from model.pod_templates import Object, track_of
+from model.pod_templates import Object, instance_name, track_of
 from model.pods import is_ready, leaves
 from records import Records
 
@@ -177,7 +177,7 @@ class AppActivities:
                 await view.look(fresh=not told)
 
     async def _still_there(self, app: App) -> str:
-        names = ", ".join(sorted(pod["metadata"]["name"] for pod in await self._workloads.pods(app))[:5]) or "none"
+        names = ", ".join(sorted(instance_name(pod) for pod in await self._workloads.pods(app))[:5]) or "none"
         return f"The objects of {app.name!r} did not go in time; instances that have not ended: {names}."
 
 

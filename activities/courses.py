@@ -13,7 +13,7 @@ from typing import Any
 from activities.views import View
 from activities.workloads import Workloads, side_by_side
 from model.apps import App, Revision
-from model.diagnosis import LogRef, Seen, cause_at_deadline, dead_end, refusal_of, wanted_logs
+from model.diagnosis import cause_at_deadline, dead_end, refusal_of, wanted_logs
 from model.errors import DeadlineExceeded, MooringError
 from model.layouts import Layout, Workload
 from model.manifests import WORKLOAD_KINDS, workload_name
@@ -22,6 +22,7 @@ from model.pod_templates import TEMPLATE, Object
 from model.pods import leaves
 from model.rollouts import Rollout, rollout_of
 from model.standing import Standing, pods_by_track, standing_of
+from model.troubles import LogRef, Seen
 
 
 @dataclass

@@ -10,12 +10,12 @@ from activities.views import View
 from activities.workloads import Workloads
 from model import jobs
 from model.apps import App
-from model.diagnosis import LogRef, Seen
 from model.errors import MooringError
 from model.jobs import RUN, Run, run_name, run_of
 from model.layouts import Workload
 from model.pod_templates import Object
 from model.pods import leaves
+from model.troubles import LogRef, Seen
 
 
 class JobCourse(Course):

@@ -8,12 +8,13 @@ from typing import Any
 from api.services import Services
 from model.app_replies import app_reply
 from model.apps import App, AppPhase
-from model.diagnosis import Seen, dead_end, refusal_of
+from model.diagnosis import dead_end, refusal_of
 from model.jobs import job_status
 from model.manifests import MANAGED, WORKLOAD_KINDS, selector
 from model.operations import Status
 from model.pod_templates import APP_ID, app_label
 from model.rollouts import app_status, ready_of
+from model.troubles import Seen
 
 Object = dict[str, Any]
 

@@ -7,7 +7,7 @@ from model.apps import App, Revision
 from model.errors import Conflict, NotFound
 from model.instances import Instance, pod_instance, tapp_instance
 from model.manifests import selector
-from model.pod_templates import APP, APP_ID, TRACK, app_label
+from model.pod_templates import APP, APP_ID, TRACK, app_label, instance_name
 from model.pods import Container, Object, containers
 from model.standing import pods_by_track
 
@@ -79,10 +79,10 @@ async def _of_a_deployment(services: Services, project_id: str, project: str, na
 
 def container_of(pod: Object, name: str) -> Container:
     """The instance's container of that name; raises NotFound."""
-    for container in containers(pod):
-        if container.name == name:
-            return container
-    raise NotFound(f"The instance {pod['metadata']['name']!r} has no container {name!r}.", hint="List its containers.")
+    there = {container.name: container for container in containers(pod)}
+    if name not in there:
+        raise NotFound(f"The instance {instance_name(pod)!r} has no container {name!r}.", hint=f"It has: {', '.join(there)}.")
+    return there[name]
 
 
 def check_started(container: Container) -> None:

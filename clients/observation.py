@@ -4,8 +4,9 @@ import contextlib
 from collections.abc import Iterable
 
 from clients.kubernetes import Cluster, Object
-from model.diagnosis import LogRef, Seen, wanted_logs, wants_nodes
+from model.diagnosis import wanted_logs, wants_nodes
 from model.errors import Invalid, NotFound
+from model.troubles import LogRef, Seen
 
 _LOG_LINES = 20
 

@@ -48,10 +48,10 @@ def said(event: Object) -> str:
     return text[:1].lower() + text[1:] if text.partition(" ")[0].istitle() else text
 
 
-def as_evidence(events: Sequence[Object]) -> list[Evidence]:
-    """The newest of each kind of event, five at most, oldest first."""
+def as_evidence(events: Sequence[Object], instance: str) -> list[Evidence]:
+    """The newest of each kind of the instance's events, five at most, oldest first."""
     newest = {(e["reason"], e.get("message")): e for e in events}
     return [
-        Evidence(type="event", source=f"{e['reason']} ({e['involvedObject']['name']})", text=e.get("message", ""), at=event_time(e))
+        Evidence(type="event", source=f"{e['reason']} ({instance})", text=e.get("message", ""), at=event_time(e))
         for e in list(newest.values())[-_MOST_EVIDENCE:]
     ]

@@ -6,13 +6,14 @@ from typing import Any
 
 from model.apps import App, AppPhase, Revision
 from model.base import Frozen
-from model.diagnosis import InstanceState, Seen, instance_state
+from model.diagnosis import InstanceState, instance_state
 from model.events import event_count, event_time, events_of
 from model.layouts import Workload
 from model.manifests import workload_name
 from model.pod_templates import RESTARTED, REVISION, TEMPLATE, pod_template, track_of
 from model.pods import Container, Object, condition, containers, is_over, leaves
 from model.standing import pods_by_track
+from model.troubles import Seen
 
 
 def tapp_instance_id(app_id: str, index: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from model.apps import App, AppPhase, AppSpec, AppStatus, Revision
 from model.base import Frozen
-from model.diagnosis import LogRef, Seen, Trouble, evidence_of, has_failed, last_line, pod_troubles, troubles, worst
+from model.diagnosis import has_failed, troubles
 from model.errors import (
     CommandNotFound,
     DeadlineExceeded,
@@ -27,6 +27,7 @@ from model.manifests import metadata_of, workload_name
 from model.pod_templates import TEMPLATE, Object, pod_template
 from model.pods import condition, containers, leaves
 from model.rollouts import BY_OPERATION
+from model.troubles import LogRef, Seen, Trouble, evidence_of, last_line, pod_troubles, worst
 
 RUN = "mooring.io/run"
 LONGEST_NAME = 63 - len("-r9999-01234")  # a Job's name is a label's value of its pods

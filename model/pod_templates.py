@@ -50,6 +50,21 @@ def track_of(labels: Object) -> str:
     return "" if value == _MAIN else value
 
 
+def instance_name(pod: Object) -> str:
+    """The name by which its user knows the instance that is this pod: a TApp's `<app>-<index>`, else the pod's own.
+
+    A TApp's track is its index, and no other app's track is a number (`model/layouts.py`).
+
+    >>> instance_name({"metadata": {"name": "db-0-0", "labels": {"mooring.io/app": "db", "mooring.io/track": "0"}}})
+    'db-0'
+    >>> instance_name({"metadata": {"name": "web-5c-x", "labels": {"mooring.io/app": "web", "mooring.io/track": "r2"}}})
+    'web-5c-x'
+    """
+    marks = pod["metadata"].get("labels", {})
+    name: str = pod["metadata"]["name"]
+    return f"{marks[APP]}-{track_of(marks)}" if track_of(marks).isdecimal() else name
+
+
 def labels(app: App) -> dict[str, str]:
     """What every object and pod of the app carries."""
     return {

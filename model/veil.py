@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from model.configs import is_text
-from model.diagnosis import Seen
+from model.troubles import Seen
 
 Hide = Callable[[str], str]
 HIDDEN = "…"

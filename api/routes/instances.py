@@ -9,7 +9,6 @@ from api.instances_found import app_meant, container_of, instance_meant, pod_mea
 from api.parameters import Page, Size
 from api.services import Services, Using
 from clients.observation import events_about, with_events, with_logs, with_nodes
-from model.diagnosis import Seen
 from model.instances import (
     Instance,
     access,
@@ -23,6 +22,7 @@ from model.instances import (
 from model.manifests import selector
 from model.pod_templates import APP
 from model.pods import Object, containers, is_over, is_ready, leaves
+from model.troubles import Seen
 from model.veil import veiled
 
 router = APIRouter(tags=["instances"])

@@ -353,5 +353,5 @@ async def test_an_instance_that_waits_for_a_place_is_told_with_how_far_it_is() -
     stage.cluster.objects["Pod", "web-1-0"]["status"] = {"phase": "Pending", "conditions": [waiting]}
     course = stage.course(layout, Limits(least=1, most=2))
     words = await stage.moves._check(course, await course.look(fresh=True), back=False)
-    assert words.startswith("; Instance 'web-1-0' has no node: ")
+    assert words.startswith("; Instance 'web-1' has no node: ")
     assert "nsufficient cpu" in words

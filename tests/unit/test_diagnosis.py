@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.diagnosis import LogRef, Seen, cause_at_deadline, dead_end, instance_state, refusal_of, wanted_logs, wants_nodes
+from model.diagnosis import cause_at_deadline, dead_end, instance_state, refusal_of, wanted_logs, wants_nodes
 from model.errors import MooringError
+from model.pods import is_ready
+from model.troubles import LogRef, Seen
 
 DATA = Path(__file__).parent / "data" / "pods"
 CASES = sorted(path.stem for path in DATA.glob("*.json"))
@@ -139,6 +141,18 @@ def test_evidence_has_the_exit_the_log_and_the_warnings() -> None:
     assert by_type["container"].text.startswith("exit code 3 (Error)")
     assert by_type["log"].text == "starting up\ncannot reach db"
     assert "BackOff" in by_type["event"].source
+
+
+@pytest.mark.parametrize("name", ["exit3", "readiness", "fullcpu", "missingvol", "badinit", "evicted"])
+def test_a_tapps_instance_is_told_by_its_name_and_not_by_its_pods(name: str) -> None:
+    seen = recorded(name)
+    for pod in seen.pods:
+        pod["metadata"]["name"] = "db-0-0"
+        pod["metadata"]["labels"] = {"mooring.io/app": "db", "mooring.io/track": "0"}
+    gone = seen.model_copy(update={"pods": [pod for pod in seen.pods if not is_ready(pod)]})
+    error = cause_at_deadline(gone, len(gone.pods))
+    assert "'db-0'" in error.message
+    assert "db-0-0" not in error.message + "".join(piece.source for piece in error.evidence)
 
 
 def test_what_to_read_is_named() -> None:

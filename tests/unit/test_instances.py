@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from model.apps import App, AppPhase, AppSpec, ContainerSpec, EnvVar, Revision
-from model.diagnosis import Seen
 from model.instances import (
     access,
     container_reply,
@@ -26,6 +25,7 @@ from model.placement import why_unplaced
 from model.pod_templates import TRACK, pod_template
 from model.pods import containers, requested
 from model.rollouts import has_settled
+from model.troubles import Seen
 from tests.unit.test_diagnosis import recorded
 
 DIGEST = "sha256:" + "1" * 64

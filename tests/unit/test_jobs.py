@@ -7,7 +7,7 @@ import pytest
 from model.app_bodies import NewApp, spec_of
 from model.apps import AppPhase, AppSpec, ContainerSpec, JobRun
 from model.change_bodies import Rollout, changed
-from model.diagnosis import Seen, instance_state
+from model.diagnosis import instance_state
 from model.errors import Invalid
 from model.job_bodies import deadline_for
 from model.jobs import (
@@ -25,6 +25,7 @@ from model.jobs import (
 from model.layouts import Layout, at_revision, first, not_run, restarted
 from model.pod_templates import TEMPLATE
 from model.pods import JOB_NAME
+from model.troubles import Seen
 from tests.standing import REVISIONS, Object, app_of
 
 ONCE = first("Job", 1, 1)

@@ -5,7 +5,7 @@ import base64
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.diagnosis import LogRef, Seen
+from model.troubles import LogRef, Seen
 from model.veil import veil, veiled
 
 
