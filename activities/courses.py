@@ -188,9 +188,8 @@ class DeploymentCourse(Course):
         rollouts = {track: rollout_of(item) for track, item in sight.workloads.items()}
         now = {t: Track(wanted=r.wanted, total=r.total, available=r.available, seen=r.seen) for t, r in rollouts.items()}
         target = {w.track: w.replicas for w in self.target.workloads}
-        counts = next_counts(now, target, self.limits)
-        if not little:
-            counts = worth_it(counts, now, target, self.limits)
+        possible = next_counts(now, target, self.limits)
+        counts = possible if little else worth_it(possible, now, target, self.limits)
         rolls = any(self._is_told(track, item) and not rollouts[track].done for track, item in sight.workloads.items())
         for w in self.target.workloads:
             found = sight.workloads.get(w.track)
@@ -198,6 +197,8 @@ class DeploymentCourse(Course):
                 if rolls and self.limits.least:
                     continue  # each would take its own share of maxUnavailable: they are rolled one after the other
                 rolls = True
+            elif found is not None and counts[w.track] != possible[w.track]:
+                continue  # it is applied with the count that waits
             if w.track not in self._applied or found is None or found["spec"]["replicas"] != counts[w.track]:
                 await self._put(w.model_copy(update={"replicas": counts[w.track]}), found)
                 self._applied |= {w.track}

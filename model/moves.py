@@ -120,9 +120,10 @@ def next_counts(now: Mapping[str, Track], target: Mapping[str, int], limits: Lim
 def worth_it(counts: Mapping[str, int], now: Mapping[str, Track], target: Mapping[str, int], limits: Limits) -> dict[str, int]:
     """Of the counts that `next_counts` gives, those to set now: a change of a few instances waits while more is under way.
 
-    Each change is a request, and instances become ready, and go, one by one. So they are changed in portions of a fifth of what
-    may be under way at once. Growth follows what goes, and shrinking follows what becomes available: what nothing can be expected
-    to follow is not held back, nor what brings all of one direction to its end. Whoever sees that nothing moves passes this by.
+    Each change is a request, and instances become ready, and go, one by one. So those that go are changed in portions of what may
+    be under way at once, as more become available; and growth waits until all that go have gone, and then takes all of their places
+    in one. What nothing can be expected to follow is not held back, nor what brings all of one direction to its end. Whoever sees
+    that nothing moves passes this by.
 
     >>> wide, target = Limits(least=15, most=25), {"r2": 20}
     >>> old, new = Track(wanted=10, total=10, available=10, seen=True), Track(wanted=10, total=10, available=6, seen=True)
@@ -133,16 +134,21 @@ def worth_it(counts: Mapping[str, int], now: Mapping[str, Track], target: Mappin
     >>> risen = Track(wanted=10, total=10, available=10, seen=True)
     >>> worth_it({"r1": 9, "r2": 10}, {"r1": old, "r2": risen}, target, wide)
     {'r1': 9, 'r2': 10}
+    >>> worth_it({"r1": 5, "r2": 15}, {"r1": old, "r2": risen}, target, wide)
+    {'r1': 5, 'r2': 10}
     """
     tracks = {name: now.get(name, _NONE) for name in counts}
-    rising = any(track.available < min(track.wanted, target.get(name, 0)) for name, track in tracks.items())
-    going = any(track.total > track.wanted for track in tracks.values())
+    portion = _portion(limits)
     more = {name for name, track in tracks.items() if track.wanted < target.get(name, 0)}
+    fewer = tracks.keys() - more
     held: set[str] = set()
-    for names, awaited in ((more, going), (tracks.keys() - more, rising)):
-        change = sum(abs(counts[name] - tracks[name].wanted) for name in names)
-        if awaited and change < _portion(limits) and any(counts[name] != target.get(name, 0) for name in names):
-            held |= names
+    rising = any(track.available < min(track.wanted, target.get(name, 0)) for name, track in tracks.items())
+    too_few = sum(tracks[name].wanted - counts[name] for name in fewer) < portion
+    if rising and too_few and any(counts[name] != target.get(name, 0) for name in fewer):
+        held |= fewer
+    going = any(tracks[name].total > (tracks[name].wanted if name in held else counts[name]) for name in fewer)
+    if going and portion > 1 and any(counts[name] != target[name] for name in more):
+        held |= more
     return {name: tracks[name].wanted if name in held else count for name, count in counts.items()}
 
 

@@ -86,6 +86,22 @@ async def test_several_deployments_are_restarted_one_after_the_other() -> None:
     assert "annotations" in stage.cluster.objects["Deployment", "web-r2"]["spec"]["template"]["metadata"]
 
 
+async def test_a_version_that_grows_later_is_applied_once_with_the_count_that_waited() -> None:
+    standing = scaled(first("Deployment", 1, 9), 10, 2)
+    stage = Stage(standing, at_revision(standing, 2))
+    await stage.stand()
+    course = stage.course(stage.records.layouts[2], limits_of(10, 10, "25%", "25%"))
+
+    async def acted() -> list[tuple[int, int]]:
+        await course.act(await course.look(fresh=True), little=False)
+        found = [stage.cluster.objects["Deployment", name] for name in ("web", "web-r2")]
+        return [(item["spec"]["replicas"], item["metadata"]["generation"]) for item in found]
+
+    old, new = (stage.cluster.objects["Deployment", name]["metadata"]["generation"] for name in ("web", "web-r2"))
+    assert await acted() == [(7, old + 1), (1, new)]
+    assert await acted() == [(7, old + 1), (6, new + 1)]
+
+
 async def test_an_instance_whose_maker_died_before_its_address_gets_it() -> None:
     layout = first("TApp", 1, 3)
     stage = Stage(layout, layout)
