@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -17,7 +18,7 @@ from model.errors import DeadlineExceeded, Evidence, GateFailed, MetricsUnavaila
 from model.gates import Sample, Verdict, condition_of, judged
 from model.gray import Gate, HttpGate, MetricGate, whole
 from model.manifests import selector
-from model.pod_templates import track_of
+from model.pod_templates import instance_name, track_of
 from model.pods import is_ready, leaves
 from records import Records
 
@@ -57,13 +58,17 @@ class GateActivities:
         words, deadline = _Words(), Deadline()
         if check.ready_seconds:
             await self._stay_ready(app, tracks, check.ready_seconds, words, deadline)
-        await together(self._check(gate, app, tracks, words, deadline) for gate in check.gates)
+        await together(self._check(gate, app, check.revision, tracks, words, deadline) for gate in check.gates)
         await words.tell_all()
 
-    async def _check(self, gate: Gate, app: App, tracks: Mapping[str, int], words: "_Words", deadline: Deadline) -> None:
+    async def _check(
+        self, gate: Gate, app: App, revision: int, tracks: Mapping[str, int], words: "_Words", deadline: Deadline
+    ) -> None:
         if gate.http:
             pods = await self._all_new_pods(gate.title, app, tracks, words, deadline)
-            await self._probe_all(gate.title, gate.http, app, pods, words, deadline)
+            spec = (await self._records.apps.revision(app.id, revision)).spec
+            opened = sorted({p.container_port for c in spec.containers for p in c.ports if p.protocol == "tcp"})
+            await self._probe_all(_Probe(gate.title, gate.http, app, opened), pods, words, deadline)
         if gate.metric:
             await self._measure(gate.title, gate.metric, app, words, deadline)
 
@@ -73,7 +78,7 @@ class GateActivities:
         since = clock()
         while True:
             pods = await self._new_pods(app, tracks)
-            unready = [pod["metadata"]["name"] for pod in pods if not is_ready(pod)]
+            unready = [instance_name(pod) for pod in pods if not is_ready(pod)]
             if unready or len(pods) < sum(tracks.values()):
                 since = clock()
                 await words.say("ready", f"{unready[0]} is not ready any more" if unready else _there(pods, tracks))
@@ -88,43 +93,40 @@ class GateActivities:
                 )
             await asyncio.sleep(min(_EVERY, deadline.left))
 
-    async def _probe_all(
-        self, title: str, gate: HttpGate, app: App, pods: Sequence[Object], words: "_Words", deadline: Deadline
-    ) -> None:
+    async def _probe_all(self, probe: "_Probe", pods: Sequence[Object], words: "_Words", deadline: Deadline) -> None:
         places = asyncio.Semaphore(_AT_ONCE)
         passed = 0
 
-        async def probe(name: str) -> None:
+        async def ask(pod: Object) -> None:
             nonlocal passed
             async with places:
-                await self._probe(title, gate, app, name, words, deadline)
+                await self._probe(probe, pod, words, deadline)
             passed += 1
-            await words.say(title, f"{passed} of {len(pods)} instances answer")
+            await words.say(probe.title, f"{passed} of {len(pods)} instances answer")
 
-        await together(probe(pod["metadata"]["name"]) for pod in pods)
+        await together(map(ask, pods))
 
-    async def _probe(self, title: str, gate: HttpGate, app: App, pod: str, words: "_Words", deadline: Deadline) -> None:
+    async def _probe(self, probe: "_Probe", pod: Object, words: "_Words", deadline: Deadline) -> None:
         """One instance answers well so many times in a row, or badly so many times."""
-        well, badly = 0, list[Evidence]()
+        gate, name, well, badly = probe.gate, instance_name(pod), 0, list[Evidence]()
         while True:
-            status, text = await self._cluster.ask_pod(app.project, pod, gate.port, gate.path, gate.timeout_seconds)
-            if gate.accepts(status):
+            asked = _now()
+            answer = await self._cluster.ask_pod(
+                probe.app.project, pod["metadata"]["name"], gate.port, gate.path, gate.timeout_seconds
+            )
+            if gate.accepts(answer[0]):
                 well, badly = well + 1, []
             else:
-                told = f"{status} {text}".strip() if status else text
-                well, badly = 0, [*badly, Evidence(type="probe", source=f"{title} of {pod}", text=told, at=_now())]
-                await words.say(title, f"{pod}: {told.splitlines()[0][:200]}")
+                told = f"{answer[0]} {answer[1]}".strip() if answer[0] else answer[1]
+                well, badly = 0, [*badly, Evidence(type="probe", source=f"{probe.title} of {name}", text=told, at=asked)]
+                await words.say(probe.title, f"{name}: {_shortened(told)}, since {badly[0].at}")
             if well >= gate.successes:
                 return
             if len(badly) >= gate.failures:
-                wanted = gate.expect_status or "200 to 399"
-                raise GateFailed(
-                    f"The gate {title} failed: {pod} of {app.name} did not answer {wanted}, {len(badly)} times in a row: "
-                    f"{badly[-1].text[:200]}.",
-                    evidence=badly[-_SHOWN:],
-                )
+                raise probe.failed(name, badly, answered=bool(answer[0]))
             if not deadline.left:
-                raise DeadlineExceeded(f"The gate {title} is still open at the deadline.", evidence=badly[-_SHOWN:])
+                last = f"; {name}: {_shortened(badly[-1].text)}" if badly else ""
+                raise DeadlineExceeded(f"The gate {probe.title} is still open at the deadline{last}.", evidence=badly[-_SHOWN:])
             await asyncio.sleep(min(_EVERY, deadline.left))
 
     async def _measure(self, title: str, gate: MetricGate, app: App, words: "_Words", deadline: Deadline) -> None:
@@ -170,6 +172,29 @@ class GateActivities:
         return [pod for pod in found if track_of(pod["metadata"]["labels"]) in tracks and not leaves(pod)]
 
 
+@dataclass(frozen=True)
+class _Probe:
+    """A gate that asks each new instance of the app; `opened` are the ports that the app declares."""
+
+    title: str
+    gate: HttpGate
+    app: App
+    opened: Sequence[int]
+
+    def failed(self, instance: str, badly: Sequence[Evidence], *, answered: bool) -> GateFailed:
+        """The error of an instance that answered `badly` so many times; unless it `answered`, the port may be the wrong one."""
+        text = (
+            f"The gate {self.title} failed: {instance!r} of {self.app.name!r} did not answer "
+            f"{self.gate.expect_status or '200 to 399'}, {_in_a_row(badly)}: {_shortened(badly[-1].text)}."
+        )
+        declared = f"declares {', '.join(map(str, self.opened))}" if self.opened else "declares none"
+        hint = (
+            f"See in the log of {instance!r} whether the app listens on port {self.gate.port} (it {declared}). Mend the "
+            "program, or the gate's port, and roll out again; or go back with rollback."
+        )
+        return GateFailed(text, hint=None if answered else hint, evidence=badly[-_SHOWN:])
+
+
 class _Words:
     """What each gate says last, told together as the step's message, once a second: there may be many instances."""
 
@@ -190,6 +215,15 @@ class _Words:
 
 def _there(pods: Sequence[Object], tracks: Mapping[str, int]) -> str:
     return f"{len(pods)} of {sum(tracks.values())} new instances are there"
+
+
+def _in_a_row(badly: Sequence[Evidence]) -> str:
+    return f"{len(badly)} times in a row since {badly[0].at}" if len(badly) > 1 else f"at {badly[0].at}"
+
+
+def _shortened(told: str) -> str:
+    """The first line of an answer, as part of a sentence."""
+    return told.splitlines()[0][:200].rstrip(".")
 
 
 def _why(gate: MetricGate, samples: Sequence[Sample]) -> str:

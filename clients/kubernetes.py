@@ -150,7 +150,8 @@ class Cluster:
         """GET `path` of a pod through the API server's proxy, which reaches it from anywhere: status and up to 500 characters.
 
         The path is sent as it is, and a redirect is an answer and not followed: a tenant chose both, and must not reach the
-        API with the platform's credentials. What does not answer in time is (0, why) (Kubernetes: API, pods/proxy).
+        API with the platform's credentials. Where the pod itself answers nothing it is (0, why); what else keeps the API server
+        from asking it is raised (Kubernetes: API, pods/proxy).
         """
         url, headers = await self._proxied(f"{path_of('Pod', namespace, pod)}:{port}/proxy{path}")
         rest = self._api.rest_client
@@ -159,13 +160,14 @@ class Cluster:
         limits = aiohttp.ClientTimeout(total=seconds)
         try:
             async with rest.pool_manager.get(url, headers=headers, timeout=limits, allow_redirects=False) as reply:
-                return reply.status, (await reply.content.read(2000)).decode(errors="replace")[:500]
+                data = await reply.content.read(2000)
+                return _unanswered(reply.status, data, port) or (reply.status, data.decode(errors="replace")[:500])
         except TimeoutError:
-            return 0, f"no answer within {seconds:g} s"
+            return 0, f"no answer on port {port} within {seconds:g} s"
         except aiohttp.ClientConnectorError as error:
             raise ClusterUnreachable(f"The cluster's API does not answer ({type(error).__name__}).") from error
         except aiohttp.ClientError as error:
-            return 0, f"no answer ({type(error).__name__})"
+            return 0, f"no answer on port {port} ({type(error).__name__})"
 
     async def _proxied(self, path: str) -> tuple[URL, Mapping[str, str]]:
         _, full, headers, _, _ = await self._api.param_serialize("GET", path, header_params={}, auth_settings=["BearerToken"])
@@ -276,6 +278,27 @@ async def _chunks(reply: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
 
 def _watch_refusal(status: int, data: bytes) -> Exception:
     return Expired() if status == 410 else refusal(status, data)
+
+
+def _unanswered(status: int, data: bytes, port: int) -> tuple[int, str] | None:
+    """(0, why) where the API server answers in the pod's place, by a Status of its own; None for an answer of the pod's.
+
+    Of why the pod could not be asked it has words only, from Go's network library: the last of them are the cause. Raises what
+    is not the pod's: refused credentials, an API server that is overloaded.
+    """
+    if status < 400:
+        return None
+    try:
+        told = json.loads(data)
+    except ValueError:
+        return None
+    if not isinstance(told, dict) or (told.get("kind"), told.get("apiVersion"), told.get("code")) != ("Status", "v1", status):
+        return None
+    if told.get("reason") == "ServiceUnavailable":
+        return 0, f"no answer on port {port} ({str(told.get('message', '')).rpartition(': ')[2]})"
+    if told.get("reason") == "NotFound":
+        return 0, "it is gone"
+    raise refusal(status, data)
 
 
 def refusal(status: int, data: bytes) -> MooringError:

@@ -10,16 +10,21 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.gates import GateActivities, GateCheck
 from model.apps import AppAsk
-from model.errors import DeadlineExceeded
+from model.errors import DeadlineExceeded, GateFailed
 from model.gray import Gate
-from model.layouts import first
+from model.layouts import Layout, first
 from tests.standing import FakeCluster, FakeRecords, app_of
 
 ASK = AppAsk(operation_id="op-1", project="shop", target="web", actor="ann", app_id="ab" * 32)
 
 
+TWO = first("Deployment", 1, 2)
+
+
 class Answering(FakeCluster):
-    """Each instance that is there answers well."""
+    """Each instance that is there answers well, or as it is told to."""
+
+    answer = (200, "")
 
     def __init__(self, *names: str) -> None:
         super().__init__()
@@ -32,12 +37,11 @@ class Answering(FakeCluster):
         self.objects["Pod", name] = {"metadata": {"name": name, "labels": labels}, "status": ready}
 
     async def ask_pod(self, *_: Any) -> tuple[int, str]:
-        return 200, ""
+        return self.answer
 
 
-async def check(cluster: Answering, seconds: float, **gates: Any) -> None:
+async def check(cluster: Answering, seconds: float, layout: Layout = TWO, **gates: Any) -> None:
     """The gates of a batch after which two instances are of the new version."""
-    layout = first("Deployment", 1, 2)
     given: Any = (FakeRecords(app_of(layout), layout), cluster, None)
     environment = ActivityEnvironment()
     times = {"start_to_close_timeout": timedelta(seconds=2 + seconds), "scheduled_time": datetime.now(UTC)}
@@ -61,3 +65,22 @@ async def test_one_that_comes_again_is_waited_for(gates: dict[str, Any]) -> None
     cluster = Answering("web-a")
     asyncio.get_running_loop().call_later(0.5, cluster.add, "web-b")
     await check(cluster, 10, **gates)
+
+
+@pytest.mark.parametrize(("answer", "told"), [((0, "no answer on port 80 (connection refused)"), True), ((503, "busy"), False)])
+async def test_a_tapps_instance_that_does_not_answer_is_told_by_name_since_when_and_with_what_to_do(
+    answer: tuple[int, str], *, told: bool
+) -> None:
+    cluster = Answering("web-0-0", "web-1-0")
+    cluster.answer = answer
+    for index in (0, 1):
+        labels = {"mooring.io/app-id": ASK.app_id[:32], "mooring.io/app": "web", "mooring.io/track": str(index)}
+        cluster.objects["Pod", f"web-{index}-0"]["metadata"]["labels"] = labels
+    gate = Gate.model_validate({"http": {"port": 80, "failures": 2}})
+    with pytest.raises(GateFailed) as raised:
+        await check(cluster, 10, layout=first("TApp", 1, 2), gates=(gate,))
+    since, why = raised.value.evidence[0].at, answer[1] if told else "503 busy"
+    words = f"'web' did not answer 200 to 399, 2 times in a row since {since}: {why}."
+    assert words in raised.value.message
+    assert "'web-0' of" in raised.value.message or "'web-1' of" in raised.value.message
+    assert ("listens on port 80" in raised.value.hint) is told
