@@ -11,10 +11,13 @@ from fastapi.exceptions import RequestValidationError, WebSocketRequestValidatio
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from api.no_route import no_route
 from model.base import OfField
-from model.errors import Forbidden, InternalError, Invalid, MooringError, NotFound, Problem, TooLarge, Unauthenticated
+from model.errors import InternalError, Invalid, MooringError, Problem, Unauthenticated
+from model.rule_words import in_words
 
 log = structlog.get_logger()
+_TOLD = 5  # problems that the message itself names
 
 
 def install(app: FastAPI) -> None:
@@ -46,8 +49,9 @@ async def _ours(_: Request, error: Exception) -> Response:
 async def _validation(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)
     problems = problems_of(error.errors())
-    named = "; ".join(f"{p.field}: {p.message}" for p in problems[:5])
-    return refusal(Invalid(f"{named}.", problems=problems))
+    named = "; ".join(f"{p.field}: {p.message}" for p in problems[:_TOLD])
+    more = f"; {len(problems) - _TOLD} more are under problems" if len(problems) > _TOLD else ""
+    return refusal(Invalid(f"{named}{more}.", problems=problems))
 
 
 def problems_of(errors: Sequence[Mapping[str, Any]]) -> list[Problem]:
@@ -81,28 +85,21 @@ def _rule(error: Mapping[str, Any]) -> str:
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, OfField):
         return cause.rule
-    if error["type"] == "extra_forbidden":
-        return "is not a known field; remove it or correct its spelling"
-    if error["type"] == "missing":
-        return "is required"
     if error["type"] == "json_invalid":
         return f"is not JSON from character {error['loc'][-1]} on: {error['ctx']['error']}"
     if error["type"] == "model_attributes_type" and len(error["loc"]) == 1:
         return "must be a JSON object, sent with the header 'Content-Type: application/json'"
-    words = str(error["msg"]).removeprefix("Value error, ")
-    return f"must be {words.removeprefix('Input should be ')}" if words.startswith("Input should be ") else words
+    return in_words(error)
 
 
 async def _routing(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    kinds = {404: NotFound, 403: Forbidden, 413: TooLarge, 405: Invalid}
-    kind = kinds.get(error.status_code, Invalid)
     if error.status_code == 400:
         # FastAPI's word for a body that Python's JSON reader gives up on.
         rule = "cannot be read as JSON: nested too deeply, a number too long, or not text"
         return refusal(Invalid(f"body: {rule}.", problems=[Problem(field="body", message=rule)]))
-    found = kind(f"{request.method} {request.url.path}: {error.detail}.", hint="See /docs for the routes.")
-    return _refused(found, error.status_code, error.headers)
+    found, headers = no_route(request.method, request.url.path, request.app.openapi()["paths"])
+    return _refused(found, error.status_code, headers)
 
 
 async def _bug(request: Request, error: Exception) -> Response:

@@ -1,5 +1,6 @@
 """Query parameters that routes have in common."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -14,6 +15,7 @@ from pydantic_core import CoreSchema
 from starlette.requests import HTTPConnection
 
 from model.errors import Invalid, Problem
+from model.names import AppIdText
 
 M = TypeVar("M", bound=BaseModel)
 _MOST_PAGES = 1_000_000  # far beyond any list, and a page's first row stays a number that PostgreSQL takes
@@ -35,23 +37,27 @@ Moment = Annotated[datetime, AfterValidator(moment)]
 Size = Annotated[int, Query(ge=1, le=200)]
 Page = Annotated[int, Query(ge=0, le=_MOST_PAGES)]
 WithContent = Annotated[bool, Query(alias="content", description="Whether the reply has the document itself.")]
-AppId = Annotated[str | None, Query(pattern=r"^[0-9a-f]{64}$", description="One life of the app; by default the live one")]
+AppId = Annotated[AppIdText | None, Query(description="One life of the app; by default the live one")]
 
 
 async def known_only(asked: HTTPConnection) -> None:
-    """Raise Invalid for each query parameter that the route does not have: it would be left out, and a dry run be a real one.
+    """Raise Invalid for each query parameter that the route does not have, and for each that is given twice.
 
-    The manual's `&&` names nothing, so nothing is missing.
+    Left out silently, a dry run would be a real one; of two values only one could hold. The manual's `&&` names nothing, so
+    nothing is missing.
     """
     if not asked.query_params:
         return
     known = list(dict.fromkeys(_names(asked.scope["route"].dependant)))
+    given = Counter(name for name, _ in asked.query_params.multi_items() if name)
     problems = [
-        Problem(field=name[:100], message=_unknown(name, known)) for name in asked.query_params if name and name not in known
+        Problem(field=name[:100], message=_unknown(name, known) if name not in known else f"is given {times} times; give it once")
+        for name, times in given.items()
+        if name not in known or times > 1
     ]
     if problems:
         told = "; ".join(f"{p.field}: {p.message}" for p in problems[:5])
-        raise Invalid(f"{told}.", hint="Nothing was done. Correct the name and send it again.", problems=problems)
+        raise Invalid(f"{told}.", hint="Nothing was done. Correct it and send it again.", problems=problems)
 
 
 def _names(dependant: Dependant) -> Iterator[str]:

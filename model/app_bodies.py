@@ -17,13 +17,16 @@ from model.errors import Invalid, NotImplementedYet, Problem, TooLarge
 from model.job_bodies import JobFields, with_run
 from model.layouts import AppType
 from model.names import check_name
+from model.rule_words import Like
 from model.scheduling import Affinity, Probe
 
 LONGEST_NAME = 52  # a pod's name is cut at 63 characters: "<app>-<10>-<5>" then still starts with the whole name
 _ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_METRICS_PATH = r"^/([-._a-zA-Z0-9][-._/a-zA-Z0-9]*)?$"
+_METRICS_PATH = Like(
+    r"^/([-._a-zA-Z0-9][-._/a-zA-Z0-9]*)?$", "must be a path of letters, digits, '-', '_', '.' and '/', such as /metrics"
+)
 _PERCENT = re.compile(r"(100|[1-9]?[0-9])%")
 _SMALLEST_MEMORY = 4 * 2**20  # below that no container can be started (runc refuses it)
 # Kubernetes and its scheduler reckon in 64 bits: beyond them an amount is taken for a small one.
@@ -193,7 +196,7 @@ class AppFields(JobFields):
     max_surge: Fraction | None = None
     max_unavailable: Fraction | None = None
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
-    metrics_path: Annotated[str, Field(max_length=200, pattern=_METRICS_PATH)] | None = None
+    metrics_path: Annotated[str, Field(max_length=200), _METRICS_PATH] | None = None
     deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE
     # The manual's fields that later versions carry out; not empty they are answered with 501 (refuse_unbuilt).
     volumes: str | None = None

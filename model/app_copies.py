@@ -8,6 +8,7 @@ from model.app_bodies import AppName
 from model.apps import DEFAULT_DEADLINE, MOST_INSTANCES
 from model.autoscaling import Scale
 from model.base import Input
+from model.names import AppIdText
 
 MOST_AT_ONCE = 100
 
@@ -16,7 +17,7 @@ class NamedApp(Input):
     """One app, and where `app_id` is given that life of it."""
 
     name: Annotated[str, Field(min_length=1, max_length=63)]
-    app_id: Annotated[str | None, Field(alias="app_id", pattern=r"^[0-9a-f]{64}$")] = None
+    app_id: Annotated[AppIdText | None, Field(alias="app_id")] = None
 
 
 class DeleteApps(Input):

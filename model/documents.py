@@ -5,7 +5,6 @@ small document large or to say one thing and mean another (targets F13, S14).
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
@@ -16,6 +15,7 @@ from yaml.composer import Composer
 from yaml.resolver import Resolver
 
 from model.errors import Invalid, Problem, TooLarge
+from model.rule_words import in_words
 
 LARGEST_DOCUMENT = 256 * 1024
 DEEPEST = 20
@@ -227,10 +227,10 @@ def shaped(model: type[M], node: Node, field: str, problems: Problems, refused: 
     try:
         return model.model_validate(plain(node, field, problems))
     except ValidationError as error:
-        for found in error.errors(include_url=False, include_context=False)[:MOST_PROBLEMS]:
+        for found in error.errors(include_url=False)[:MOST_PROBLEMS]:
             place, name = locate(node, field, found["loc"])
             key = str(found["loc"][-1]) if found["loc"] else ""
-            problems.add(place, name, _rule(found["type"], str(found["msg"]), found["input"], refused.get(key)))
+            problems.add(place, name, _rule(found, refused.get(key)))
     return None
 
 
@@ -257,18 +257,15 @@ def inside(node: Node, *path: str) -> Node:
     return node
 
 
-def _rule(kind: str, said: str, given: Any, refused: str | None) -> str:
+def _rule(found: Mapping[str, Any], refused: str | None) -> str:
+    kind = found["type"]
     if kind == "extra_forbidden":
         return refused or "is not a known key; correct its spelling"
-    if kind == "missing":
-        return "is required"
-    if given is None:
+    if found["input"] is None and kind != "missing":
         return "has no value; give one or remove the line"
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         return "must be a mapping (key: value)"
-    said = said.removeprefix("Value error, ").replace("Input should be", "must be").partition(", unable to parse")[0]
-    said = re.sub(r"^(Dictionary|List) should have", "must have", said.partition(" after validation")[0])
-    return said[0].lower() + said[1:]
+    return in_words(found)
 
 
 def is_null(node: Node) -> bool:

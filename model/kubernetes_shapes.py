@@ -10,7 +10,10 @@ from model.base import Frozen
 from model.configs import MOST_ENTRIES
 from model.documents import Problems, locate
 from model.pod_shapes import Written
+from model.rule_words import Like
 
+_PATH = Like(r"^/[A-Za-z0-9/_.-]*$", "must be a path of letters, digits, '-', '_', '.' and '/', such as /shop")
+_CLASS = Like(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", "must be lower case letters, digits, '-' and '.', such as nginx")
 Annotations = Annotated[dict[str, str], Field(max_length=200)]
 
 
@@ -83,7 +86,7 @@ class Backend(Written):
 class HttpPath(Written):
     """Requests of a path; what a path may be is the strictest that controllers take (ingress-nginx: strict-validate-path-type)."""
 
-    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.-]*$", max_length=500)] = "/"
+    path: Annotated[str, Field(max_length=500), _PATH] = "/"
     path_type: Literal["Prefix", "Exact"]
     backend: Backend
 
@@ -111,7 +114,7 @@ class IngressTls(Written):
 class IngressSpec(Written):
     """`spec` of an Ingress."""
 
-    ingress_class_name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)] | None = None
+    ingress_class_name: Annotated[str, Field(max_length=253), _CLASS] | None = None
     rules: Annotated[list[IngressRule], Field(min_length=1, max_length=100)]
     tls: Annotated[list[IngressTls], Field(max_length=100)] = []
 

@@ -1,8 +1,10 @@
 """Names: what is legal, and why, in words a person can act on (manual 配置管理 §2; Kubernetes: object names)."""
 
 import re
+from typing import Annotated
 
 from model.errors import Invalid, Problem
+from model.rule_words import Like
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 # Names that are also words of routes (/v2/…/{word}) would hide the route.
@@ -30,6 +32,9 @@ ROUTE_WORDS = frozenset(
 RESERVED_PROJECTS = frozenset({"default", "mooring", "mooring-system", "public"})
 # The platform's own actors: what they did must not look like a person's doing.
 RESERVED_USERS = frozenset({"autoscaler"})
+AppIdText = Annotated[
+    str, Like(r"^[0-9a-f]{64}$", "must be an AppID: 64 digits and letters from a to f, as an app's own reply tells it")
+]
 
 
 def check_name(value: str, field: str, *, longest: int = 63) -> str:
@@ -39,7 +44,7 @@ def check_name(value: str, field: str, *, longest: int = 63) -> str:
             field,
             value,
             f"must start with a lower case letter, contain only lower case letters, digits and '-', "
-            f"end with a letter or digit, and be at most {longest} characters",
+            f"end with a letter or digit, and be at most {longest} characters, such as web-1",
         )
     if value in ROUTE_WORDS:
         raise _invalid(field, value, "is a word of the API's own routes; choose another")

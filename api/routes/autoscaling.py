@@ -3,15 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from api.access import Caller, allow
 from api.autoscaling import held
+from api.parameters import AppId
 from api.services import Using
 from model.autoscaler import autoscaling_reply
 
 router = APIRouter(prefix="/v2/applications", tags=["applications"])
-AppId = Annotated[str | None, Query(pattern=r"^[0-9a-f]{64}$", description="One life of the app; by default the live one")]
 _LATEST = 20
 _MISSED, _SLOW = 3, 60  # passes that may be missed, and the seconds one may take, before it is told
 

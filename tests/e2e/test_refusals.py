@@ -146,3 +146,21 @@ async def test_a_token_ends_at_a_time_to_come(platform: Platform, moment: str) -
     me = (await platform.get("/v2/users/me"))["name"]
     body = {"user": me, "name": unique("t"), "expiresAt": moment}
     assert "expiresAt" in (await platform.ask("POST", "/v2/tokens", body, expect=422))["Message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "there", "status", "words"),
+    [
+        ("POST", "/v2/cinder/{project}/volumes", 501, "Cloud disks (/v2/cinder) are not carried out"),
+        ("DELETE", "/v2/cinder/{project}/volumes/v-1", 501, "Cloud disks"),
+        ("GET", "/v2/aplications/{project}", 404, "is meant, perhaps"),
+        ("PATCH", "/v2/applications/{project}", 405, "it takes GET and POST"),
+        ("GET", "/v2/applications/{project}?size=1&size=2", 422, "size: is given 2 times; give it once"),
+        ("GET", "/v2/applications/{project}/web?app_id=x", 422, "app_id: must be an AppID: 64 digits and letters from a to f"),
+    ],
+)
+async def test_what_there_is_not_is_told_in_words(
+    platform: Platform, project: str, method: str, there: str, status: int, words: str
+) -> None:
+    reply = await platform.http.request(method, there.format(project=project))
+    assert (reply.status_code, words in reply.text) == (status, True), reply.text

@@ -101,7 +101,7 @@ def test_what_has_no_meaning_is_refused_by_name(key: str) -> None:
         (f"{ONE}  b: {{image: x, depends_on: {{a: {{condition: service_done}}}}}}", 4, "service_completed_successfully"),
         ("services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, links: [a]}", 2, "a → b → a"),
         ("services:\n  A_b: {image: x}", 2, "lower case"),
-        ("services: {}", 1, "at least 1"),
+        ("services: {}", 1, "must not be empty"),
         ("services: &a {}", 1, "anchor (&)"),
         ("services:\n" + "".join(f"  s{i}: {{image: x}}\n" for i in range(4000)), 1, "at most 200"),
     ],

@@ -142,7 +142,7 @@ MOUNT = "volumeMounts: [{name: v, mountPath: /v}]"
         (KEYS + "type: kubernetes.io/tls\n", 6, "Secret.type", "Opaque"),
         (KEYS.replace("czNjcjN0", "*s3cr3t"), 4, "content", "an alias (*)"),
         (KEYS.replace("czNjcjN0", "!s3cr3t x"), 4, "content", "a tag (!)"),
-        (KEYS.replace("czNjcjN0", "[s3cr3t]"), 4, "Secret.data.PASSWORD", "string"),
+        (KEYS.replace("czNjcjN0", "[s3cr3t]"), 4, "Secret.data.PASSWORD", "must be text"),
     ],
 )
 def test_a_group_that_cannot_be_is_refused_without_its_contents(document: str, line: int, field: str, words: str) -> None:
@@ -247,7 +247,7 @@ TLS = "  tls: [{hosts: [shop.example.com], secretName: keys}]\n"
         (SITE.replace("{number: 80}", "{}"), 28, "no TCP port"),
         (SITE.replace("path: /a, pathType: Exact", "path: /, pathType: Prefix"), 28, "a second time"),
         (SITE.replace("pathType: Exact", "pathType: ImplementationSpecific"), 27, "'Prefix' or 'Exact'"),
-        (SITE.replace("path: /a", "path: '/a;proxy_pass x'"), 27, "pattern"),
+        (SITE.replace("path: /a", "path: '/a;proxy_pass x'"), 27, "must be a path of letters"),
         (
             SITE.replace("{name: site}", "{name: site, annotations: {nginx.ingress.kubernetes.io/configuration-snippet: x}}"),
             20,

@@ -63,7 +63,7 @@ def test_a_job_document_is_an_app_that_what_depends_on_it_comes_after() -> None:
     [
         ("restartPolicy: OnFailure", "restartPolicy: Always", 12, "'Never' or 'OnFailure'"),
         ("      restartPolicy: OnFailure\n", "", 11, "is required"),
-        ("completions: 3", "completions: 0", 7, "greater than or equal to 1"),
+        ("completions: 3", "completions: 0", 7, "at least 1"),
         ("completions: 3", "completionMode: Indexed", 7, "is not carried out"),
         ("completions: 3", "ttlSecondsAfterFinished: 5", 7, "until the app is deleted"),
         ("completions: 3", "suspend: true", 7, "its turn has come"),

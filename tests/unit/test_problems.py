@@ -34,9 +34,9 @@ def test_a_wrong_batch_is_told_with_what_to_write(batches: list[Any], field: str
 
 
 def test_of_a_field_of_several_types_it_is_told_once() -> None:
-    assert problems(Rollout, {"maxSurge": -1}) == {"maxSurge": "must be greater than or equal to 0"}
-    assert problems(Rollout, {"cmd": 5}) == {"cmd": "must be a valid string; or must be a valid list"}
-    assert problems(Rollout, {"nodeLabels": {"a-b": 1}}) == {"nodeLabels.a-b": "must be a valid string"}
+    assert problems(Rollout, {"maxSurge": -1}) == {"maxSurge": "must be at least 0"}
+    assert problems(Rollout, {"cmd": 5}) == {"cmd": 'must be text, such as "web"; or must be a list, such as ["a", "b"]'}
+    assert problems(Rollout, {"nodeLabels": {"a-b": 1}}) == {"nodeLabels.a-b": 'must be text, such as "web"'}
 
 
 def test_what_the_whole_body_shows_names_its_field() -> None:
