@@ -178,16 +178,20 @@ class _AppStep:
         self, tx: Records, app: App, now: Standing, digests: dict[str, str] | None, gray: Gray | None
     ) -> NewOperation:
         spec, reason = await self._spec(tx, app.project_id), f"version {self._version.number} of the stack"
-        revision = await tx.apps.add_revision(app.id, spec, self._part.ask.actor, reason, digests)
-        await self._note(tx, app.id, revision.number)
-        layouts = steps(self.member, now.model_copy(update={"layout": app.layout}), revision.number, at_once=gray is None)
-        stages = await tx.apps.keep_stages(app.id, [self._run(layout) for layout in layouts], revision.number)
+        standing = now.model_copy(update={"layout": app.layout})
+        if completed := await self._completed(tx, app, spec, standing):
+            number, layouts = completed.revision, [completed]
+        else:
+            number = (await tx.apps.add_revision(app.id, spec, self._part.ask.actor, reason, digests)).number
+            layouts = [self._run(one) for one in steps(self.member, standing, number, at_once=gray is None)]
+        await self._note(tx, app.id, number)
+        stages = await tx.apps.keep_stages(app.id, layouts, number)
         place = {"app_id": app.id, "before": await tx.apps.keep_layout(app.id, app.layout), "after": stages[-1].layout}
         fields = {
             **child_fields(self._part.ask, app.name, self._part.seconds),
             **place,
-            "resolve": (revision.number,),
-            "revision": revision.number,
+            "resolve": (number,),
+            "revision": number,
         }
         how = self.member.rollout.how if self.member.rollout and not self._part.at_once else Rollout()
         if gray:
@@ -195,6 +199,15 @@ class _AppStep:
             fields["gray"] = GrayPlan(stages=stages, pause=how.pause, ready_seconds=how.ready_seconds, gates=tuple(how.gates))
         ask = UpgradeApp(**fields, on_failure=how.on_failure, runs_to_end=spec.job is not None)
         return self._operation("app.upgrade", ask, app.project_id, app.id)
+
+    async def _completed(self, tx: Records, app: App, spec: AppSpec, now: Standing) -> Layout | None:
+        """The run of a Job that is gone back to, where the version had it and it completed: it is in force again as it is."""
+        number = await tx.stacks.noted(self._version, self.member.name, app.id) if self._part.at_once and spec.job else None
+        if number is None or (await tx.apps.revision(app.id, number)).spec != spec:
+            return None
+        found = await tx.apps.completed_run(app, number)
+        (wanted,) = steps(self.member, now, number, at_once=True)
+        return not_run(found, ran=True) if found and found.total == wanted.total else None
 
     def _run(self, layout: Layout) -> Layout:
         """What is gone back to runs no Job: what that did is done."""

@@ -9,9 +9,9 @@ from api.services import Services
 from model.blueprints import Blueprint, Configuration, Entrance, Member
 from model.configs import Held
 from model.operations import WaitsFor
-from model.relations import graph
+from model.relations import graph, until
 from model.stack_documents import read_blueprint
-from model.stacks import Stack, StackVersion, stack_status
+from model.stacks import Gone, Stack, StackVersion, gone_of, stack_status
 from records.store import Row
 
 
@@ -21,7 +21,8 @@ async def newest(services: Services, stacks: list[Stack]) -> dict[str, Row]:
 
 
 def head(stack: Stack, last: Row) -> dict[str, Any]:
-    """A stack as a line of a list."""
+    """A stack as a line of a list; `gone` names what was deleted or killed by itself, `message` says what to do about it."""
+    gone = _gone(last)
     return {
         "stackInstanceName": stack.name,
         "id": stack.id,
@@ -31,7 +32,9 @@ def head(stack: Stack, last: Row) -> dict[str, Any]:
         "templateId": stack.template_id,
         "createdAt": stack.created_at.isoformat(),
         "createdBy": stack.created_by,
-        "status": stack_status(last["kind"], last["status"]),
+        "status": stack_status(last["kind"], last["status"], gone),
+        "message": " ".join(one.message for one in gone),
+        "gone": [one.model_dump() for one in gone],
         "lastOperation": {
             "id": last["id"],
             "kind": last["kind"],
@@ -50,7 +53,7 @@ async def whole(services: Services, caller: Caller, stack: Stack, *, with_conten
     last = (await newest(services, [stack]))[stack.id]
     live, held = await _live(services, stack), await services.records.configs.held(stack.id)
     parts = {
-        "apps": _apps(blueprint, live, _unmade(last)),
+        "apps": _apps(blueprint, live, {one.part: one.message for one in _gone(last)}),
         "groups": [_group(group, held.get(group.part)) for group in blueprint.groups],
         "ingresses": [_ingress(entrance) for entrance in blueprint.entrances],
     }
@@ -78,14 +81,11 @@ async def _live(services: Services, stack: Stack) -> dict[str, dict[str, Any]]:
     return {name: replies[app_id] for name, app_id in ids.items() if app_id in replies}
 
 
-def _unmade(last: Row) -> str:
-    """Why an app that the document has is not there, by the stack's newest operation."""
-    if stack_status(last["kind"], last["status"]) == "DEPLOYED":
-        return "it was there and is gone: it was deleted since; upgrade the stack to have it again"
-    return "not begun"
+def _gone(last: Row) -> list[Gone]:
+    return gone_of(last["kind"], last["status"], last["gone"])
 
 
-def _apps(blueprint: Blueprint, live: dict[str, dict[str, Any]], unmade: str) -> list[dict[str, Any]]:
+def _apps(blueprint: Blueprint, live: dict[str, dict[str, Any]], gone: dict[str, str]) -> list[dict[str, Any]]:
     levels = blueprint.levels()
     lines = []
     for member in sorted(blueprint.members, key=lambda m: levels[m.name]):
@@ -96,10 +96,11 @@ def _apps(blueprint: Blueprint, live: dict[str, dict[str, Any]], unmade: str) ->
                 "name": member.app,
                 "order": levels[member.name],
                 "AppID": made.get("AppID"),
-                "Status": made.get("Status", "PENDING"),
+                "Status": made.get("Status", "DELETED" if member.name in gone else "PENDING"),
                 "InstanceSummary": made.get("InstanceSummary", ""),
                 "Image": made.get("Image", member.image),
-                "message": made.get("message", unmade),
+                "message": made.get("message") or gone.get(member.name, "" if made else "not begun"),
+                "after": [_awaited(blueprint.member(name)) for name in member.after],
                 "links": [_link(link.alias, blueprint.member(link.member)) for link in member.links],
             }
         )
@@ -126,6 +127,11 @@ def _ingress(entrance: Entrance) -> dict[str, Any]:
         "hosts": list(dict.fromkeys(route.host for route in entrance.routes)),
         "message": "The hosts lead to its Services where the cluster has an Ingress controller; the embedded cluster has none.",
     }
+
+
+def _awaited(member: Member) -> dict[str, Any]:
+    """What an app is started after, and when that lets it start."""
+    return {"service": member.name, "name": member.app, "until": until(member)}
 
 
 def _link(alias: str, member: Member) -> dict[str, Any]:

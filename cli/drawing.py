@@ -31,9 +31,12 @@ _STATES = {
     "ACTIVE": "green",
     "RUNNING": "green",
     "COMPLETED": "green",
+    "DEPLOYED": "green",
+    "PARTIAL": "red",
     "FAILED": "red",
     "STOPPED": "dim",
     "KILLED": "dim",
+    "DELETED": "red",
     "DELETING": "magenta",
     "TERMINATING": "magenta",
 }

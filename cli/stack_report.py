@@ -46,9 +46,42 @@ def versions(found: Sequence[Record], total: int) -> RenderableType:
 def problems(body: Record) -> RenderableType:
     """What a check of a document has found."""
     if body["Code"] == 0:
-        return Text.assemble(("The document is right. ", "green"), f"Images: {', '.join(body['images'])}")
+        told = Text.assemble(("The document is right. ", "green"), f"Images: {', '.join(body['images'])}")
+        return Group(told, Text(), relations(body["graph"]))
     lines = [f"line {p.get('line', '?')}, column {p.get('column', '?')}: {p['field']} {p['message']}" for p in body["problems"]]
     return Text(clean("\n".join(lines or [body["Message"]])), style="red")
+
+
+def relations(graph: Record) -> Group:
+    """A relation graph: its apps in the order of their start, each with what it waits for, reaches and uses."""
+    nodes = {node["id"]: node for node in graph["nodes"]}
+    table = tables.table("order", "app", "image", "instances", "starts after", "reaches", "uses")
+    apps = sorted((node for node in nodes.values() if node["type"] == "app"), key=lambda node: node["level"])
+    for node in apps:
+        edges = [edge for edge in graph["edges"] if edge["from"] == node["id"]]
+        after = [_awaited(nodes[edge["to"]]["name"], edge["until"]) for edge in edges if edge.get("until")]
+        names = [f"{nodes[e['to']]['name']} as {alias}" for e in edges if e["type"] == "link" for alias in e["aliases"]]
+        names += [f"service {nodes[edge['to']]['name']}" for edge in edges if edge["type"] == "service"]
+        used = [f"{nodes[e['to']]['type']} {nodes[e['to']]['name']}" for e in edges if e["type"] in ("volume", "config")]
+        count = "" if node["replicas"] is None else str(node["replicas"])
+        cells = (", ".join(after), clean(", ".join(names)), clean(", ".join(used)))
+        table.add_row(str(node["level"]), node["name"], clean(node["image"]), count, *cells)
+    ways = [
+        Text(clean(f"{node['type']} {node['name']} leads to {', '.join(_ways(node, nodes, graph['edges']))}"))
+        for node in nodes.values()
+        if node["type"] in ("service", "ingress")
+    ]
+    return Group(table, *ways)
+
+
+def _ways(node: Record, nodes: Record, edges: Sequence[Record]) -> list[str]:
+    """Where a Service or an Ingress leads: to an app on its ports, to Services by their paths."""
+    found = [(nodes[edge["to"]], edge) for edge in edges if edge["from"] == node["id"]]
+    return [f"{to['type']} {to['name']} ({', '.join(edge.get('paths') or edge['ports'])})" for to, edge in found]
+
+
+def _awaited(name: str, until: str) -> str:
+    return f"{name} ({until})"
 
 
 def stacks(project: str, found: Sequence[Record], total: int) -> RenderableType:
@@ -56,14 +89,21 @@ def stacks(project: str, found: Sequence[Record], total: int) -> RenderableType:
     if not found:
         return Text(f"The project {project} has no deployments. Deploy a template: mooring template deploy {project} TEMPLATE NAME")
     waits = ("waits for",) if any(one["lastOperation"]["waitsFor"] for one in found) else ()
-    table = tables.table("deployment", "kind", "version", "status", "last operation", "by", "created", *waits)
+    gone = ("gone",) if any(one["gone"] for one in found) else ()
+    table = tables.table("deployment", "kind", "version", "status", "last operation", "by", "created", *waits, *gone)
     for one in found:
         begun = moment(one["createdAt"])
         assert begun is not None
         state, last = drawing.state(one["status"]), f"{one['lastOperation']['kind']} {one['lastOperation']['id']}"
         fields = (one["stackInstanceName"], one["kind"], str(one["version"]), state, last, one["createdBy"], ago(begun, now()))
-        table.add_row(*fields, *([waiting(one["lastOperation"]) or ""] if waits else []))
+        told = [waiting(one["lastOperation"]) or ""] if waits else []
+        told += [", ".join(_gone(part) for part in one["gone"])] if gone else []
+        table.add_row(*fields, *told)
     return tables.counted(table, len(found), total)
+
+
+def _gone(part: Record) -> str:
+    return f"{part['name'] if part['kind'] == 'app' else ' '.join((part['kind'], part['name']))} ({part['status'].lower()})"
 
 
 def stack(found: Record) -> Group:
@@ -74,15 +114,17 @@ def stack(found: Record) -> Group:
         ("version", f"{found['version']} ({found['kind']})"),
         ("last", f"{last['kind']} {last['id']} {last['status']}"),
         ("why", clean(last["error"]["message"]) if last["error"] else None),
+        ("gone", clean(found["message"]) or None),
         ("waits for", waiting(last)),
         ("by", found["createdBy"]),
         ("created", tables.when(found["createdAt"])),
     ]
-    table = tables.table("order", "app", "status", "instances", "image", "links", "why")
+    table = tables.table("order", "app", "status", "instances", "image", "starts after", "links", "why")
     for one in found["apps"]:
+        after = ", ".join(_awaited(other["name"], other["until"]) for other in one["after"])
         links = ", ".join(link["alias"] for link in one["links"])
-        state = drawing.state(one["Status"])
-        table.add_row(str(one["order"]), one["name"], state, one["InstanceSummary"], one["Image"], links, clean(one["message"]))
+        cells = (str(one["order"]), one["name"], drawing.state(one["Status"]), one["InstanceSummary"], one["Image"])
+        table.add_row(*cells, after, links, clean(one["message"]))
     others: list[RenderableType] = [
         Text(f"{group['kind']} {group['name']}: {clean(', '.join(group['entries']))}{_missing(group)}") for group in found["groups"]
     ]

@@ -144,7 +144,9 @@ def job_status(app: App, operation: str | None, operation_status: str | None, jo
     """A Job's Status, InstanceSummary and why it does not run, from its record, its newest operation and its Job objects."""
     job = of_run(app, jobs)
     run = run_of(job) if job else None
-    summary = f"{run.succeeded if run else 0}/{app.replicas} completed"
+    (workload,) = app.layout.workloads
+    has_run = run is None and workload.ran and app.phase is AppPhase.LIVE
+    summary = f"{app.replicas if has_run else run.succeeded if run else 0}/{app.replicas} completed"
     summary += f", {run.running} running" if run and run.running else ""
     if operation_status not in (None, "SUCCEEDED", "FAILED", "CANCELLED") and operation in BY_OPERATION:
         told = BY_OPERATION[operation]
@@ -152,8 +154,13 @@ def job_status(app: App, operation: str | None, operation_status: str | None, jo
         return (AppStatus.RUNNING if begun else told), summary, ""
     if app.phase is not AppPhase.LIVE:
         return AppStatus.STOPPED, summary, ""
+    if has_run:
+        why = (
+            "This version had run to its end and was gone back to, which runs nothing; that run is no longer kept. Restart runs it."
+        )
+        return AppStatus.COMPLETED, summary, why
     if run is None:
-        if not app.layout.workloads[0].runs:
+        if not workload.runs:
             why = "This version was gone back to, which runs nothing; restart runs it."
         else:
             why = "Its run is no longer in the cluster, where it was cancelled or taken away; restart runs it again."

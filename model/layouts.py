@@ -19,7 +19,8 @@ class Workload(Frozen):
     Of a Deployment app: the instances of one version; `track` is "" for the Deployment named as the app, else "r<revision>" of
     the revision it was made with ("r<revision>-2" where that name is taken). Of a TApp: one instance; `track` is its index,
     `replicas` 1, or 0 where it is killed. Of a Job: its run; `track` is "", `replicas` how many instances have to complete, and
-    `runs` False where the version was gone back to, which runs nothing. `restart` stands for the restart that came last.
+    `runs` False where the version was gone back to, which runs nothing, and `ran` True where it had completed before. `restart`
+    stands for the restart that came last.
     """
 
     track: str
@@ -27,6 +28,7 @@ class Workload(Frozen):
     replicas: int
     restart: str = ""
     runs: bool = True
+    ran: bool = False
 
 
 class Layout(Frozen):
@@ -184,12 +186,13 @@ def with_running(layout: Layout, index: str, running: bool) -> Layout:
 
 def restarted(layout: Layout, stamp: str) -> Layout:
     """The layout with every workload restarted under `stamp`."""
-    return _with(layout, (w.model_copy(update={"restart": stamp, "runs": True}) for w in layout.workloads))
+    return _with(layout, (w.model_copy(update={"restart": stamp, "runs": True, "ran": False}) for w in layout.workloads))
 
 
-def not_run(layout: Layout) -> Layout:
-    """A Job's layout as one that is gone back to: what it did stays done, and nothing is run for it."""
-    return _with(layout, (w.model_copy(update={"runs": False}) for w in layout.workloads))
+def not_run(layout: Layout, *, ran: bool | None = None) -> Layout:
+    """A Job's layout as one that is gone back to: what it did stays done, and nothing is run for it; `ran` where that is known."""
+    told = {"runs": False} if ran is None else {"runs": False, "ran": ran}
+    return _with(layout, (w.model_copy(update=told) for w in layout.workloads))
 
 
 def _scaled_instances(layout: Layout, replicas: int, revision: int) -> Layout:

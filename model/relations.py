@@ -14,13 +14,14 @@ def graph(blueprint: Blueprint, live: Mapping[str, Mapping[str, Any]] | None = N
 
     A node is an app (image, images, replicas, status, summary), a volume its containers share, a configuration group
     (`configmap`, `secret`; of the document with its entries), a service (ports) or an ingress (hosts); `level` is its column, 1
-    for what starts first. An edge goes from what needs to what is needed: `link` (aliases), `order` (started after, no name),
-    `volume` (mounts), `config` (entries, by "Volume" or "Env"), `service` (a Service to its app, and to it from an Ingress, with
-    the paths, and from an app that reaches another by its name).
+    for what starts first. An edge goes from what needs to what is needed: `link` (aliases), `order` (started after, no name);
+    of both `until` says what is waited for, "ready" or, of a Job, "completed" (null: a link that waits for nothing); `volume`
+    (mounts), `config` (entries, by "Volume" or "Env"), `service` (a Service to its app, and to it from an Ingress, with the
+    paths, and from an app that reaches another by its name).
     """
     levels = blueprint.levels()
     nodes = [_app(member, levels[member.name], (live or {}).get(member.name)) for member in blueprint.members]
-    edges = [edge for member in blueprint.members for edge in _links(member)]
+    edges = [edge for member in blueprint.members for edge in _links(blueprint, member)]
     for member in blueprint.members:
         found = _volumes(member)
         nodes += [{"id": name, "type": "volume", "name": short, "level": levels[member.name]} for name, (short, _) in found.items()]
@@ -47,6 +48,11 @@ def images(blueprint: Blueprint) -> list[str]:
     return list(dict.fromkeys(c.image for member in blueprint.members for c in member.spec.containers))
 
 
+def until(member: Member) -> str:
+    """When what comes after a member is started: when that is "ready", or, of a Job, has "completed"."""
+    return "completed" if member.spec.job else "ready"
+
+
 def _app(member: Member, level: int, shown: Mapping[str, Any] | None) -> Object:
     node: Object = {
         "id": _id(member.name),
@@ -71,15 +77,27 @@ def _app(member: Member, level: int, shown: Mapping[str, Any] | None) -> Object:
     return node
 
 
-def _links(member: Member) -> list[Object]:
+def _links(blueprint: Blueprint, member: Member) -> list[Object]:
     aliases: dict[str, list[str]] = {}
     for link in member.links:
         aliases.setdefault(link.member, []).append(link.alias)
+    awaited = {name: until(blueprint.member(name)) for name in member.after}
     linked = [
-        {"from": _id(member.name), "to": _id(name), "type": "link", "aliases": names, "ordered": name in member.after}
+        {
+            "from": _id(member.name),
+            "to": _id(name),
+            "type": "link",
+            "aliases": names,
+            "ordered": name in awaited,
+            "until": awaited.get(name),
+        }
         for name, names in aliases.items()
     ]
-    ordered = [{"from": _id(member.name), "to": _id(name), "type": "order"} for name in member.after if name not in aliases]
+    ordered = [
+        {"from": _id(member.name), "to": _id(name), "type": "order", "until": how}
+        for name, how in awaited.items()
+        if name not in aliases
+    ]
     return [*linked, *ordered]
 
 

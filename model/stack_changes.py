@@ -29,8 +29,19 @@ class Action(StrEnum):
     UNCHANGED = "unchanged"
 
 
+class Running(Frozen):
+    """An operation that works on an app; it `yields` where who changes the app takes it over."""
+
+    id: str
+    kind: str
+    status: str
+    yields: bool = False
+
+
 class Standing(Frozen):
     """A live app of the stack: the spec in force, what its images resolved to, and whether its last operation went well.
+
+    `running` is that operation where it has not ended.
 
     Of one that is autoscaled the number of instances is not the document's to say.
     """
@@ -41,6 +52,7 @@ class Standing(Frozen):
     layout: Layout
     digests: dict[str, str] = {}
     well: bool = True
+    running: Running | None = None
     autoscaled: bool = False
 
     @property
@@ -122,7 +134,7 @@ def change(
         fields.append(f"replicas {now.replicas} → {member.replicas}")
         replaces = replaces or wanted.type == "Job"
     if not now.well:
-        fields.append("its last operation did not succeed")
+        fields.append(_in_the_way(now.running) if now.running else "its last operation did not succeed")
     if fields and wanted.type == "Job":
         fields.append("going back does not run it again" if at_once else "it is run again")
     action = Action.UPDATE if fields else Action.UNCHANGED
@@ -238,6 +250,11 @@ def removals(blueprint: Blueprint, standing: Iterable[str], before: Blueprint | 
 def _group_gone(part: str, now: Held) -> Change:
     name, reason = part.partition("/")[2], "the document no longer has it"
     return Change(name=name, app=now.group.name, kind=now.group.kind, action=Action.DELETE, reason=reason)
+
+
+def _in_the_way(running: Running) -> str:
+    told = f"{running.kind} {running.id} is {running.status} on it"
+    return f"{told} and is taken over" if running.yields else f"{told}: wait for its end or cancel it first, else this fails here"
 
 
 def _known(member: Member, addresses: Mapping[str, str]) -> dict[str, str]:

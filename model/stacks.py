@@ -1,7 +1,7 @@
 """Stacks: the apps of one deployed document, in every version it had (manual, 应用编排 and compose编排接口; mission D)."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,7 @@ from pydantic import Field
 from model.base import Frozen, Input
 from model.blueprints import Blueprint, Member
 from model.errors import BY_REASON, Evidence, InternalError, MooringError, OperationError
-from model.operations import Ask, Status
+from model.operations import TERMINAL, Ask, Status
 from model.pod_templates import APP
 from model.stack_changes import Action, Change
 from model.stack_documents import Kind
@@ -167,11 +167,36 @@ class Part(Frozen):
         return self if seconds is None else self.model_copy(update={"seconds": max(1, min(seconds, self.left or seconds))})
 
 
-def stack_status(kind: str, status: str) -> str:
-    """A stack's own state, by its newest operation: DEPLOYING, UPGRADING, DEPLOYED, FAILED, CANCELLED or DELETING."""
+class Gone(Frozen):
+    """What the stack has in the version that is wanted, and what was deleted (DELETED) or killed (STOPPED) by itself since."""
+
+    part: str
+    kind: str
+    name: str
+    status: Literal["DELETED", "STOPPED"]
+
+    @property
+    def message(self) -> str:
+        """What happened to it, and what to do."""
+        what = self.name if self.kind == "app" else f"The {self.kind} {self.name}"
+        if self.status == "STOPPED":
+            return f"{what} is stopped: start it."
+        return f"{what} was deleted by itself: upgrade the stack to have it again, or delete the stack."
+
+
+def gone_of(kind: str, status: str, found: Iterable[Mapping[str, Any]]) -> list[Gone]:
+    """What is `found` to be gone, where the newest operation on the stack has ended and did not delete it."""
+    return [Gone.model_validate(one) for one in found] if status in TERMINAL and kind != "stack.delete" else []
+
+
+def stack_status(kind: str, status: str, gone: Sequence[Gone]) -> str:
+    """A stack's own state, by its newest operation: DEPLOYING, UPGRADING, DEPLOYED, FAILED, CANCELLED or DELETING.
+
+    PARTIAL is one that was deployed whole, of which something is `gone` since.
+    """
     if kind == "stack.delete":
         return "FAILED" if status == Status.FAILED else "DELETING"
-    ended = {Status.SUCCEEDED: "DEPLOYED", Status.FAILED: "FAILED", Status.CANCELLED: "CANCELLED"}
+    ended = {Status.SUCCEEDED: "PARTIAL" if gone else "DEPLOYED", Status.FAILED: "FAILED", Status.CANCELLED: "CANCELLED"}
     return ended.get(Status(status), "UPGRADING" if kind == "stack.upgrade" else "DEPLOYING")
 
 

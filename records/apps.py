@@ -125,6 +125,11 @@ class AppStore(Store):
         row = await self._call("deployed_before", app_id=app.id, project=app.project, name=app.name, number=number)
         return _revision(row) if row else None
 
+    async def completed_run(self, app: App, number: int) -> Layout | None:
+        """A Job app's layout with the newest run of that revision that completed, None where none did."""
+        row = await self._call("completed_run", app_id=app.id, project=app.project, name=app.name, number=number)
+        return Layout.model_validate(row["layout"]) if row else None
+
     async def newest_upgrade(self, app: App) -> Row | None:
         """The newest operation that rolled the app out, or back (id, kind, status, ask, pause), or None."""
         row: Row | None = await self._call("newest_upgrade", app_id=app.id, project=app.project, name=app.name)

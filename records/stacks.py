@@ -7,9 +7,9 @@ from model.blueprints import Blueprint
 from model.configs import ConfigKind
 from model.entrances import entrance_taken, host_taken
 from model.errors import NotFound
-from model.operations import Status
+from model.operations import AUTOSCALER, TERMINAL, Status
 from model.projects import Project
-from model.stack_changes import Standing
+from model.stack_changes import Running, Standing
 from model.stack_documents import Kind
 from model.stacks import Stack, StackVersion
 from records.documents import SealedDocuments
@@ -19,6 +19,15 @@ from records.store import Row
 
 def _stack(row: Row) -> Stack:
     return Stack(**{name: row[name] for name in Stack.model_fields})
+
+
+def _standing(row: Row) -> Standing:
+    fields = {name: row[name] for name in Standing.model_fields if name not in ("well", "running")}
+    running = None
+    if row["status"] is not None and row["status"] not in TERMINAL:
+        yields = row["actor"] == AUTOSCALER and row["cancellable"]
+        running = Running(id=row["operation_id"], kind=row["kind"], status=row["status"], yields=yields)
+    return Standing(**fields, well=row["status"] == Status.SUCCEEDED, running=running)
 
 
 class StackStore(SealedDocuments):
@@ -124,9 +133,17 @@ class StackStore(SealedDocuments):
 
     async def pinned(self, version: StackVersion, standing: Mapping[str, Standing]) -> dict[str, dict[str, str]]:
         """By service the images, by container, of an app that the version, or the one it restores, has had already."""
-        rows = await self._rows("version_apps", stack_id=version.stack_id, version=version.restores or version.number)
+        rows = await self._noted(version)
         of_life = {name: now.app_id for name, now in standing.items()}
         return {row["service"]: row["digests"] for row in rows if row["digests"] and of_life.get(row["service"]) == row["app_id"]}
+
+    async def noted(self, version: StackVersion, service: str, app_id: str) -> int | None:
+        """The revision of that app which the version, or the one it restores, has had under the service's name; None without."""
+        place = (service, app_id)
+        return next((row["revision"] for row in await self._noted(version) if (row["service"], row["app_id"]) == place), None)
+
+    async def _noted(self, version: StackVersion) -> list[Row]:
+        return await self._rows("version_apps", stack_id=version.stack_id, version=version.restores or version.number)
 
     async def page(
         self, project_id: str, size: int, skip: int, *, kind: Kind | None = None, template_id: str | None = None
@@ -137,7 +154,10 @@ class StackStore(SealedDocuments):
         return await self._call("count_stacks", **chosen), [_stack(row) for row in rows]
 
     async def last_operations(self, project_id: str, ids: Sequence[str]) -> dict[str, Row]:
-        """By stack id its newest operation (id, kind, status, error, done, total, created_at, finished_at, waits_for)."""
+        """By stack id its newest operation (id, kind, status, error, done, total, created_at, finished_at, waits_for, gone).
+
+        `gone` has of the version that is wanted what was deleted, or stands still: part, kind, name, status (DELETED or STOPPED).
+        """
         rows = await self._rows("last_operations", project_id=project_id, ids=list(ids))
         return {row["target_id"]: row for row in rows}
 
@@ -152,8 +172,7 @@ class StackStore(SealedDocuments):
     async def standing(self, stack_id: str) -> dict[str, Standing]:
         """By service the live apps as they are now."""
         rows = await self._rows("standing", stack_id=stack_id)
-        names = [name for name in Standing.model_fields if name != "well"]
-        return {r["service"]: Standing(**{n: r[n] for n in names}, well=r["status"] == Status.SUCCEEDED) for r in rows}
+        return {row["service"]: _standing(row) for row in rows}
 
     async def app_names(self, stack_id: str) -> dict[str, str]:
         """By service what its app is called, deleted ones too."""

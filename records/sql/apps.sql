@@ -64,6 +64,14 @@ SELECT * FROM app_revisions r WHERE app_id = :app_id AND number < :number AND di
     OR number < (SELECT min(cast(layout ->> 'revision' AS integer)) FROM layouts WHERE app_id = :app_id))
 ORDER BY number DESC LIMIT 1;
 
+-- name: completed_run^
+-- What an operation that SUCCEEDED went to, and ran for it.
+SELECT l.layout FROM operations o JOIN layouts l ON l.id = cast(o.ask ->> 'after' AS bigint)
+WHERE o.project = :project AND o.target_kind = 'app' AND o.target_name = :name AND o.target_id = :app_id AND o.status = 'SUCCEEDED'
+  AND l.layout ->> 'revision' = cast(cast(:number AS integer) AS text)
+  AND l.layout #>> '{workloads,0,runs}' IS DISTINCT FROM 'false'
+ORDER BY o.id DESC LIMIT 1;
+
 -- name: newest_upgrade^
 SELECT id, kind, status, ask, pause FROM operations
 WHERE project = :project AND target_kind = 'app' AND target_name = :name AND target_id = :app_id AND kind = 'app.upgrade'

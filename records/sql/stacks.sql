@@ -57,11 +57,21 @@ JOIN app_revisions r ON r.app_id = v.app_id AND r.number = v.revision
 WHERE v.stack_id = :stack_id AND v.version = :version;
 
 -- name: last_operations
--- Per stack its newest operation, with the paused children that it waits for.
+-- Per stack its newest operation, with the paused children that it waits for, and what of the version that is wanted is gone or
+-- stands still: apps, and groups that went after that operation had ended.
 SELECT o.*, COALESCE((
     SELECT jsonb_agg(jsonb_build_object('operation_id', p.id, 'kind', p.kind, 'target', p.target_name, 'pause', p.pause) ORDER BY p.id)
     FROM operations p WHERE p.parent_id = o.id AND p.status = 'PAUSED' AND o.finished_at IS NULL
-), '[]') AS waits_for FROM unnest(cast(:ids AS text[])) AS stack (id) CROSS JOIN LATERAL (
+), '[]') AS waits_for, COALESCE((
+    SELECT jsonb_agg(jsonb_build_object('part', g.part, 'kind', g.kind, 'name', g.name, 'status', g.status) ORDER BY g.part) FROM (
+        SELECT v.service AS part, 'app' AS kind, a.name, a.phase AS status
+        FROM stacks s JOIN stack_version_apps v ON v.stack_id = s.id AND v.version = s.version JOIN apps a ON a.id = v.app_id
+        WHERE s.id = o.target_id AND a.phase <> 'LIVE'
+        UNION ALL
+        SELECT b.part, c.kind, c.name, 'DELETED' FROM stack_groups b JOIN config_groups c ON c.id = b.group_id
+        WHERE b.stack_id = o.target_id AND c.deleted_at > o.finished_at
+    ) g
+), '[]') AS gone FROM unnest(cast(:ids AS text[])) AS stack (id) CROSS JOIN LATERAL (
     SELECT target_id, id, kind, status, error, done, total, created_at, finished_at FROM operations
     WHERE project_id = :project_id AND target_kind = 'stack' AND target_id = stack.id ORDER BY id DESC LIMIT 1
 ) o;
@@ -87,11 +97,12 @@ WHERE s.stack_id = :stack_id AND a.phase <> 'DELETED' ORDER BY s.service;
 
 -- name: standing
 -- The stack's live apps as they are: the revision in force, and how the newest operation on each ended.
-SELECT s.service, a.id AS app_id, a.name AS app, a.layout, r.spec, r.digests, last.status,
+SELECT s.service, a.id AS app_id, a.name AS app, a.layout, r.spec, r.digests,
+       last.id AS operation_id, last.kind, last.status, last.actor, last.cancellable,
        EXISTS (SELECT FROM autoscalers WHERE app_id = a.id) AS autoscaled
 FROM stack_apps s JOIN apps a ON a.id = s.app_id JOIN app_revisions r ON r.app_id = a.id AND r.number = a.revision
 LEFT JOIN LATERAL (
-    SELECT o.status FROM operations o
+    SELECT o.id, o.kind, o.status, o.actor, o.cancellable FROM operations o
     WHERE o.project = a.project AND o.target_kind = 'app' AND o.target_name = a.name AND o.target_id = a.id
     ORDER BY o.id DESC LIMIT 1
 ) last ON true

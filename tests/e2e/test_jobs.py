@@ -159,6 +159,10 @@ async def test_a_stack_waits_for_its_migration_which_runs_again_only_where_it_di
         await platform.wait(await platform.submit("POST", path, fields), ends)
         return {one["name"]: f"{one['action']} {one['reason']}" for one in planned["changes"]}
 
+    async def told(app: str) -> tuple[str, int, str]:
+        found = await project.app(app)
+        return found["Status"], found["revision"], found["message"]
+
     await platform.ask("POST", f"/v2/templates/{project.name}", {"name": name, **document("sleep 1", 9999)}, expect=201)
     await platform.done("POST", f"/v2/templates/{project.name}/{name}/deploy", {"deploymentName": name})
     listed = (await platform.get("/v2/operations", project=project.name, size=50))["operations"]
@@ -176,7 +180,13 @@ async def test_a_stack_waits_for_its_migration_which_runs_again_only_where_it_di
     await upgrade("echo no such column; exit 1", 9997, Status.FAILED, onFailure="rollback")
     assert (await project.app(web))["revision"] == 2
     assert [run for run in await project.runs(job) if run[0] > 3] == []
-    assert "restart runs it" in (await project.app(job))["message"]
+    assert await told(job) == ("COMPLETED", 2, "")
+    path = f"/v2/stacks/{project.name}/{name}/rollback"
+    planned = await platform.ask("POST", path, {"version": 1}, dryRun="true")
+    assert "going back does not run it again" in {one["name"]: one["reason"] for one in planned["changes"]}["migrate"]
+    await platform.done("POST", path, {"version": 1})
+    assert await told(job) == ("COMPLETED", 1, "")
+    assert (2, "COMPLETED") in await project.runs(job), "the run that was left stays for the way back"
     await platform.done("DELETE", f"/v2/stacks/{project.name}/{name}")
     listed = await platform.get(f"/v2/applications/{project.name}")
     assert listed["applications"] == []

@@ -120,16 +120,46 @@ async def test_a_link_is_reached_by_its_alias(stacks: Stacks) -> None:
     await stacks.delete(name)
 
 
-async def test_an_app_that_was_deleted_by_itself_is_told_to_be_gone(stacks: Stacks) -> None:
-    content = f"a: {{{SLEEPS}}}\n"
+async def test_a_stack_of_which_an_app_is_gone_says_so_wherever_it_is_shown(stacks: Stacks) -> None:
+    content = f"a: {{{SLEEPS}}}\nb: {{{SLEEPS}, links: [a]}}\n"
     name, operation = await stacks.deploy(content)
     await stacks.platform.wait(operation)
     await stacks.platform.done("DELETE", f"/v2/applications/{stacks.project}/{name}-a")
-    (app,) = (await stacks.read(name))["apps"]
-    assert app["message"] == "it was there and is gone: it was deleted since; upgrade the stack to have it again"
+    await stacks.platform.done("POST", f"/v2/applications/{stacks.project}/{name}-b/kill")
+    told = f"{name}-a was deleted by itself: upgrade the stack to have it again, or delete the stack."
+    found = await stacks.read(name)
+    listed = await stacks.platform.get(f"/v2/stacks/{stacks.project}", size=200)
+    for shown in (found, next(one for one in listed["stacks"] if one["stackInstanceName"] == name)):
+        assert (shown["status"], shown["message"]) == ("PARTIAL", f"{told} {name}-b is stopped: start it.")
+        assert [(one["name"], one["status"]) for one in shown["gone"]] == [(f"{name}-a", "DELETED"), (f"{name}-b", "STOPPED")]
+    a, b = found["apps"]
+    assert (a["Status"], a["message"]) == ("DELETED", told)
+    assert [one["until"] for one in b["after"]] == ["ready"]
+
+    await stacks.platform.done("POST", f"/v2/applications/{stacks.project}/{name}-b/start")
+    assert (await stacks.read(name))["message"] == told
     again = await stacks.platform.submit("POST", f"/v2/stacks/{stacks.project}/{name}/upgrade", {"content": content})
     await stacks.platform.wait(again)
-    assert await stacks.statuses(name) == {"a": "RUNNING"}
+    assert ((await stacks.read(name))["status"], await stacks.statuses(name)) == ("DEPLOYED", {"a": "RUNNING", "b": "RUNNING"})
+    await stacks.delete(name)
+
+
+async def test_a_dry_run_names_the_operation_that_the_upgrade_would_fail_at(stacks: Stacks) -> None:
+    name, operation = await stacks.deploy(f"a: {{{SLEEPS}}}\n")
+    await stacks.platform.wait(operation)
+    body = {"cmd": ["sh", "-c", "sleep 9999"], "readinessProbe": {"tcpSocket": {"port": 9}, "periodSeconds": 1}}
+    running = await stacks.platform.submit("POST", f"/v2/applications/{stacks.project}/{name}-a/rollout", body)
+    path, upgrade = f"/v2/stacks/{stacks.project}/{name}/upgrade", {"content": f"a: {{{SLEEPS}, environment: [A=1]}}\n"}
+    (planned,) = (await stacks.platform.ask("POST", path, upgrade, dryRun="true"))["changes"]
+    assert f"app.upgrade {running} is " in planned["reason"]
+    assert planned["reason"].endswith("wait for its end or cancel it first, else this fails here")
+    failed = await stacks.platform.wait(await stacks.platform.submit("POST", path, upgrade), Status.FAILED)
+    assert failed.error is not None
+    assert failed.error.reason == "Conflict"
+    assert running in failed.error.message
+    await stacks.platform.ask("POST", f"/v2/operations/{running}/cancel", expect=202)
+    await stacks.platform.wait(running, Status.CANCELLED)
+    await stacks.platform.retry(failed.id)
     await stacks.delete(name)
 
 

@@ -5,7 +5,9 @@ import io
 import pytest
 from rich.console import Console, RenderableType
 
-from cli import report
+from cli import report, stack_report
+from model.relations import graph
+from model.stack_documents import Kind, read_blueprint
 from tests.unit.test_cli_progress import record
 
 ERROR = {
@@ -141,3 +143,25 @@ def test_who_is_waited_for_is_told_with_the_command_to_go_on() -> None:
         "app.upgrade op-2 on live-web: Batch 1 of 2 is done. Go on: mooring op resume op-1"
     )
     assert report.waiting({"waitsFor": None}) is None
+
+
+def test_a_relation_graph_reads_as_an_order_with_what_is_waited_for_reached_and_used() -> None:
+    waits = "depends_on: {migrate: {condition: service_completed_successfully}}"
+    services = f"  db: {{image: x, expose: [80]}}\n  migrate: {{image: x}}\n  web: {{image: y, links: ['db:store'], {waits}}}\n"
+    drawn = graph(read_blueprint(Kind.COMPOSE, f"services:\n{services}", "d"))
+    (web,) = [line for line in text(stack_report.relations(drawn)).splitlines() if " web " in line]
+    for words in ("2 ", "migrate (completed)", "db (ready)", "db as store"):
+        assert words in web
+
+
+def test_a_stack_of_which_something_is_gone_names_it() -> None:
+    last = {"kind": "stack.deploy", "id": "op-1", "status": "SUCCEEDED", "error": None, "waitsFor": []}
+    gone = [{"part": "a", "kind": "app", "name": "d-a", "status": "DELETED"}]
+    head = {"stackInstanceName": "d", "kind": "compose", "version": 1, "status": "PARTIAL", "lastOperation": last, "gone": gone}
+    head |= {"createdBy": "ann", "createdAt": "2026-11-23T10:01:00+00:00", "message": "d-a was deleted by itself"}
+    assert "d-a (deleted)" in text(stack_report.stacks("shop", [head], 1))
+    one = {"service": "a", "name": "d-a", "order": 1, "Status": "DELETED", "InstanceSummary": "", "Image": "x", "message": ""}
+    one |= {"links": [], "after": [{"service": "m", "name": "d-m", "until": "completed"}]}
+    shown = text(stack_report.stack({**head, "apps": [one], "groups": [], "ingresses": []}))
+    assert "d-m (completed)" in shown
+    assert "d-a was deleted by itself" in shown

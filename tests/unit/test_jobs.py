@@ -113,6 +113,11 @@ def test_what_does_not_run_says_why() -> None:
     assert "restart runs it" in job_status(app_of(not_run(ONCE)), "app.upgrade", "SUCCEEDED", [])[2]
     assert "restart runs it" in job_status(APP, "app.upgrade", "CANCELLED", [])[2]
     assert "BackoffLimitExceeded" in job_status(APP, None, None, [ended(made(), "Failed", "BackoffLimitExceeded")])[2]
+    ran = app_of(not_run(ONCE, ran=True))
+    assert job_status(ran, "app.upgrade", "SUCCEEDED", [])[:2] == ("COMPLETED", "1/1 completed")
+    assert "no longer kept" in job_status(ran, "app.upgrade", "SUCCEEDED", [])[2]
+    assert job_status(ran, "app.upgrade", "SUCCEEDED", [ended(made(), "Complete", succeeded=1)])[2] == ""
+    assert not restarted(ran.layout, "rs-1").workloads[0].ran
     stopped = APP.model_copy(update={"phase": AppPhase.STOPPED})
     assert job_status(stopped, "app.kill", "SUCCEEDED", [])[0] == "STOPPED"
 

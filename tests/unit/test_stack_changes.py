@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from model.layouts import beside, first, scaled
 from model.stack_changes import (
     Action,
     Change,
+    Running,
     Standing,
     change,
     changes,
@@ -23,6 +25,7 @@ from model.stack_changes import (
     trims,
 )
 from model.stack_documents import Kind, read_blueprint
+from model.stacks import gone_of, stack_status
 
 NAMES = "abcdefgh"
 ADDRESSES = {name: f"10.0.0.{number}" for number, name in enumerate(NAMES, 1)}
@@ -55,6 +58,29 @@ def standing(of: Member, **more: object) -> Standing:
     """The app as it stands when the member was deployed."""
     layout = first("Deployment", 1, 1 if of.replicas is None else of.replicas)
     return Standing(**{"app": of.app, "app_id": of.name * 64, "layout": layout, "spec": completed(of, ADDRESSES), **more})
+
+
+@pytest.mark.parametrize(
+    ("yields", "words"), [(False, "wait for its end or cancel it first, else this fails here"), (True, "is taken over")]
+)
+def test_what_runs_on_an_app_is_named_with_what_that_means(yields: bool, words: str) -> None:
+    of = member("a", "x", 1)
+    busy = standing(of, well=False, running=Running(id="op-1", kind="app.scale", status="RUNNING", yields=yields))
+    found = change(of, busy, ADDRESSES)
+    assert found.action is Action.UPDATE
+    assert found.reason.startswith("app.scale op-1 is RUNNING on it")
+    assert found.reason.endswith(words)
+    assert change(of, standing(of, well=False), ADDRESSES).reason == "its last operation did not succeed"
+
+
+def test_a_stack_is_partial_only_while_it_would_else_be_deployed() -> None:
+    found = [{"part": "a", "kind": "app", "name": "d-a", "status": "DELETED"}]
+    gone = gone_of("stack.upgrade", "SUCCEEDED", found)
+    assert stack_status("stack.upgrade", "SUCCEEDED", gone) == "PARTIAL"
+    assert stack_status("stack.upgrade", "SUCCEEDED", []) == "DEPLOYED"
+    assert stack_status("stack.upgrade", "FAILED", gone) == "FAILED"
+    assert gone_of("stack.upgrade", "RUNNING", found) == []
+    assert gone_of("stack.delete", "FAILED", found) == []
 
 
 def deployed(blueprint: Blueprint) -> dict[str, Standing]:

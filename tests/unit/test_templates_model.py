@@ -56,8 +56,8 @@ def test_a_graph_has_its_apps_in_columns_and_every_relation() -> None:
     assert (by_name["a"]["replicas"], by_name["b"]["status"], by_name["b"]["image"]) == (2, "RUNNING", "y2")
     assert by_name["b"]["ports"] == ["80/tcp"]
     assert drawn["edges"] == [
-        {"from": "app:a", "to": "app:b", "type": "link", "aliases": ["b", "db"], "ordered": True},
-        {"from": "app:a", "to": "app:c", "type": "link", "aliases": ["c"], "ordered": True},
+        {"from": "app:a", "to": "app:b", "type": "link", "aliases": ["b", "db"], "ordered": True, "until": "ready"},
+        {"from": "app:a", "to": "app:c", "type": "link", "aliases": ["c"], "ordered": True, "until": "ready"},
     ]
     assert images(blueprint) == ["x", "y"]
 
