@@ -13,7 +13,6 @@ from typing import Annotated, Any
 
 from fastapi import WebSocket, WebSocketDisconnect
 from pydantic import Field, ValidationError
-from starlette.websockets import WebSocketDisconnected
 
 from api.grants import Grant
 from clients.shells import Shell
@@ -22,8 +21,6 @@ from model.errors import Invalid
 
 LARGEST_FRAME = 64 * 1024
 _TO_TELL = 2.0
-# The first write to a person who is gone raises the one, each after it the other.
-_GONE = (WebSocketDisconnect, WebSocketDisconnected)
 _GOING_AWAY = {1001: "Left", 1005: "Left", 1000: "Left", 1009: "FrameTooLarge", 1012: "Stopped"}
 Side = Annotated[int, Field(ge=1, le=1000)]
 
@@ -75,19 +72,17 @@ class Session:
     async def tell(self, end: End) -> None:
         """Send the exit frame and close; a person who does not read is not waited for."""
         words = {"exit": {"code": end.code, "reason": end.reason, "message": end.message}}
-        with contextlib.suppress(TimeoutError, *_GONE):
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_TO_TELL):
-                await self._client.send_text(json.dumps(words, ensure_ascii=False))
-                await self._client.close(1000, end.reason)
+                if await _reaches(self._client.send_text(json.dumps(words, ensure_ascii=False))):
+                    await _reaches(self._client.close(1000, end.reason))
 
     async def _output(self) -> End:
-        try:
-            async for data in self._shell:
-                await self._client.send_bytes(data)
-                self._last = self._clock()
-        except _GONE:
-            await asyncio.sleep(_TO_TELL)  # the reading side is told the person's own code, which a failed write never knows
-            return _left(1006)
+        async for data in self._shell:
+            if not await _reaches(self._client.send_bytes(data)):
+                await asyncio.sleep(_TO_TELL)  # the reading side is told the person's own code, which a failed write never knows
+                return _left(1006)
+            self._last = self._clock()
         return _ended(self._shell)
 
     async def _input(self) -> End:
@@ -106,8 +101,8 @@ class Session:
         try:
             asked = resize(text)
         except Invalid as error:
-            with contextlib.suppress(*_GONE):  # what is read next tells how the person left
-                await self._client.send_text(json.dumps({"error": error.as_reply()}, ensure_ascii=False))
+            # Whether it reaches the person or not, what is read next tells.
+            await _reaches(self._client.send_text(json.dumps({"error": error.as_reply()}, ensure_ascii=False)))
             return
         if asked:
             await self._shell.resize(asked.cols, asked.rows)
@@ -152,6 +147,19 @@ async def watched(changed: Callable[[], Awaitable[Any]], still_runs: Callable[[]
     while await still_runs():
         await changed()
     return End("InstanceEnded", f"The container of the instance {name!r} has ended, and the shell with it.")
+
+
+async def _reaches(write: Awaitable[None]) -> bool:
+    """Whether the person was still there to be written to.
+
+    The first write to one who is gone raises the one error; each after it, and each after the server itself broke off (a frame
+    that is too large, a person who answers no ping), a RuntimeError (Starlette: WebSocket.send; uvicorn).
+    """
+    try:
+        await write
+    except (WebSocketDisconnect, RuntimeError):
+        return False
+    return True
 
 
 async def _revoked(grant: Grant) -> End:
