@@ -53,6 +53,18 @@ def certificate_in_use(secret: str, entries: Sequence[str], stacks: Sequence[str
     )
 
 
+def certificate_gone(secrets: Sequence[str]) -> Conflict:
+    """The refusal of Ingresses whose certificates went between the reading of their document and now."""
+    return Conflict(
+        f"{_named(secrets)}: no longer there with the entries {' and '.join(TLS_ENTRIES)}, which Ingresses of the document need.",
+        hint="Create the Secret with its certificate again, or leave it out of the document, then send it again.",
+    )
+
+
+def _named(secrets: Sequence[str]) -> str:
+    return ("Secret " if len(secrets) == 1 else "Secrets ") + ", ".join(repr(name) for name in secrets[:_NAMED])
+
+
 def host_rule(host: str) -> str | None:
     """What is wrong with a host, None when an Ingress here may have it; `*` would take the requests for others' hosts."""
     if "*" in host:

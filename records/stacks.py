@@ -7,6 +7,7 @@ from model.blueprints import Blueprint
 from model.configs import ConfigKind
 from model.entrances import entrance_taken, host_taken
 from model.errors import NotFound
+from model.ingress_documents import TLS_ENTRIES, certificate_gone
 from model.operations import AUTOSCALER, TERMINAL, Status
 from model.projects import Project
 from model.stack_changes import Running, Standing
@@ -193,13 +194,25 @@ class StackStore(SealedDocuments):
     async def claim(self, stack: Stack, blueprint: Blueprint) -> None:
         """Take the hosts and names of the document's Ingresses beside those that the stack has, and note their certificates.
 
-        In a transaction. Raises as `check_claims` does.
+        In a transaction. Raises as `check_claims` does, and Conflict where a certificate is not, or no longer, there.
         """
         if blueprint.entrances:
             await self._call("lock_hosts")
             await self.check_claims(stack, blueprint)
+            await self._hold_certificates(stack, blueprint)
             await self._call("put_hosts", hosts=blueprint.hosts, project_id=stack.project_id, stack_id=stack.id)
             await self._put_entrances(stack, blueprint)
+
+    async def _hold_certificates(self, stack: Stack, blueprint: Blueprint) -> None:
+        """Keep the project's Secrets that the Ingresses have certificates in until these are noted to be in use."""
+        own = {group.group for group in blueprint.groups if group.kind is ConfigKind.SECRET}
+        names = {tls.secret for entrance in blueprint.entrances for tls in entrance.tls} - own
+        if names:
+            place = {"project_id": stack.project_id, "names": sorted(names)}
+            await self._rows("share_secrets", **place)
+            there = {row["name"] for row in await self._rows("with_entries", **place, entries=list(TLS_ENTRIES))}
+            if names > there:
+                raise certificate_gone(sorted(names - there))
 
     async def check_claims(self, stack: Stack, blueprint: Blueprint) -> None:
         """Raise Conflict when another project has one of the hosts, or another stack an Ingress of one of the names."""

@@ -128,6 +128,18 @@ SELECT s.part, g.kind, g.name FROM stack_groups s JOIN config_groups g ON g.id =
 -- Who claims hosts waits for who claims hosts, until the transaction ends.
 SELECT pg_advisory_xact_lock(hashtext('mooring stack hosts'));
 
+-- name: share_secrets
+-- For who begins to use them: they stay as they are until the transaction ends.
+SELECT id FROM config_groups
+WHERE project_id = :project_id AND kind = 'secret' AND name = ANY (cast(:names AS text[])) AND deleted_at IS NULL
+ORDER BY id FOR SHARE;
+
+-- name: with_entries
+-- Which of the Secrets have all of the entries; a query of its own, as it is to see what the one before has waited for.
+SELECT g.name FROM config_groups g JOIN config_versions v ON v.group_id = g.id AND v.number = g.version
+WHERE g.project_id = :project_id AND g.kind = 'secret' AND g.name = ANY (cast(:names AS text[])) AND g.deleted_at IS NULL
+  AND v.entries ?& cast(:entries AS text[]);
+
 -- name: hosts_of_others
 SELECT DISTINCT host FROM stack_hosts WHERE host = ANY (cast(:hosts AS text[])) AND project_id <> :project_id ORDER BY host;
 

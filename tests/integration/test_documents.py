@@ -15,9 +15,9 @@ from api import deployments
 from model.access import Actor
 from model.blueprints import Blueprint, Configuration, Entrance, Route, Tls
 from model.config_references import References
-from model.configs import ConfigKind
+from model.configs import ConfigKind, Group
 from model.errors import Conflict, PlatformUnavailable
-from model.projects import ProjectStatus
+from model.projects import Project, ProjectStatus
 from model.stack_documents import Kind
 from model.stacks import DeployStack, Stack, StackAt, StackRollbackBody
 from model.templates import NewTemplate, TemplateChange
@@ -46,6 +46,15 @@ async def add(records: Records, content: str = CANARY, *, secret: bool = True, h
         assert stack is not None
         await tx.stacks.claim(stack, leading(*hosts))
     return stack
+
+
+async def certificate(records: Records, project: Project, name: str) -> Group:
+    """A Secret of the project that an Ingress may have its certificate in."""
+    async with records.transaction() as tx:
+        await tx.configs.add(project, ConfigKind.SECRET, name, "ann")
+        group = await tx.configs.hold(project.id, ConfigKind.SECRET, name)
+        await tx.configs.put(group, {"tls.crt": b"1", "tls.key": b"1"}, "ann", "")
+    return await records.configs.get(project.id, ConfigKind.SECRET, name)
 
 
 def leading(*hosts: str, name: str = "d-site", secret: str | None = None) -> Blueprint:
@@ -173,8 +182,9 @@ async def test_of_two_stacks_that_take_an_ingress_of_one_name_at_once_one_has_it
 async def test_a_certificate_of_an_ingress_is_in_use_until_its_stack_has_another(sealed: Records) -> None:
     stack = await add(sealed)
     project, host = await sealed.projects.get(stack.project), f"{unique('h')}.example.com"
+    group = await certificate(sealed, project, "cert")
+    await certificate(sealed, project, "next")
     async with sealed.transaction() as tx:
-        group = await tx.configs.add(project, ConfigKind.SECRET, "cert", "ann")
         await tx.stacks.claim(stack, leading(host, secret="cert"))
         await tx.stacks.claim(stack, leading(host, secret="next"))
     with pytest.raises(Conflict, match=r"tls\.crt and tls\.key cannot go, .*: the Ingresses of the stack d have their"):
@@ -184,6 +194,48 @@ async def test_a_certificate_of_an_ingress_is_in_use_until_its_stack_has_another
     async with sealed.transaction() as tx:
         await tx.stacks.keep(stack, leading(host, secret="next"))
     await sealed.configs.check_certificate(group, {"tls.key"})
+
+
+@pytest.mark.parametrize("first", ["the claim", "its going", "another one"])
+async def test_a_certificate_that_goes_as_a_stack_begins_to_use_it_goes_or_is_used(sealed: Records, first: str) -> None:
+    stack = await add(sealed)
+    project, wanted = await sealed.projects.get(stack.project), leading(f"{unique('h')}.example.com", secret="cert")
+    await certificate(sealed, project, "cert")
+    begun, other_waits = asyncio.Event(), asyncio.Event()
+
+    async def claim() -> None:
+        async with sealed.transaction() as tx:
+            if first != "the claim":
+                await begun.wait()
+                other_waits.set()
+            await tx.stacks.claim(stack, wanted)
+            begun.set()
+            if first == "the claim":
+                await other_waits.wait()
+
+    async def change() -> None:
+        async with sealed.transaction() as tx:
+            if first == "the claim":
+                await begun.wait()
+                other_waits.set()
+            group = await tx.configs.hold(project.id, ConfigKind.SECRET, "cert")
+            if first == "another one":
+                await tx.configs.put(group, {"tls.crt": b"2", "tls.key": b"2"}, "ann", "")
+            else:
+                await tx.configs.check_certificate(group, {"tls.crt"})
+                await tx.configs.delete(group.id)
+            begun.set()
+            await other_waits.wait()
+
+    claimed, changed = await asyncio.gather(claim(), change(), return_exceptions=True)
+    if first == "another one":
+        assert (claimed, changed) == (None, None)
+        return
+    refused, done, words = (changed, claimed, "cannot go") if first == "the claim" else (claimed, changed, "no longer there")
+    assert done is None
+    assert isinstance(refused, Conflict)
+    assert "cert" in refused.message
+    assert words in refused.message
 
 
 class NoIngresses:
