@@ -185,7 +185,10 @@ def check_serves(app: App, asked: str) -> None:
 def check_live(app: App) -> None:
     """Raise Conflict when the app is stopped."""
     if app.phase is not AppPhase.LIVE:
-        raise Conflict(f"{app.name!r} is stopped.", hint=f"Start it first: POST {app.path}/start.")
+        raise Conflict(
+            f"{app.name!r} is stopped: what it runs is changed only while it is started.",
+            hint=f"Start it first: POST {app.path}/start. Then send this again.",
+        )
 
 
 async def check_deployed(tx: Records, app: App) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 
 from api.access import Caller, allow
-from api.app_operations import act, check_images, check_live, created, creating, moving, stopping
+from api.app_operations import act, check_images, created, creating, moving, stopping
 from api.apps_shown import shown
 from api.autoscaling import check_policy
 from api.parameters import AppId, Page, Size
@@ -84,7 +84,11 @@ async def kill_app(
     """Stop an app: its objects go, its name is free, its spec is kept for a start. A running operation is cancelled first."""
 
     async def prepare(tx: Records, app: App) -> Prepared:
-        check_live(app)
+        if app.phase is not AppPhase.LIVE:
+            raise Conflict(
+                f"{name!r} is stopped already: nothing of it runs.",
+                hint=f"Start it to have it again: POST {app.path}/start. Delete it to be rid of it: DELETE {app.path}.",
+            )
         return await stopping(tx, app)
 
     return await act(services, caller, AppKill, (project, name, app_id), {}, prepare, response)
@@ -99,8 +103,11 @@ async def start_app(
     async def prepare(tx: Records, app: App) -> Prepared:
         live = await tx.apps.find(app.project_id, app.name)
         if live and live.phase is AppPhase.LIVE:
-            whose = "it" if live.id == app.id else f"another app of that name ({live.id[:12]}…)"
-            raise Conflict(f"{name!r} cannot be started: {whose} is live.", hint="Kill or delete that one first.")
+            if live.id == app.id:
+                anew = f"Have its instances started anew: POST {app.path}/restart. See how they are: GET {app.path}."
+                raise Conflict(f"{name!r} is started already.", hint=anew)
+            other = f"another app of that name ({live.id[:12]}…) is live"
+            raise Conflict(f"{name!r} cannot be started: {other}.", hint="Kill or delete that one first.")
         # The tag is resolved anew: who starts it must be one who may deploy that image now.
         for number in app.layout.revisions:
             check_images(services, caller, (await tx.apps.revision(app.id, number)).spec, "image")

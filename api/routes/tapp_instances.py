@@ -10,12 +10,12 @@ from api.app_operations import act, check_deployed, check_images, check_serves, 
 from api.parameters import AppId
 from api.services import Services, Using
 from api.submission import Prepared
-from model.apps import App
+from model.apps import App, AppPhase
 from model.change_bodies import InstanceUpdateBody, Rollout, changed
 from model.errors import Conflict, NotFound
-from model.instances import tapp_instance_id
+from model.instances import instances_of, tapp_instance_id
 from model.layouts import Workload, at_revision, with_running
-from model.manifests import workload_name
+from model.manifests import selector, workload_name
 from records import Records
 from workflows.instances import InstanceKill, InstanceStart, InstanceUpdate
 
@@ -28,6 +28,7 @@ Index = Annotated[
     WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 9999}),
 ]
 OfInstance = Annotated[str | None, Query(description="The instance's id; by default the one of that index")]
+_MOST_NAMED = 20
 _MOST_PARTS = 4  # <app>-r<revision>-<number>-<template>-<pod>
 OnFailure = Annotated[Literal["keep", "rollback"], Query(alias="onFailure")]
 
@@ -150,8 +151,23 @@ async def _owner(services: Services, project: str, instance: str, index: str) ->
             rule = f"{index!r} is not the index of {instance!r}: of {app.name}-0 it is 0, of {app.name}-1 it is 1"
             raise invalid("tAppInstanceID", rule)
         if app:
+            if app.type == "Deployment":
+                await _check_there(services, app, instance)
             return app.name
-    raise NotFound(f"There is no instance {instance!r} in the project {project!r}.", hint="List the app's instances.")
+    raise NotFound(
+        f"There is no instance {instance!r} in the project {project!r}.",
+        hint=f"A TApp's instances are named <app>-<index>, as db-0. List the project's apps: GET /v2/applications/{project}.",
+    )
+
+
+async def _check_there(services: Services, app: App, instance: str) -> None:
+    """Raise NotFound, naming some that there are, for a Deployment app's instance that is not there."""
+    pods = (await services.cluster.list("Pod", app.project, labelSelector=selector(app.id)))["items"]
+    names = [found.name for found in instances_of(app, pods)]
+    if instance not in names:
+        there = f"it has: {', '.join(names[:_MOST_NAMED])}" if names else "it has none now"
+        hint = f"List them: GET /v2/instances/{app.project}/{app.name}/lists."
+        raise NotFound(f"{app.name!r} has no instance {instance!r}; {there}.", hint=hint)
 
 
 async def _instance(tx: Records, app: App, instance: str, index: str, instance_id: str | None) -> Workload:
@@ -164,10 +180,15 @@ async def _instance(tx: Records, app: App, instance: str, index: str, instance_i
             f"POST {app.path}/restart; bring all to another image: POST {app.path}/rollout. In an app of the type TApp each "
             "instance is one of its own.",
         )
+    if app.phase is not AppPhase.LIVE:
+        raise Conflict(
+            f"{app.name!r} is stopped: none of its instances runs.",
+            hint=f"Start the app to have {instance!r} again: POST {app.path}/start.",
+        )
     await check_deployed(tx, app)
     workload = app.layout.by_track.get(index)
     if workload is None:
-        there = ", ".join(w.track for w in app.layout.workloads[:20]) or "none"
+        there = ", ".join(w.track for w in app.layout.workloads[:_MOST_NAMED]) or "none"
         raise NotFound(
             f"{app.name!r} has no instance {index}; it has: {there}.",
             hint=f"List them: GET /v2/instances/{app.project}/{app.name}/lists.",

@@ -266,7 +266,7 @@ async def test_kill_and_start_keep_the_app_id_and_free_the_name(apps: Apps, clus
 
     other = await apps.platform.ask("POST", apps.path(), {**SERVES, "name": name}, expect=202)
     await apps.platform.wait(other["OperationID"])
-    taken = await apps.platform.ask("POST", apps.path(name, "start") + f"?app_id={app_id}", expect=409)
+    taken = await apps.platform.ask("POST", apps.path(name, "start"), expect=409, app_id=app_id)
     assert "live" in taken["Message"]
     assert (await apps.get(name))["AppID"] == other["AppID"]
     await apps.done(name)
