@@ -3,53 +3,53 @@
 Hints come by the shared watches, what they mean is judged by a fresh read, and what cannot come right is told once it is certain.
 """
 
-import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Mapping
 
 from temporalio import activity
 
 from activities.courses import Course, DeploymentCourse, InstancesCourse, Sight
 from activities.deadline import Deadline
 from activities.job_course import JobCourse
-from activities.pace import Pace
+from activities.judging import Judge
+from activities.move_loop import MoveLoop, left_to_another
+from activities.pause_scaling import let_scaling_end, sized_layout, stop_scaling
 from activities.progress import tell, unchanged
-from activities.views import SAFETY_NET, View
+from activities.suspensions import Suspensions
+from activities.together import side_by_side
 from activities.workloads import Workloads
 from clients.images import Images
 from clients.kubernetes import Cluster, Object
-from clients.observation import with_events, with_logs, with_nodes
+from clients.temporal import Operations
 from clients.watch import Watches
-from model.apps import DEFAULT_DEADLINE, App, MoveApp, UpgradeApp
+from model.apps import App, AppSpec, MoveApp, UpgradeApp
 from model.base import Frozen
-from model.diagnosis import troubles
-from model.errors import DeadlineExceeded, MooringError, QuotaExceeded, Unschedulable
+from model.diagnosis import of_the_past
+from model.errors import MooringError
 from model.gray import first_open
 from model.jobs import reached as run_reached
-from model.layouts import Layout, Workload, changed_tracks, not_run, versions_changed
+from model.layouts import Layout, Workload, changed_tracks, not_run, replaces, versions_changed
 from model.moves import Limits, limits_of
 from model.pod_templates import TEMPLATE
-from model.rollouts import has_settled, reached
+from model.rollouts import reached
 from model.standing import ways
-from model.troubles import Seen, worst
-from model.veil import veiled
+from model.suspension import Suspended, look_of
 from records import Records
 
-_TO_GET_READY = float(DEFAULT_DEADLINE)  # seconds without any change after which a way back waits for no instance any more
 _COURSES: Mapping[str, type[Course]] = {"Deployment": DeploymentCourse, "TApp": InstancesCourse, "Job": JobCourse}
 
 
 class Moved(Frozen):
     """What a move has come to: instances that serve in all, and of those it changed how many in place and how many anew.
 
-    Of a Job, those that have completed.
+    Of a Job, those that have completed. Of a batch also how many instances are of the new version now, of how many.
     """
 
     instances: int
     in_place: int = 0
     recreated: int = 0
+    of_new: int | None = None
+    total: int | None = None
 
 
 class Batch(Frozen):
@@ -62,11 +62,22 @@ class Batch(Frozen):
 class AppMoves:
     """The steps that move instances, forward and back."""
 
-    def __init__(self, records: Records, cluster: Cluster, images: Images, watches: Watches) -> None:
+    def __init__(
+        self,
+        records: Records,
+        cluster: Cluster,
+        images: Images,
+        watches: Watches,
+        operations: Operations,
+        suspensions: Suspensions,
+    ) -> None:
         self._records = records
         self._cluster = cluster
         self._watches = watches
+        self._operations = operations
+        self._suspensions = suspensions
         self._workloads = Workloads(cluster, images)
+        self._judge = Judge(records, cluster)
 
     @activity.defn(name="app.apply")
     async def apply(self, ask: MoveApp) -> str:
@@ -76,14 +87,14 @@ class AppMoves:
         the layout stays as it is. Raises Conflict when the cluster has an object of a name it needs that is not this app's.
         """
         app = await self._records.apps.by_id(ask.app_id)
-        target = await self._records.apps.layout(ask.after)
+        target = await self._layout(ask, ask.after)
         if same := await self._same_already(app, ask, target):
             unchanged(same)
             return same
         await self._records.apps.set_layout(app.id, target)
         course = await self._course(app, ask, target)
         async with self._keeping_what_is_reached(app, ask, target):
-            await self._workloads.put_service(app, course.revisions[target.revision].spec)
+            await self._workloads.open_service(app, _specs(course))
             sight = await course.look(fresh=True)
             await course.act(sight)
         if sight.placed and not course.changed:
@@ -91,8 +102,10 @@ class AppMoves:
         return ""
 
     @activity.defn(name="app.move")
-    async def move(self, ask: MoveApp) -> Moved:
+    async def move(self, ask: MoveApp) -> Moved | Suspended:
         """Move on to the layout `after` and wait until every instance that is concerned serves. Idempotent.
+
+        Suspended once it has stood still for some seconds: then it is to be called again when it is woken.
 
         Raises, as soon as it is certain, else a little before the deadline, why it does not get there: ImageNotFound,
         CommandNotFound, CrashLoop, OutOfMemory, ProbeFailing, JobFailed, Unschedulable, QuotaExceeded, DeadlineExceeded, Conflict.
@@ -100,19 +113,22 @@ class AppMoves:
         return await self._move(ask, ask.after)
 
     @activity.defn(name="app.move_batch")
-    async def move_batch(self, batch: Batch) -> Moved:
+    async def move_batch(self, batch: Batch) -> Moved | Suspended:
         """Move on to the layout of one batch, as `app.move`; a batch that holds is unchanged. Idempotent.
 
-        The last puts the revision in force: its Service is applied too. Raises Conflict when that is another's.
+        It is reckoned with the number of instances that was asked for in the pauses before, and waits for what still does that. The
+        app's Service leads to the ports of both versions from the first on. Raises Conflict when that is another's.
         """
-        return await self._move(batch.ask, batch.to, served=batch.to == batch.ask.after)
+        await let_scaling_end(self._records, batch.ask, Deadline().left)
+        return await self._move(batch.ask, batch.to, opens=True)
 
     @activity.defn(name="app.find_batch")
     async def find_batch(self, ask: UpgradeApp) -> int:
         """How many of a gray upgrade's first batches an earlier attempt left behind it: they hold and are not moved again."""
         assert ask.gray is not None
         now = (await self._records.apps.by_id(ask.app_id)).layout
-        stages = [await self._records.apps.layout(stage.layout) for stage in ask.gray.stages]
+        await let_scaling_end(self._records, ask, Deadline().left)
+        stages = [await self._layout(ask, stage.layout) for stage in ask.gray.stages]
         found = first_open(now, stages, ask.revision)
         await tell(f"{found} of {len(stages)} batches hold")
         return found
@@ -126,21 +142,24 @@ class AppMoves:
         another change takes over, as a person's does from the autoscaler, stays where it got: that goes on from there. A Job's run
         is ended, and nothing is run for the version before: what that did is done.
         """
+        await stop_scaling(self._records, self._operations, ask, Deadline().left)
         app = await self._records.apps.by_id(ask.app_id)
-        target = await self._records.apps.layout(ask.before)
+        target = await self._layout(ask, ask.before)
         await self._records.apps.set_layout(app.id, target)
         if not await left_to_another(self._records, ask):
             await self._bring_back(app, ask, target)
         if await self._is_moved_on(ask):
-            await self._keep_what_was_reached(app, target, await self._records.apps.layout(ask.after), wanted=target)
+            await self._keep_what_was_reached(app, target, await self._layout(ask, ask.after), wanted=target)
 
     async def _bring_back(self, app: App, ask: MoveApp, target: Layout) -> None:
         course = await self._course(app, ask, not_run(target) if app.type == "Job" else target)
         if any(not revision.digests for revision in course.revisions.values()):
             await self._remove_all(app)  # it was never deployed: there were no objects
             return
-        await self._workloads.put_service(app, course.revisions[target.revision].spec)
+        await self._workloads.open_service(app, _specs(course))
         sight = await self._go(course, ask, back=True)
+        assert isinstance(sight, Sight), "a way back is never suspended"
+        await self._workloads.put_service(app, _specs(course))
         ready = "" if sight.done else f"; {sight.message}, the others get ready by themselves"
         await tell(f"every instance is of its version before{ready}")
 
@@ -149,25 +168,36 @@ class AppMoves:
         taker = (await self._records.operations.get(ask.operation_id))["preempted_by"]
         return bool(taker) and "after" in (await self._records.operations.get(taker))["ask"]
 
-    async def _move(self, ask: MoveApp, to: int, *, served: bool = False) -> Moved:
+    async def _move(self, ask: MoveApp, to: int, *, opens: bool = False) -> Moved | Suspended:
         app = await self._records.apps.by_id(ask.app_id)
-        target = await self._records.apps.layout(to)
+        target = await self._layout(ask, to)
         await self._records.apps.set_layout(app.id, target)
         course = await self._course(app, ask, target)
         async with self._keeping_what_is_reached(app, ask, target):
-            if served:
-                await self._workloads.put_service(app, course.revisions[target.revision].spec)
+            if opens:
+                await self._workloads.open_service(app, _specs(course))
             sight = await self._go(course, ask, back=False)
-        serving = course.serving(sight)
+            if isinstance(sight, Suspended):
+                return sight
+            if to == ask.after != ask.before:  # nothing was there before a creation or start that would have to go
+                await self._workloads.put_service(app, _specs(course))
+        new = max(ask.resolve, default=target.revision)
+        moved = Moved(instances=course.serving(sight), of_new=target.versions.get(new, 0), total=target.total)
         if app.type != "TApp" or ask.before == ask.after:
-            return Moved(instances=serving)
-        before = await self._records.apps.layout(ask.before)
+            return moved
+        before = await self._layout(ask, ask.before)
         in_place, recreated = ways(before, await self._templates(app, before), target, course.templates)
-        return Moved(instances=serving, in_place=in_place, recreated=recreated)
+        return moved.model_copy(update={"in_place": in_place, "recreated": recreated})
+
+    async def _layout(self, ask: MoveApp, layout_id: int) -> Layout:
+        """A layout that the ask names, at the number of instances that was asked for in the operation's pauses."""
+        if not ask.resolve:
+            return await self._records.apps.layout(layout_id)
+        return await sized_layout(self._records, ask, layout_id, max(ask.resolve))
 
     async def _same_already(self, app: App, ask: MoveApp, target: Layout) -> str:
         """In words that the instances which get another revision have the very same already, "" where that is not all there is."""
-        before = await self._records.apps.layout(ask.before)
+        before = await self._layout(ask, ask.before)
         tracks = versions_changed(before, target)
         if not tracks:
             return ""
@@ -184,7 +214,7 @@ class AppMoves:
         return {w.track: self._workloads.template(app, revisions[w.revision], w) for w in those}
 
     async def _course(self, app: App, ask: MoveApp, target: Layout) -> Course:
-        before, after = await self._records.apps.layout(ask.before), await self._records.apps.layout(ask.after)
+        before, after = await self._layout(ask, ask.before), await self._layout(ask, ask.after)
         known = await self._records.apps.numbered(app.id, {*target.revisions, after.revision})
         revisions = {number: known[number] for number in target.revisions}
         # The limits are those of the version it goes to, also in the batches before that is in force, and on the way back.
@@ -195,47 +225,34 @@ class AppMoves:
             # Who changes one instance means that one: others that are not well cannot be a reason to let it wait.
             limits = Limits(least=0, most=limits.most)
         other = after if target == before else target
-        run = f"{ask.operation_id}/{ask.attempt}"
-        return _COURSES[app.type](self._workloads, app, target, revisions, _scope(before, other, target), limits, run)
+        run, proves = f"{ask.operation_id}/{ask.attempt}", replaces(before, target)
+        return _COURSES[app.type](
+            self._workloads, app, target, revisions, _scope(before, other, target), limits, run, proves=proves
+        )
 
-    async def _go(self, course: Course, ask: MoveApp, *, back: bool) -> Sight:
-        """Look and act until it is done; `back` ends when every instance is of its version, whether it serves or not."""
-        deadline, last, waits, read_at, moved_at = Deadline(), "", "", -SAFETY_NET, 0.0
-        reads, looks = Pace(free=3, least=0.1), Pace(free=1, least=3.0)
+    async def _go(self, course: Course, ask: MoveApp, *, back: bool) -> Sight | Suspended:
+        """Look and act until it is done, or stands still; `back` ends when all are of their version, whether they serve or not."""
+        await self._suspensions.forget(ask.operation_id)
         async with self._followed(course):
-            while True:
-                begun = time.monotonic()
-                sight = await course.look(fresh=begun - read_at >= SAFETY_NET)
-                reads.took(time.monotonic() - begun)
-                read_at = begun if sight.fresh else read_at
-                waits = waits if sight.message == last else ""
-                await tell(sight.message + waits)
-                if back and await left_to_another(self._records, ask):
-                    return sight
-                ends = course.tended and (sight.placed if back else sight.done)
-                if (ends or not deadline.left) and not sight.fresh:
-                    read_at -= SAFETY_NET
-                    continue
-                if ends and (back or has_settled(await course.pods(sight), datetime.now(UTC))):
-                    return sight
-                if not deadline.left:
-                    raise await self._at_deadline(course, sight, back=back)
-                acted = await self._advance(course, sight, little=not looks.left)
-                if acted:
-                    reads.restart()
-                if acted or sight.message != last:  # it moves: nobody is blamed before it stands still for a moment
-                    last = sight.message
-                    looks.restart()
-                    moved_at = begun
-                elif back and begun - moved_at >= _TO_GET_READY:
-                    course.wait_for_nobody()
-                if sight.failed or not looks.left:
-                    waits = await self._check(course, sight, back=back)
-                    await tell(sight.message + waits)
-                    looks.took()
-                soon = [sight.again_in] if sight.again_in is not None else []
-                await _any(course.views, min(SAFETY_NET, deadline.left, looks.left, *soon))
-                await asyncio.sleep(min(reads.left, deadline.left))
+            if ask.attempt > 1 and not back and not look_of(activity.info().activity_id):
+                await self._begin_anew(course)
+            return await MoveLoop(self._records, self._judge, self._suspensions, course, ask, back=back).run()
+
+    async def _begin_anew(self, course: Course) -> None:
+        """A retry means now: instances that failed before it were evicted, or are held back for minutes, and would tell the past.
+
+        They are made anew. A Job's run is a new one anyway. Idempotent: what was made since the step was scheduled stays.
+        """
+        if course.app.type == "Job":
+            return
+        pods = await course.pods(await course.look(fresh=True))
+        stuck = of_the_past(pods, activity.info().scheduled_time)
+        await side_by_side(lambda pod: self._remove_pod(course.app, pod), stuck)
+        if stuck:
+            await tell(f"{len(stuck)} that failed before begin anew")
+
+    async def _remove_pod(self, app: App, pod: Object) -> None:
+        await self._cluster.delete("Pod", pod["metadata"]["name"], app.project, uid=pod["metadata"]["uid"])
 
     @contextlib.asynccontextmanager
     async def _followed(self, course: Course) -> AsyncIterator[None]:
@@ -246,47 +263,6 @@ class AppMoves:
                 view.hints = await subscriptions.enter_async_context(subscribed)
             yield
 
-    async def _advance(self, course: Course, sight: Sight, *, little: bool) -> bool:
-        """Act; whether anything was changed."""
-        known, course.changed = course.changed, False
-        await course.act(sight, little=little)
-        acted, course.changed = course.changed, course.changed or known
-        return acted
-
-    async def _check(self, course: Course, sight: Sight, *, back: bool) -> str:
-        """Raise the error that is certain already; going back, what cannot serve is no reason to stay: it is not waited for.
-
-        Else the words to add to how far it is: why instances wait for a place that they may get yet, "" where none does.
-        """
-        seen = await self._look(course, sight)
-        error = course.dead_end(sight, seen)
-        if error and not sight.fresh:
-            sight = await course.look(fresh=True)
-            seen = await self._look(course, sight)
-            error = course.dead_end(sight, seen)
-        if error and back:
-            course.wait_for_nobody()
-        elif error:
-            raise course.dead_end(sight, await self._evidence(course, seen)) or error
-        waiting = worst([trouble for trouble in troubles(seen) if isinstance(trouble.error, Unschedulable | QuotaExceeded)])
-        return f"; {waiting.error.message}" if waiting else ""
-
-    async def _at_deadline(self, course: Course, sight: Sight, *, back: bool) -> MooringError:
-        if back:
-            return DeadlineExceeded(f"Going back is not done: {sight.message}.")
-        return course.cause_at_deadline(sight, await self._evidence(course, await self._look(course, sight)))
-
-    async def _look(self, course: Course, sight: Sight) -> Seen:
-        """The pods of the wanted versions, why others cannot even be made, and the nodes where one waits for a place."""
-        seen = Seen(pods=await course.pods(sight), refusal=await course.refusal(sight))
-        return await with_nodes(self._cluster, seen)
-
-    async def _evidence(self, course: Course, seen: Seen) -> Seen:
-        """The same with the pods' events and the last lines of what failed, the secrets in them hidden: a record keeps it."""
-        app, wanted = course.app, course.wanted_logs(seen)
-        found = await with_logs(self._cluster, app.project, await with_events(self._cluster, app.project, seen), wanted)
-        return veiled(found, await self._records.configs.veil(app.project_id, found.pods))
-
     @contextlib.asynccontextmanager
     async def _keeping_what_is_reached(self, app: App, ask: MoveApp, target: Layout) -> AsyncIterator[None]:
         """A move that fails stays where it got: that, and not what was wanted, is what the next operation starts from."""
@@ -294,7 +270,7 @@ class AppMoves:
             yield
         except MooringError as error:
             if not error.transient:
-                before = await self._records.apps.layout(ask.before)
+                before = await self._layout(ask, ask.before)
                 await self._keep_what_was_reached(app, before, target, wanted=target)
             raise
 
@@ -314,12 +290,11 @@ class AppMoves:
         await self._workloads.drop_service(app)
 
 
-async def left_to_another(records: Records, ask: MoveApp) -> bool:
-    """Whether another operation took the app over and sees to its instances itself."""
-    taken = (await records.operations.get(ask.operation_id))["preempted_by"]
-    if taken:
-        unchanged(f"left to {taken}, which takes the app over")
-    return bool(taken)
+def _specs(course: Course) -> list[AppSpec]:
+    """What the versions are that the course leads to, the one in force first: those whose ports have to be reached."""
+    target = course.target
+    numbers = dict.fromkeys([target.revision, *(w.revision for w in target.workloads if w.replicas)])
+    return [course.revisions[number].spec for number in numbers]
 
 
 def _scope(before: Layout, other: Layout, target: Layout) -> frozenset[str]:
@@ -344,13 +319,3 @@ def _is_less(workload: Workload, before: Workload | None) -> bool:
         and before == workload.model_copy(update={"replicas": before.replicas})
         and (workload.replicas < before.replicas)
     )
-
-
-async def _any(views: Sequence[View], seconds: float) -> None:
-    """Wait until something is told to any of the views, at most `seconds`."""
-    waiting = [asyncio.create_task(view.hints.wait(seconds)) for view in views if view.hints]
-    try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in waiting:
-            task.cancel()

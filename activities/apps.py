@@ -1,26 +1,34 @@
 """What app operations do beside moving instances (app_moves.py): find images, choose who goes, remove, and the books."""
 
+import time
+
 from temporalio import activity
 
 from activities.app_moves import left_to_another
 from activities.deadline import Deadline
+from activities.pace import Pace
 from activities.progress import tell, unchanged
+from activities.removals import Holding, holding_app
+from activities.together import side_by_side
 from activities.views import SAFETY_NET
-from activities.workloads import Workloads, side_by_side
+from activities.workloads import Workloads
 from clients.images import Images
 from clients.kubernetes import Cluster
 from clients.watch import Watches
 from model.apps import App, AppAsk, AppPhase, MoveApp, Revision, ScaleApp
-from model.errors import Conflict, DeadlineExceeded
+from model.endings import Ending
+from model.errors import Conflict, DeadlineExceeded, MooringError
 from model.jobs import run_name, run_of
 from model.manifests import WORKLOAD_KINDS
 from model.pod_templates import Object, instance_name, track_of
 from model.pods import is_ready, leaves
+from model.revisions import image_words
 from records import Records
 
 # Kubernetes: Pod deletion cost. Of pods that are alike ready the cheapest go first when their ReplicaSet shrinks.
 _COST = "controller.kubernetes.io/pod-deletion-cost"
 _CHEAPEST = str(-(2**31))
+_STANDS_STILL = 3.0  # seconds after which it is looked for what holds a removal up: a prompt program has ended by then
 
 
 class AppActivities:
@@ -37,23 +45,28 @@ class AppActivities:
     async def resolve_images(self, ask: MoveApp) -> dict[str, str]:
         """Take the app's name and find what each image's tag stands for now; returns digests by container, the newest version's.
 
-        A pinned revision (a rollback) keeps its digests, which must still exist. Idempotent: asked again, a moved tag gives its
-        new digest, but for a Job's run that an earlier attempt began. Raises ImageNotFound, Invalid for configuration that is
-        gone, Conflict when another live app took the name.
+        A revision keeps the digests that it pins (of a rollback, of images that nobody named), which must still exist. Idempotent:
+        asked again, a moved tag gives its new digest, but for a Job's run that an earlier attempt began. Raises ImageNotFound,
+        Invalid for configuration that is gone, Conflict when another live app took the name.
         """
         await self._take_name(ask.app_id)
         app = await self._records.apps.by_id(ask.app_id)
         digests: dict[str, str] = {}
-        shown: dict[str, str] = {}
+        words = []
         for number in sorted(ask.resolve):
             revision = await self._records.apps.revision(ask.app_id, number)
             digests = revision.digests if await self._has_begun(app, ask, revision) else await self._resolve(revision)
             async with self._records.transaction() as tx:  # what was there when it was submitted may be gone at a retry
                 await tx.configs.check(app.project_id, revision.spec)
             await self._records.apps.set_digests(ask.app_id, number, digests)
-            shown |= {c.image: digests[c.name] for c in revision.spec.containers}
-        await tell("; ".join(f"{image} is {digest[:19]}…" for image, digest in shown.items()))
+            words.append(image_words(await self._left(ask, number), revision.model_copy(update={"digests": digests})))
+        await tell("; ".join(dict.fromkeys(words)))
         return digests
+
+    async def _left(self, ask: MoveApp, number: int) -> Revision | None:
+        """The revision that was in force before `number`, None where there was no other."""
+        before = (await self._records.apps.layout(ask.before)).revision
+        return await self._records.apps.revision(ask.app_id, before) if before != number else None
 
     async def _has_begun(self, app: App, ask: MoveApp, revision: Revision) -> bool:
         """Whether a Job runs the revision already, or has: a retry waits for that, and the record goes on naming what it runs."""
@@ -76,8 +89,8 @@ class AppActivities:
         digests = {}
         for container in revision.spec.containers:
             ref = revision.images(self._images.registry)[container.name]
-            if revision.pinned:
-                ref = ref.model_copy(update={"digest": revision.digests[container.name]})
+            if pinned := revision.pinned.get(container.name):
+                ref = ref.model_copy(update={"digest": pinned})
             digests[container.name] = await self._images.resolve(ref, container.image)
         return digests
 
@@ -143,7 +156,7 @@ class AppActivities:
     async def remove_objects(self, ask: AppAsk) -> None:
         """Remove the app's objects and wait until its last instance has ended; leaves a stranger's alone. Idempotent.
 
-        Raises DeadlineExceeded naming the instances that do not end.
+        Raises DeletionHeld with what holds them, else DeadlineExceeded naming the instances that do not end.
         """
         await self._remove(await self._records.apps.by_id(ask.app_id))
 
@@ -159,7 +172,7 @@ class AppActivities:
         await self._records.apps.set_phase(ask.app_id, AppPhase.DELETED)
 
     async def _remove(self, app: App) -> None:
-        deadline, view = Deadline(), self._workloads.view(app, WORKLOAD_KINDS[app.type])
+        deadline, view, looks = Deadline(), self._workloads.view(app, WORKLOAD_KINDS[app.type]), Pace(free=1, least=_STANDS_STILL)
         async with self._watches.subscribed(view.kind, app.project, app.name) as changed:
             view.hints = changed
             await self._workloads.drop_service(app)
@@ -167,18 +180,31 @@ class AppActivities:
             if not view.objects:
                 unchanged("there are no objects of it")
                 return
+            began, slow = time.monotonic(), None
             await side_by_side(lambda item: self._workloads.drop(app, item), list(view.objects.values()))
+            holding = Holding()
             # Deleted in the foreground, a workload goes last: when it is gone, so are its instances.
             while view.objects or not view.fresh:
                 if not deadline.left:
-                    raise DeadlineExceeded(await self._still_there(app))
-                await tell(f"{len(view.objects)} of its workloads left; instances have their termination grace to end")
-                told = await changed.wait(min(SAFETY_NET, deadline.left)) if view.objects else False
+                    raise await self._still_there(app)
+                if not looks.left:
+                    holding = await holding_app(self._cluster, self._workloads, app)
+                    looks.took()
+                if slow is None and time.monotonic() - began >= _STANDS_STILL:
+                    slow = Ending.of(await self._workloads.pods(app))
+                waits = f"; {slow.words}" if slow else "; instances have their termination grace to end"
+                await tell(f"{len(view.objects)} of its workloads left{waits}{holding.text}")
+                told = await changed.wait(min(SAFETY_NET, looks.left or _STANDS_STILL, deadline.left)) if view.objects else False
                 await view.look(fresh=not told)
+            if slow and slow.was_killed_after(time.monotonic() - began):
+                await tell(slow.afterwards)
 
-    async def _still_there(self, app: App) -> str:
+    async def _still_there(self, app: App) -> MooringError:
+        holding = await holding_app(self._cluster, self._workloads, app)
+        if error := holding.error(f"The app {app.name!r}", app.project):
+            return error
         names = ", ".join(sorted(instance_name(pod) for pod in await self._workloads.pods(app))[:5]) or "none"
-        return f"The objects of {app.name!r} did not go in time; instances that have not ended: {names}."
+        return DeadlineExceeded(f"The objects of {app.name!r} did not go in time; instances that have not ended: {names}.")
 
 
 def _is_marked(pod: Object) -> bool:

@@ -26,6 +26,7 @@ from records import Records
 from records.autoscaling import Note
 from records.ids import new_id
 from records.operations import NewOperation
+from records.pauses import ScalingInPause, scaling_in_pause
 from records.store import Row
 
 log = structlog.get_logger()
@@ -168,13 +169,16 @@ class AutoscalingActivities:
                 raise Conflict(f"{app.name!r} was changed a moment ago.")
             before = await tx.apps.keep_layout(app.id, app.layout)
             assert found.wanted is not None
-            after = await tx.apps.keep_layout(app.id, resized(app.layout, found.wanted))
-            new = _operation(app, found, before, after)
+            free = await scaling_in_pause(tx, app, app.layout.total + found.wanted - app.layout.running)
+            after = await tx.apps.keep_layout(app.id, free.after if free else resized(app.layout, found.wanted))
+            new = _operation(app, found, before, after, free)
             await tx.operations.accept(new)
+            if free:
+                await tx.operations.tell_scaling(free.upgrade, AUTOSCALER, f"by autoscaling, {free.words}")
             return new
 
 
-def _operation(app: App, found: Look, before: int, after: int) -> NewOperation:
+def _operation(app: App, found: Look, before: int, after: int, free: ScalingInPause | None) -> NewOperation:
     assert found.wanted is not None
     operation_id = new_id("op")
     ask = ScaleApp(
@@ -183,9 +187,11 @@ def _operation(app: App, found: Look, before: int, after: int) -> NewOperation:
         target=app.name,
         actor=AUTOSCALER,
         app_id=app.id,
-        replicas=found.wanted,
+        # Within an upgrade the number is of all instances, the killed ones of a TApp too: the upgrade keeps to that.
+        replicas=free.after.total if free else found.wanted,
         before=before,
         after=after,
+        **(free.fields(app.layout.total) if free else {}),
     )
     return NewOperation(
         kind=_KIND,

@@ -1,8 +1,11 @@
 """The steps of image.build: fetch, build, push, and the tag that moves last."""
 
 import asyncio
+import contextlib
+import hashlib
 import shutil
 import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from temporalio import activity
@@ -10,13 +13,17 @@ from temporalio import activity
 from activities.progress import tell
 from activities.slots import FairSlots
 from activities.stage_log import StageLog
+from clients import archives
 from clients.builder import Builder, find_dockerfile
+from clients.catalogue import MOST_REPOSITORIES
 from clients.git import Git, Say
 from clients.registry import Registry
+from model.build_words import way_out
 from model.builds import BuildImage, Built, Checkout, Pushed, Stage, draft_tag
+from model.catalogue import lasting
 from model.dockerfiles import check_dockerfile, owners_for
-from model.errors import PushRefused
-from model.images import parse
+from model.errors import BuildFailed, NotImplementedYet, PushRefused, SourceUnreachable
+from model.images import PUBLIC, Registries, parse
 from records import Records
 
 # How many images one worker builds at a time; the next waits in its step, where a cancellation reaches it at once.
@@ -26,25 +33,26 @@ BUILDS_AT_A_TIME = 2
 class BuildActivities:
     """`workspace` is a directory of this worker's machine; a step that finds its checkout missing there fetches it again."""
 
-    def __init__(self, records: Records, git: Git, builder: Builder, registry: Registry, workspace: Path) -> None:
+    def __init__(
+        self, records: Records, git: Git, builder: Builder, registry: Registry, registries: Registries, workspace: Path
+    ) -> None:
         self._records = records
         self._git = git
         self._builder = builder
         self._registry = registry
+        self._registries = registries
         self._workspace = workspace
         self._slots = FairSlots(BUILDS_AT_A_TIME)
 
     @activity.defn(name="build.fetch_source")
     async def fetch_source(self, ask: BuildImage) -> Checkout:
-        """Find the branch's newest commit and write its files into the workspace; raises SourceUnreachable."""
-        async with self._log(ask, Stage.FETCH) as log:
-            await log.say(f"Repository {ask.repository}, branch {ask.branch}\n")
-            commit = await self._git.commit_of(ask.repository, ask.branch)
-            await tell(f"commit {commit[:12]} of {ask.branch}")
+        """Write the branch's newest commit, or the source that was sent, into the workspace; raises SourceUnreachable."""
+        async with self._log(ask, Stage.FETCH) as log, _with_way_out(ask):
+            commit = await self._commit(ask, log.say)
             found = Checkout(ask=ask, commit=commit)
             source = await self._checkout(found, log.say)
             find_dockerfile(source, ask.context_path, ask.dockerfile_path)
-            await log.say(f"Checked out commit {commit}\n")
+            await log.say(f"{'Unpacked source' if ask.source else 'Checked out commit'} {commit}\n")
         return found
 
     @activity.defn(name="build.build_image")
@@ -55,19 +63,19 @@ class BuildActivities:
         PlatformUnavailable. A cancellation ends the real build.
         """
         ask = checkout.ask
-        async with self._log(ask, Stage.BUILD) as log:
+        async with self._log(ask, Stage.BUILD) as log, _with_way_out(ask):
             source = await self._checkout(checkout, log.say)
             context, dockerfile = find_dockerfile(source, ask.context_path, ask.dockerfile_path)
             text = await asyncio.to_thread((context / dockerfile).read_text, errors="replace")
-            check_dockerfile(text, self._registry.host, owners_for(ask.project, ask.actor))
-            labels = {
-                "org.opencontainers.image.revision": checkout.commit,
-                "org.opencontainers.image.source": ask.repository,
-            }
+            await self._check(ask, text)
+            labels = {"org.opencontainers.image.revision": checkout.commit}
+            if ask.repository and not ask.source:
+                labels["org.opencontainers.image.source"] = ask.repository
             if self._slots.full:
                 await tell("waiting for a free builder")
+                await log.say("Waiting for a free builder\n")
             async with self._slots.held(ask.project):
-                await tell(f"building commit {checkout.commit[:12]}")
+                await tell(f"building {'source' if ask.source else 'commit'} {checkout.commit[:12]}")
                 image_id = await self._builder.build(context, dockerfile, labels, log.say)
             await self._builder.keep(image_id, self._draft(ask).rpartition(":")[0])
         await self._clear(ask)
@@ -117,6 +125,19 @@ class BuildActivities:
         await self._registry.remove_tag(repository, draft_tag(built.ask.operation_id))
         await self._builder.untag(self._draft(built.ask))
 
+    async def _check(self, ask: BuildImage, dockerfile: str) -> None:
+        """Raise BuildFailed for what a Dockerfile may not say; which base image would do is looked up only for that."""
+        owners = owners_for(ask.project, ask.actor)
+        try:
+            check_dockerfile(dockerfile, self._registries, owners)
+        except BuildFailed:
+            with contextlib.suppress(NotImplementedYet):  # a registry may not tell what it has
+                there = await self._registry.repositories(PUBLIC, MOST_REPOSITORIES)
+                named = [name for name in there if name.rpartition("/")[2] in dockerfile]
+                tags = await asyncio.gather(*(self._registry.tags(name) for name in named))
+                check_dockerfile(dockerfile, self._registries, owners, dict(zip(named, map(lasting, tags), strict=True)))
+            raise
+
     async def _clear(self, ask: BuildImage) -> None:
         await asyncio.to_thread(shutil.rmtree, self._place(ask), ignore_errors=True)
 
@@ -130,13 +151,62 @@ class BuildActivities:
     def _place(self, ask: BuildImage) -> Path:
         return self._workspace / ask.operation_id
 
+    async def _commit(self, ask: BuildImage, say: Say) -> str:
+        """What is built: a source is its own commit, of a branch it is the newest."""
+        if ask.source:
+            await say(f"Source {ask.source}\n")
+            return ask.source.removeprefix("sha256:")
+        await say(f"Repository {ask.repository}, branch {ask.branch}\n")
+        commit = await self._git.commit_of(_repository(ask), ask.branch)
+        await tell(f"commit {commit[:12]} of {ask.branch}")
+        return commit
+
     async def _checkout(self, checkout: Checkout, say: Say) -> Path:
         """The directory with the commit's files, fetched unless this machine has it; a half-made one is never seen."""
-        place = self._place(checkout.ask)
+        ask = checkout.ask
+        place = self._place(ask)
         source = place / checkout.commit
         if not source.is_dir():
             place.mkdir(parents=True, exist_ok=True)
             draft = Path(tempfile.mkdtemp(dir=place))
-            await self._git.checkout(checkout.ask.repository, checkout.commit, draft, say)
+            if ask.source:
+                await self._unpack(ask.project, ask.source, draft)
+            else:
+                await self._git.checkout(_repository(ask), checkout.commit, draft, say)
             await asyncio.to_thread(draft.replace, source)
         return source
+
+    async def _unpack(self, project: str, digest: str, directory: Path) -> None:
+        """Write a source's files into the empty `directory`; raises SourceUnreachable where it is no longer kept."""
+        found = await self._records.projects.get(project)
+        hashed = hashlib.sha256()
+        with tempfile.TemporaryFile(dir=directory.parent) as archive:
+            async for piece in self._records.sources.pieces(found.id, digest):
+                hashed.update(piece)
+                await asyncio.to_thread(archive.write, piece)
+            if f"sha256:{hashed.hexdigest()}" != digest:
+                hint = f"Send the directory again, and build that: POST /v2/builds/{project}/sources."
+                raise SourceUnreachable(f"The source {digest} is no longer kept.", hint=hint)
+            unpacking = asyncio.create_task(asyncio.to_thread(archives.unpack, archive, directory))
+            try:
+                await asyncio.shield(unpacking)
+            except asyncio.CancelledError:
+                archive.close()  # no thread can be interrupted; this one ends when it reads on
+                await asyncio.gather(unpacking, return_exceptions=True)
+                raise
+
+
+@contextlib.asynccontextmanager
+async def _with_way_out(ask: BuildImage) -> AsyncIterator[None]:
+    """A build that fails says what has to follow once it is mended, which who finds the cause does not know."""
+    try:
+        yield
+    except (BuildFailed, SourceUnreachable) as failed:
+        failed.hint = way_out(failed, ask.project, ask.target, sent=ask.source is not None)
+        raise
+
+
+def _repository(ask: BuildImage) -> str:
+    """The repository of a build without a source: no other is accepted."""
+    assert ask.repository
+    return ask.repository

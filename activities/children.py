@@ -12,6 +12,8 @@ from records.ids import new_id
 from records.operations import NewOperation
 from records.store import Row
 
+# Children that cannot be cancelled: what is stopped is started, and what is deleted or written goes on.
+FORWARD_ONLY = frozenset({"app.start", "app.delete", "config.apply"})
 Begin = Callable[[Records], Awaitable[NewOperation | None]]
 Holds = Callable[[Records, Row], Awaitable[bool]]
 Counts = Callable[[Row], bool]
@@ -32,7 +34,6 @@ class Children:
         begin: Begin,
         holds: Holds,
         *,
-        cancellable: bool,
         seconds: int,
         counts: Counts = lambda _: True,
         kind: str = "app",
@@ -51,6 +52,7 @@ class Children:
             known = known if known and (known["status"] not in TERMINAL or counts(known)) else None
             own_time = known is not None and known["ask"].get("gray") is not None
             lasts = None if own_time else seconds
+            cancellable = known is not None and known["kind"] not in FORWARD_ONLY
             reopen = functools.partial(tx.operations.reopen, cancellable=cancellable, by_parent=True, deadline_seconds=lasts)
             row = await self._decide(tx, known, begin, holds, reopen)
             asked = await self._hand_down(tx, parent, row) if row else None
@@ -113,14 +115,14 @@ def child_fields(parent: Ask, target: str, seconds: int) -> dict[str, object]:
 def child_operation(
     parent: Ask, kind: str, target: Target, project_id: str, ask: Ask, request: Mapping[str, object]
 ) -> NewOperation:
-    """A cancellable child of a stack's operation, to be inserted."""
+    """A child of a stack's operation, to be inserted; cancellable, unless its kind only goes forward."""
     return NewOperation(
         kind=kind,
         target=target,
         project_id=project_id,
         ask=ask,
         workflow_id=workflow_id(kind, ask.project, ask.target, ask.operation_id),
-        cancellable=True,
+        cancellable=kind not in FORWARD_ONLY,
         preempts=False,
         request={**request, "stack": parent.target},
         parent_id=parent.operation_id,

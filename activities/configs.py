@@ -2,19 +2,25 @@
 
 import asyncio
 import contextlib
+from datetime import UTC, datetime
 
 from temporalio import activity
 
+from activities.deadline import Deadline
 from activities.progress import tell, unchanged
-from clients.kubernetes import Cluster
+from clients.kubernetes import Cluster, Object, resource_of
 from model.config_mounts import CONFIGURED
 from model.config_objects import REFRESH, by_hand, config_object, is_of, is_ours, strays
 from model.config_uses import uses_of_pod
 from model.configs import ApplyConfig, Group
 from model.errors import Conflict, NotFound
+from model.held import deletion_held, held, in_words
+from model.pods import leaves
 from records import Records
 
 _AT_ONCE = 20  # requests side by side
+_ASK_AGAIN = 1.0  # seconds between two looks at an object that goes
+_GOING = "the object is on its way out"
 
 
 class ConfigActivities:
@@ -29,7 +35,7 @@ class ConfigActivities:
         """Bring the object to the group's newest version, or remove it with a deleted group; returns the version, 0 without one.
 
         Idempotent. What somebody put into the object by hand goes. Raises Conflict when an object of that name is not the
-        platform's, and what the cluster refuses.
+        platform's, DeletionHeld where one does not go, and what the cluster refuses.
         """
         group = await self._records.configs.by_id(ask.group_id)
         if group.deleted_at:
@@ -37,7 +43,7 @@ class ConfigActivities:
             return 0
         version = await self._records.configs.version(group, group.version)
         wanted = config_object(group, version.number, await self._records.configs.contents(version.entries))
-        found = await self._cluster.find(group.kind.object, group.name, group.project)
+        found = await self._standing(group)
         if found and not is_ours(found):
             raise Conflict(
                 f"The cluster has a {group.kind.object} {group.name!r} in {group.project!r} that is not the platform's.",
@@ -82,10 +88,22 @@ class ConfigActivities:
             await tell(f"{len(mounting)} instances renew their files")
         return len(mounting)
 
+    async def _standing(self, group: Group) -> Object | None:
+        """The object of the group's name, once none is on its way out; raises DeletionHeld, a little before the deadline."""
+        deadline, kind = Deadline(), group.kind.object
+        while (found := await self._cluster.find(kind, group.name, group.project)) and leaves(found):
+            holding = held(resource_of(kind), [found], datetime.now(UTC))
+            if not deadline.left:
+                raise deletion_held(f"The {group.kind} {group.name!r}", group.project, holding, [] if holding else [_GOING])
+            await tell(in_words(holding) or _GOING)
+            await asyncio.sleep(min(_ASK_AGAIN, deadline.left))
+        return found
+
     async def _remove(self, group: Group) -> None:
         found = await self._cluster.find(group.kind.object, group.name, group.project)
         if found and is_of(found, group):
             await self._cluster.delete(group.kind.object, group.name, group.project, uid=found["metadata"]["uid"])
+            await self._standing(group)
         else:
             unchanged("there is none")
         await self._records.configs.set_applied(group.id, 0, "")

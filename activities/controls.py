@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from model.controls import LONGEST_PAUSE, Hold, pause_message
+from model.controls import LONGEST_PAUSE, Controls, Hold, pause_message
 from model.operations import Verb
 from records import Records
+from records.controls import asked_of
 
 
 class ControlActivities:
@@ -14,6 +15,11 @@ class ControlActivities:
 
     def __init__(self, records: Records) -> None:
         self._records = records
+
+    @activity.defn(name="operation.asked")
+    async def asked(self, operation_id: str) -> Controls:
+        """What has been asked of an operation so far: of a child that begins, also between its record and its start."""
+        return asked_of(await self._records.operations.get(operation_id))
 
     @activity.defn(name="operation.hold")
     async def hold(self, hold: Hold) -> bool:

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from activities.refusals import Refusal, Refusals
+from activities.together import side_by_side
 from activities.views import View
-from activities.workloads import Workloads, side_by_side
+from activities.workloads import Workloads
 from model.apps import App, Revision
-from model.diagnosis import cause_at_deadline, dead_end, refusal_of, wanted_logs
+from model.diagnosis import cause_at_deadline, dead_end, refusal_of, troubles, wanted_logs
 from model.errors import DeadlineExceeded, MooringError
 from model.layouts import Layout, Workload
 from model.manifests import WORKLOAD_KINDS, workload_name
@@ -21,6 +23,7 @@ from model.moves import Instance, Limits, Track, next_counts, next_instances, wo
 from model.pod_templates import TEMPLATE, Object
 from model.pods import leaves
 from model.rollouts import Rollout, rollout_of
+from model.serving import proving_seconds, settle_seconds
 from model.standing import Standing, pods_by_track, standing_of
 from model.troubles import LogRef, Seen
 
@@ -49,7 +52,8 @@ class Sight:
 class Course(ABC):
     """The way of one app to `target`; `scope` names the tracks whose instances have to serve at its end.
 
-    `run` is the attempt of the operation that goes it.
+    `run` is the attempt of the operation that goes it. Where it `proves` its versions, instances that come have to be ready for
+    longer before others go for them.
     """
 
     def __init__(
@@ -61,6 +65,8 @@ class Course(ABC):
         scope: frozenset[str],
         limits: Limits,
         run: str = "",
+        *,
+        proves: bool = False,
     ) -> None:
         self.workloads = workloads
         self.app = app
@@ -68,9 +74,10 @@ class Course(ABC):
         self.revisions = revisions
         self.scope = scope
         self.limits = limits
-        self.run = run
+        self.run, self.proves = run, proves
         self.changed = False
-        self.workload_view = workloads.view(app, self.kind)
+        self.judged: Seen | None = None  # what was seen when it was judged last
+        self.workload_view, self.refusals = workloads.view(app, self.kind), Refusals(workloads, app)
         # Of a layout that was never deployed there is none: its images were not found.
         deployed = [w for w in target.workloads if revisions[w.revision].digests]
         self.templates = {w.track: workloads.template(app, revisions[w.revision], w) for w in deployed}
@@ -99,8 +106,8 @@ class Course(ABC):
         """Change what may be changed now, unless `little` only what is worth a request; idempotent."""
 
     @abstractmethod
-    async def refusal(self, sight: Sight) -> str:
-        """In the cluster's words why pods cannot even be made, "" where they can."""
+    async def refusal(self, sight: Sight) -> Refusal:
+        """Why pods cannot even be made, where they cannot."""
 
     @abstractmethod
     def serving(self, sight: Sight) -> int:
@@ -121,9 +128,10 @@ class Course(ABC):
     def cause_at_deadline(self, sight: Sight, seen: Seen) -> MooringError:
         """Why it is not done now that time is up."""
         wanted = sum(w.replicas for w in self.target.workloads if w.track in self.scope)
-        if not wanted:  # it only takes instances away
-            return DeadlineExceeded(f"It is not done: {sight.message}.", hint="Look at the instances that are left; then retry.")
-        return cause_at_deadline(seen, wanted)
+        if wanted or troubles(seen):
+            return cause_at_deadline(seen, wanted)
+        # It only takes instances away.
+        return DeadlineExceeded(f"It is not done: {sight.message}.", hint="Look at the instances that are left; then retry.")
 
     async def pods(self, sight: Sight) -> list[Object]:
         """The pods of the wanted versions in `scope`, read where the look did not."""
@@ -133,10 +141,16 @@ class Course(ABC):
             sight.pods = [pod for pod in found if pod["metadata"]["labels"].get(TEMPLATE) in wanted]
         return sight.pods
 
+    def settle_seconds(self, workload: Workload) -> int:
+        """How long an instance has to be ready until it counts."""
+        spec = self.revisions[workload.revision].spec
+        return proving_seconds(spec) if self.proves else settle_seconds(spec)
+
     async def _put(self, workload: Workload, found: Object | None) -> None:
-        made = await self.workloads.put(self.app, self.revisions[workload.revision], workload, found)
+        revision = self.revisions[workload.revision]
+        made = await self.workloads.put(self.app, revision, workload, found, self.settle_seconds(workload))
         # Its generation would count annotations too.
-        self.changed = self.changed or found is None or found["spec"] != made["spec"]
+        self.changed = self.changed or found is None or _what_runs(found) != _what_runs(made)
         self.workload_view.learn(made)
 
 
@@ -179,9 +193,12 @@ class DeploymentCourse(Course):
         words = []
         for w in self.target.workloads:
             now = rollouts.get(w.track)
-            words.append(f"{now.available if now else 0} of {w.replicas} instances of revision {w.revision} are ready")
-        others = sum(r.total for track, r in rollouts.items() if track not in self.templates)
-        return ", ".join(words) + (f", {others} others to go" if others else "")
+            ready = min(now.ready, w.replicas) if now else 0
+            told = f"{ready} of {w.replicas} instances of revision {w.revision} are ready"
+            words.append(told + (now.proved if now else ""))
+        others = [r for track, r in rollouts.items() if track not in self.templates]
+        to_go, serve = sum(r.total for r in others), sum(r.ready for r in others)
+        return ", ".join(words) + (f", {to_go} others to go, {serve} of them ready" if to_go else "")
 
     async def act(self, sight: Sight, *, little: bool = True) -> None:
         """Apply each wanted Deployment once whole, then only where its count moves; others shrink, and go when they are empty."""
@@ -221,18 +238,29 @@ class DeploymentCourse(Course):
         """As the Deployments say."""
         return sum(rollout_of(item).available for item in sight.workloads.values())
 
-    async def refusal(self, sight: Sight) -> str:
-        """A Deployment says it in a condition."""
-        return refusal_of(item for track, item in sight.workloads.items() if track in self.templates)
+    async def refusal(self, sight: Sight) -> Refusal:
+        """A Deployment says in a condition that there is something; of which version and when, its ReplicaSets' events do."""
+        words = refusal_of(item for track, item in sight.workloads.items() if track in self.templates)
+        if not words:
+            return Refusal()
+        wanted = {template["metadata"]["labels"][TEMPLATE] for template in self.templates.values()}
+        sets = [item for item in await self.workloads.sets(self.app, wanted) if refusal_of([item])]
+        return await self.refusals.look("ReplicaSet", sets, words) if sets else Refusal()
 
 
 class InstancesCourse(Course):
     """One StatefulSet an instance: each is changed on its own, in place where only images differ."""
 
     _addressed = False
+    _waits = True
 
-    def __init__(self, workloads: Workloads, app: App, *to: Any) -> None:
-        super().__init__(workloads, app, *to)
+    def wait_for_nobody(self) -> None:
+        """What still runs another version than it was told is not waited for either."""
+        super().wait_for_nobody()
+        self._waits = False
+
+    def __init__(self, workloads: Workloads, app: App, *to: Any, **how: Any) -> None:
+        super().__init__(workloads, app, *to, **how)
         self.pod_view = workloads.view(app, "Pod")
 
     @property
@@ -254,7 +282,7 @@ class InstancesCourse(Course):
             w.track: standing_of(
                 w,
                 self.templates[w.track],
-                self.revisions[w.revision].spec.settle_seconds,
+                self.settle_seconds(w),
                 found.get(w.track),
                 by_track.get(w.track),
                 now,
@@ -263,14 +291,16 @@ class InstancesCourse(Course):
         }
         here = {track for track, item in {**by_track, **found}.items() if track in self.scope or not leaves(item)}
         placed = here <= self.templates.keys() and all(map(self._is_placed, standings.values()))
-        waited = [s for s in standings.values() if s.track in self.scope and s.runs]
+        concerned = [s for s in standings.values() if s.track in self.scope]
+        waited = [s for s in concerned if s.runs]
         soon = [(s.serves_at - now).total_seconds() for s in waited if s.serves_at and s.serves_at > now]
         return Sight(
             done=placed and all(s.available for s in waited),
             placed=placed,
-            message=_told(standings, len(set(found) - set(self.templates))),
+            message=_told(self.app.name, standings, len(set(found) - set(self.templates))),
             workloads=found,
-            pods=[by_track[s.track] for s in waited if s.pod_right and s.track in by_track],
+            # What is to end first is no instance of the version, and may be what it waits for.
+            pods=[by_track[s.track] for s in concerned if s.track in by_track and ((s.runs and s.pod_right) or not s.pod_stays)],
             again_in=min(soon, default=None),
             standings=standings,
             by_track=by_track,
@@ -298,17 +328,20 @@ class InstancesCourse(Course):
         """As the pods say."""
         return sum(s.available for s in sight.standings.values())
 
-    async def refusal(self, sight: Sight) -> str:
+    async def refusal(self, sight: Sight) -> Refusal:
         """A StatefulSet says it by an event; read only where a pod is missing."""
         concerned = [s for s in sight.standings.values() if s.track in self.scope]
         missing = [s.track for s in concerned if s.runs and s.set_right and s.track not in sight.by_track]
-        return await self.workloads.refused(self.app, workload_name(self.app.name, missing[0])) if missing else ""
+        sets = [sight.workloads[track] for track in missing if track in sight.workloads]
+        return await self.refusals.look(self.kind, sets) if sets else Refusal()
 
     def _is_placed(self, standing: Standing) -> bool:
         """Whether an instance is of its version; of one that the move does not concern, as far as it is ours to do.
 
         Its pod may be missing because a node is lost or a quota is full: that is no reason to hold the others up.
         """
+        if self._waits and standing.moves and standing.track in self.scope:
+            return False
         return standing.right or (standing.set_right and not standing.pod_stays and standing.track not in self.scope)
 
     def _instances(self, sight: Sight) -> list[Instance]:
@@ -346,14 +379,21 @@ class InstancesCourse(Course):
             self.changed = True
 
 
-def _told(standings: Mapping[str, Standing], to_go: int) -> str:
-    """How far, in words."""
+def _told(app: str, standings: Mapping[str, Standing], to_go: int) -> str:
+    """How far, in words; ready is what serves, whatever it runs."""
     running = [s for s in standings.values() if s.runs]
-    as_asked, ready = sum(s.right for s in standings.values()), sum(s.available and s.pod_right for s in running)
+    as_asked, ready = sum(s.right and not s.moves for s in standings.values()), sum(s.serves for s in running)
     words = f"{as_asked} of {len(standings)} instances are as asked, {ready} of {len(running)} ready"
-    return words + (f", {to_go} to go" if to_go else "")
+    words += f", {to_go} to go" if to_go else ""
+    moving = [workload_name(app, s.track) for s in standings.values() if s.moves]
+    others = f" and {len(moving) - 3} more" if len(moving) > 3 else ""
+    return words + (f"; what ran in {', '.join(moving[:3])}{others} before has not ended yet" if moving else "")
+
+
+def _what_runs(found: Object) -> Object:
+    """The spec without how long what comes is proved, which changes no instance."""
+    return {field: value for field, value in found["spec"].items() if field != "minReadySeconds"}
 
 
 def _template_of(found: Object) -> str:
-    told: str = found["spec"]["template"]["metadata"]["labels"][TEMPLATE]
-    return told
+    return str(found["spec"]["template"]["metadata"]["labels"][TEMPLATE])

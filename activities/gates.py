@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.deadline import Deadline
+from activities.pause_scaling import sized_layout
 from activities.progress import tell
 from activities.together import together
 from clients.kubernetes import Cluster, Object
@@ -53,7 +54,7 @@ class GateActivities:
         where one is still open at the deadline, Invalid where a query has no one number.
         """
         app = await self._records.apps.by_id(check.ask.app_id)
-        layout = await self._records.apps.layout(check.at)
+        layout = await sized_layout(self._records, check.ask, check.at, check.revision)
         tracks = {w.track: w.replicas for w in layout.workloads if w.revision == check.revision and w.replicas}
         words, deadline = _Words(), Deadline()
         if check.ready_seconds:

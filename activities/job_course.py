@@ -6,14 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from activities.courses import Course, Sight
+from activities.refusals import Refusal
 from activities.views import View
 from activities.workloads import Workloads
 from model import jobs
 from model.apps import App
 from model.errors import MooringError
+from model.job_instances import as_it_was_left, still_running, taken_away
 from model.jobs import RUN, Run, run_name, run_of
 from model.layouts import Workload
-from model.pod_templates import Object
+from model.pod_templates import Object, instance_name
 from model.pods import leaves
 from model.troubles import LogRef, Seen
 
@@ -24,8 +26,8 @@ class JobCourse(Course):
     A run that failed in an earlier attempt of the operation is made again; one that this attempt made is told of.
     """
 
-    def __init__(self, workloads: Workloads, app: App, *to: Any) -> None:
-        super().__init__(workloads, app, *to)
+    def __init__(self, workloads: Workloads, app: App, *to: Any, **how: Any) -> None:
+        super().__init__(workloads, app, *to, **how)
         self.pod_view = workloads.view(app, "Pod")
         self._pods_seen: dict[str, Object] = {}
 
@@ -53,7 +55,7 @@ class JobCourse(Course):
         return Sight(
             done=placed and complete and not surplus,
             placed=placed,
-            message=self._told(waited, mine),
+            message=self._told(waited, mine, pods),
             workloads=found,
             pods=self._pods(pods, mine),
             fresh=all(view.fresh for view in self.views),
@@ -86,12 +88,12 @@ class JobCourse(Course):
         mine = self._mine(sight.workloads)
         return run_of(mine).succeeded if mine else 0
 
-    async def refusal(self, sight: Sight) -> str:
+    async def refusal(self, sight: Sight) -> Refusal:
         """A Job says it by an event; read only where a pod is missing."""
         mine = self._mine(sight.workloads)
         if mine is None or sight.pods or run_of(mine).over:
-            return ""
-        return await self.workloads.refused(self.app, self._name)
+            return Refusal()
+        return await self.refusals.look(self.kind, [mine])
 
     def wanted_logs(self, seen: Seen) -> list[LogRef]:
         """Of all that ran: a program may have ended well and yet too late."""
@@ -138,23 +140,31 @@ class JobCourse(Course):
         kept = next((name for name in others if runs[name].complete and not leaves(found[name])), None)
         return [name for name in others if name != kept and runs[name].over]
 
-    def _told(self, waited: list[str], mine: Object | None) -> str:
+    def _told(self, waited: list[str], mine: Object | None, pods: list[Object]) -> str:
         if waited:
             return f"{', '.join(waited)} has to end first"
         if not self._workload.runs:
             return "nothing is run for a version that is gone back to"
-        return run_of(mine).message if mine else "its run has not begun"
+        if mine is None:
+            return "its run has not begun"
+        own = [pod for pod in pods if _is_of(pod, mine)]
+        gone = [f"{instance_name(pod)} {words}" for pod in own if (words := taken_away(pod)) and not run_of(mine).over]
+        return "; ".join(filter(None, [run_of(mine).message, still_running(own), *gone]))
 
     def _pods(self, pods: list[Object], mine: Object | None) -> list[Object]:
-        """The run's pods, the newest first. Of a run that has failed also those that Kubernetes takes away, as they were."""
+        """The run's pods, the newest first. Of a run that has failed also those that Kubernetes takes away, as they were.
+
+        So one of them that is on its way out then was taken away by somebody else.
+        """
         if mine is None:
             return []  # those of a run before it say nothing about the one to come
         there = {pod["metadata"]["name"]: pod for pod in pods if _is_of(pod, mine)}
         if not run_of(mine).failure:
-            self._pods_seen = self._pods_seen | {name: pod for name, pod in there.items() if not leaves(pod)}
+            self._pods_seen = self._pods_seen | there
         else:
             seen = {name: pod for name, pod in self._pods_seen.items() if _is_of(pod, mine)}
             there = {**there, **{n: pod for n, pod in seen.items() if n not in there or leaves(there[n])}}
+            there = {name: as_it_was_left(pod, run_of(mine).failed_at) for name, pod in there.items()}
         return sorted(there.values(), key=_made, reverse=True)
 
 

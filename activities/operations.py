@@ -7,6 +7,7 @@ from temporalio import activity
 
 from activities.deadline import Deadline
 from activities.progress import tell, unchanged
+from activities.together import side_by_side
 from clients.temporal import Operations
 from model.base import Frozen
 from model.controls import Stop
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 _GRACE_SECONDS = 10.0
 _ASK_AGAIN_SECONDS = 3.0
 _AT_ONCE = 10  # operations that are reconciled side by side
+_STOPPED_AT_ONCE = 32
 
 
 class Reconciled(Frozen):
@@ -73,11 +75,14 @@ class OperationActivities:
             unchanged("nothing else runs")
 
     async def _stop(self, running: list[Row]) -> None:
-        """Cancel all (id, kind, workflow_id), then wait for each for as long as its undos take, at most until the deadline."""
+        """Cancel them (rows as `stop` needs them) and wait for each as long as its undos take, until the deadline at most.
+
+        Some at a time: thousands that undo at once would be an overload of its own.
+        """
         deadline = Deadline()
-        for row in running:
-            await self._operations.cancel(row["workflow_id"])
-        for row in running:
+
+        async def stop(row: Row) -> None:
+            await self._operations.stop(row)
             await tell(f"waiting for {row['kind']} {row['id']} to stop")
             while not await self._records.operations.wait_settled(row["id"], min(_ASK_AGAIN_SECONDS, deadline.left)):
                 if not deadline.left:
@@ -86,7 +91,9 @@ class OperationActivities:
                         hint="Retry: it goes on waiting.",
                         operation_id=row["id"],
                     )
-                await self._operations.cancel(row["workflow_id"])  # it may have been started only now
+                await self._operations.stop(row)  # it may have been started only now
+
+        await side_by_side(stop, running, _STOPPED_AT_ONCE)
 
     @activity.defn(name="operation.reconcile")
     async def reconcile(self) -> Reconciled:

@@ -9,7 +9,7 @@ class Pace:
     """The first `free` reads come `least` seconds apart, then ever more seldom.
 
     The number of reads so grows with the logarithm of the time waited, however many instances send their hints. What is costly
-    to read is read at most half of the time.
+    to read is read at most half of the time. `taken` is how many were made.
     """
 
     def __init__(self, free: int, least: float) -> None:
@@ -23,7 +23,7 @@ class Pace:
         """Begin anew: the first read may come after `least` seconds, or as long as the last one took."""
         self._began = self._clock()
         self._next = self._began + max(self._least, self._cost)
-        self._taken = 0
+        self.taken = 0
 
     @property
     def left(self) -> float:
@@ -32,8 +32,8 @@ class Pace:
 
     def took(self, seconds: float = 0.0) -> None:
         """Say that a read was made, and how long it took."""
-        self._taken += 1
+        self.taken += 1
         now = self._clock()
-        waited = _SHARE * (now - self._began) if self._taken >= self._free else 0.0
+        waited = _SHARE * (now - self._began) if self.taken >= self._free else 0.0
         self._cost = seconds
         self._next = now + max(self._least, waited, seconds)

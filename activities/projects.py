@@ -4,14 +4,20 @@ import asyncio
 
 from temporalio import activity
 
+from activities.deadline import Deadline
+from activities.pace import Pace
 from activities.progress import tell, unchanged
+from activities.removals import Holding, holding_namespace
 from clients.kubernetes import Cluster, Object
-from model.errors import Conflict
+from clients.registry import Registry
+from model.errors import Conflict, DeadlineExceeded
+from model.held import resources_left
 from model.operations import Ask
 from model.projects import CreateProject, ProjectStatus
 from records import Records
 
 PROJECT_LABEL = "mooring.io/project-id"
+_STANDS_STILL = 2.0  # seconds after which it is looked for what holds a removal up
 MANAGED_BY = {"app.kubernetes.io/managed-by": "mooring"}
 
 
@@ -30,9 +36,10 @@ def service_account_of(namespace: str) -> Object:
 class ProjectActivities:
     """Steps of project.create and project.delete."""
 
-    def __init__(self, records: Records, cluster: Cluster) -> None:
+    def __init__(self, records: Records, cluster: Cluster, registry: Registry) -> None:
         self._records = records
         self._cluster = cluster
+        self._registry = registry
 
     @activity.defn(name="project.make_namespace")
     async def make_namespace(self, ask: CreateProject) -> None:
@@ -56,7 +63,10 @@ class ProjectActivities:
 
     @activity.defn(name="project.remove_namespace")
     async def remove_namespace(self, ask: Ask) -> None:
-        """Delete the project's namespace with all in it and wait until it is gone; idempotent, leaves a stranger's alone."""
+        """Delete the project's namespace with all in it and wait until it is gone; idempotent, leaves a stranger's alone.
+
+        Raises DeletionHeld, when time is up, with what holds it: objects and their finalizers, an API that does not answer.
+        """
         project = await self._records.projects.find(ask.project)
         found = await self._cluster.find("Namespace", ask.project)
         if project is None or found is None or found["metadata"].get("labels", {}).get(PROJECT_LABEL) != project.id:
@@ -64,9 +74,33 @@ class ProjectActivities:
             return
         if found["status"].get("phase") != "Terminating":
             await self._cluster.delete("Namespace", ask.project, uid=found["metadata"]["uid"])
+        deadline, looks, holding = Deadline(), Pace(free=1, least=_STANDS_STILL), Holding()
         while found := await self._cluster.find("Namespace", ask.project):
-            await tell(_remaining(found))
+            if not looks.left or not deadline.left:
+                holding = await holding_namespace(self._cluster, found)
+                looks.took()
+            if not deadline.left:
+                raise holding.error(f"The namespace {ask.project!r}", ask.project) or DeadlineExceeded(
+                    f"The namespace {ask.project!r} is not gone: {_remaining(found)}."
+                )
+            await tell(_remaining(found) + holding.text)
             await asyncio.sleep(0.5)
+
+    @activity.defn(name="project.remove_images")
+    async def remove_images(self, ask: Ask) -> None:
+        """Remove the project's images from the registry, so that the next project of its name has none of them; idempotent.
+
+        Raises PushRefused where the registry removes nothing: then the project keeps its name.
+        """
+        project = await self._records.projects.find(ask.project)
+        built = await self._records.builds.made(project.id) if project else {}
+        names = {name for name in built if name.startswith(f"{ask.project}/")}
+        removed = 0
+        for repository in sorted(names | await self._registry.every_repository(ask.project)):
+            await tell(f"removing {repository}")
+            removed += await self._registry.remove_all(repository, built.get(repository, ()))
+        if not removed:
+            unchanged("there are no images of it")
 
     @activity.defn(name="project.mark_active")
     async def mark_active(self, ask: CreateProject) -> None:
@@ -86,5 +120,5 @@ class ProjectActivities:
 
 
 def _remaining(namespace: Object) -> str:
-    told = [c.get("message", "") for c in namespace["status"].get("conditions", []) if c.get("status") == "True"]
-    return "waiting for its objects to go" + (": " + "; ".join(told) if told else "")
+    left = resources_left(namespace)
+    return "waiting for its objects to go" + (f": {', '.join(left)} are left" if left else "")

@@ -17,7 +17,7 @@ async def document(
     stack = await records.stacks.by_id(ask.stack_id)
     version = await records.stacks.version(stack.id, number or stack.version)
     references = await records.configs.references(stack.project_id, stack.kind, without=stack.id, strict=strict)
-    return stack, version, read_blueprint(stack.kind, version.content, stack.name, references=references)
+    return stack, version, read_blueprint(stack.kind, version.content, stack.name, references=references, kept=True)
 
 
 async def note(records: Records, version: StackVersion, name: str, now: Standing) -> None:

@@ -79,5 +79,4 @@ class GroupStep:
     def _operation(self, group: Group, request: dict[str, object]) -> NewOperation:
         parent, target = self._part.ask, Target(kind=group.kind, name=group.name, id=group.id)
         ask = ApplyConfig.model_validate({**child_fields(parent, group.name, self._part.seconds), "group_id": group.id})
-        new = child_operation(parent, "config.apply", target, group.project_id, ask, request)
-        return new.model_copy(update={"cancellable": False})
+        return child_operation(parent, "config.apply", target, group.project_id, ask, request)

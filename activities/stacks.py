@@ -8,7 +8,7 @@ from activities.stack_documents import document, note
 from activities.stack_groups import GroupStep
 from clients.kubernetes import Cluster
 from clients.temporal import Operations
-from model.apps import DEFAULT_DEADLINE, App, AppSpec, CreateApp, DeleteApp, ScaleApp, UpgradeApp
+from model.apps import DEFAULT_DEADLINE, App, AppPhase, AppSpec, CreateApp, DeleteApp, ScaleApp, StartApp, UpgradeApp
 from model.blueprints import Blueprint, Configuration, completed, is_group
 from model.configs import ConfigKind
 from model.errors import Conflict
@@ -16,6 +16,7 @@ from model.gray import GrayPlan, default_deadline
 from model.jobs import time_to_run
 from model.layouts import Layout, first, not_run, scaled
 from model.operations import Ask, Child, Target
+from model.revisions import as_written
 from model.stack_changes import Action, Change, Gray, Standing, change, contents_of, steps
 from model.stacks import DeleteStack, Part, StackVersion
 from model.template_rollouts import Rollout
@@ -39,7 +40,8 @@ class StackActivities:
     async def accept_app(self, part: Part) -> Child | None:
         """Accept the operation that brings one app or group to what the document says; None when it is so already. Idempotent.
 
-        A new app is created, one that is otherwise is upgraded, or scaled where only the number differs; a group is written.
+        A new app is created, one that is stopped started, one that is otherwise upgraded, or scaled where only the number differs;
+        a group is written.
         Raises Conflict when the name is taken or another operation works on it.
         """
         _, version, blueprint = await document(self._records, part.ask, part.version)
@@ -48,7 +50,7 @@ class StackActivities:
         part = part.lasting(time_to_run(blueprint.member(part.service).spec))
         step = _AppStep(part, version, blueprint)
         return await self._children.accept(
-            part.ask, step.member.app, step.begin, step.holds, cancellable=True, seconds=part.seconds, counts=step.counts
+            part.ask, step.member.app, step.begin, step.holds, seconds=part.seconds, counts=step.counts
         )
 
     @activity.defn(name="stack.accept_removal")
@@ -75,7 +77,7 @@ class StackActivities:
         def counts(known: Row) -> bool:
             return bool(known["kind"] == "app.delete")
 
-        return await self._children.accept(part.ask, name, begin, holds, cancellable=False, seconds=part.seconds, counts=counts)
+        return await self._children.accept(part.ask, name, begin, holds, seconds=part.seconds, counts=counts)
 
     async def _accept_group_removal(self, part: Part) -> Child | None:
         stack, version, blueprint = await document(self._records, part.ask, part.version, strict=False)
@@ -92,7 +94,7 @@ class StackActivities:
         step = GroupStep(self._cluster, part, version, wanted, whole=whole)
         await self._let_settle(part.ask, kind, name)
         return await self._children.accept(
-            part.ask, name, step.begin, step.holds, cancellable=False, seconds=part.seconds, counts=step.counts, kind=kind
+            part.ask, name, step.begin, step.holds, seconds=part.seconds, counts=step.counts, kind=kind
         )
 
     async def _let_settle(self, parent: Ask, kind: ConfigKind, name: str) -> None:
@@ -130,6 +132,8 @@ class _AppStep:
         app = await tx.apps.by_id(now.app_id)
         await tx.apps.hold(app.project_id, app.name)
         app = await tx.apps.by_id(now.app_id)  # an operation that ended just now may have moved it until here
+        if now.stopped:
+            return await self._start(tx, app, now, digests)
         if planned.replaces or not now.well:
             return await self._upgrade(tx, app, now, digests, planned.gray)
         return await self._scaling(tx, app, now)
@@ -177,12 +181,13 @@ class _AppStep:
     async def _upgrade(
         self, tx: Records, app: App, now: Standing, digests: dict[str, str] | None, gray: Gray | None
     ) -> NewOperation:
-        spec, reason = await self._spec(tx, app.project_id), f"version {self._version.number} of the stack"
+        spec = as_written(now.spec, await self._spec(tx, app.project_id))
         standing = now.model_copy(update={"layout": app.layout})
         if completed := await self._completed(tx, app, spec, standing):
             number, layouts = completed.revision, [completed]
         else:
-            number = (await tx.apps.add_revision(app.id, spec, self._part.ask.actor, reason, digests)).number
+            pinned = now.pins(spec) if digests is None else digests
+            number = (await tx.apps.add_revision(app.id, spec, self._part.ask.actor, self._reason, pinned)).number
             layouts = [self._run(one) for one in steps(self.member, standing, number, at_once=gray is None)]
         await self._note(tx, app.id, number)
         stages = await tx.apps.keep_stages(app.id, layouts, number)
@@ -200,6 +205,25 @@ class _AppStep:
         ask = UpgradeApp(**fields, on_failure=how.on_failure, runs_to_end=spec.job is not None)
         return self._operation("app.upgrade", ask, app.project_id, app.id)
 
+    async def _start(self, tx: Records, app: App, now: Standing, digests: dict[str, str] | None) -> NewOperation:
+        """A stopped app goes on under its AppID, at the revision it had where the document says the same."""
+        spec = as_written(now.spec, await self._spec(tx, app.project_id))
+        standing, number = now.model_copy(update={"layout": app.layout}), now.revision
+        if spec != now.spec or digests not in (None, now.digests):
+            pinned = now.pins(spec) if digests is None else digests
+            number = (await tx.apps.add_revision(app.id, spec, self._part.ask.actor, self._reason, pinned)).number
+        else:
+            await tx.apps.pin(app.id, [number])
+        (wanted,) = steps(self.member, standing, number, at_once=True)
+        await tx.apps.check_names(app.project_id, app.name, app.type)
+        await tx.apps.set_phase(app.id, AppPhase.LIVE)
+        await self._note(tx, app.id, number)
+        before = await tx.apps.keep_layout(app.id, app.layout)
+        after = await tx.apps.keep_layout(app.id, self._run(wanted))
+        place = {"app_id": app.id, "before": before, "after": after, "resolve": (number,), "runs_to_end": spec.job is not None}
+        ask = StartApp(**child_fields(self._part.ask, app.name, self._part.seconds), **place)
+        return self._operation("app.start", ask, app.project_id, app.id)
+
     async def _completed(self, tx: Records, app: App, spec: AppSpec, now: Standing) -> Layout | None:
         """The run of a Job that is gone back to, where the version had it and it completed: it is in force again as it is."""
         number = await tx.stacks.noted(self._version, self.member.name, app.id) if self._part.at_once and spec.job else None
@@ -208,6 +232,10 @@ class _AppStep:
         found = await tx.apps.completed_run(app, number)
         (wanted,) = steps(self.member, now, number, at_once=True)
         return not_run(found, ran=True) if found and found.total == wanted.total else None
+
+    @property
+    def _reason(self) -> str:
+        return f"version {self._version.number} of the stack"
 
     def _run(self, layout: Layout) -> Layout:
         """What is gone back to runs no Job: what that did is done."""
@@ -234,4 +262,4 @@ class _AppStep:
 def _deletion(part: Part, app: App) -> NewOperation:
     ask = DeleteApp(**child_fields(part.ask, app.name, part.seconds), app_id=app.id)
     new = child_operation(part.ask, "app.delete", Target(kind="app", name=ask.target, id=app.id), app.project_id, ask, {})
-    return new.model_copy(update={"cancellable": False, "preempts": True})
+    return new.model_copy(update={"preempts": True})

@@ -1,25 +1,23 @@
 """Reading and writing an app's Kubernetes workloads: Deployments, or StatefulSets with their headless Services."""
 
-import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+import uuid
+from collections.abc import Collection, Iterable
 
-from activities.together import together
+from activities.together import side_by_side
 from activities.views import View
 from clients.images import Images
 from clients.kubernetes import Cluster
 from model.apps import App, AppSpec, Revision
-from model.errors import Conflict
-from model.events import event_time
+from model.errors import Conflict, NotFound
 from model.jobs import job_object
 from model.layouts import Workload
 from model.manifests import WORKLOAD_KINDS, instance_service, selector, service, workload_name, workload_object
 from model.pod_templates import APP_ID, SHAPE, TEMPLATE, Object, app_label, pod_template
-from model.pods import REPLACED, containers, leaves
+from model.pods import REPLACED, RESTARTS_BEFORE, containers, leaves
 
-T = TypeVar("T")
-_AT_ONCE = 20  # requests side by side where many instances are changed
+_ASKED_AGAIN = "mooring.io/asked-again"
 
 
 class Workloads:
@@ -53,12 +51,13 @@ class Workloads:
         await view.look(fresh=True)
         return list(view.objects.values())
 
-    async def put(self, app: App, revision: Revision, workload: Workload, found: Object | None) -> Object:
+    async def put(self, app: App, revision: Revision, workload: Workload, found: Object | None, settle_seconds: int) -> Object:
         """Apply a workload whole, with a headless Service where it is a new TApp instance; idempotent.
 
+        Its instances count when they have been ready for `settle_seconds`.
         Raises Conflict when the cluster has an object of that name that is not this app's.
         """
-        wanted = workload_object(app, revision, self._images.registry, workload)
+        wanted = workload_object(app, revision, self._images.registry, workload, settle_seconds)
         if found:
             return await self._cluster.apply(wanted)
         try:
@@ -106,12 +105,28 @@ class Workloads:
         await side_by_side(address, bare)
         return bool(bare)
 
-    async def put_service(self, app: App, spec: AppSpec) -> None:
-        """Apply the Service over the ports of the spec, or remove an earlier one's; idempotent.
+    async def open_service(self, app: App, specs: Iterable[AppSpec]) -> None:
+        """Let the Service lead to the ports of these versions too, and take none of those away that it has; idempotent.
+
+        What serves goes on being reached, whichever version that is. Raises Conflict when the Service is not this app's.
+        """
+        found = await self._cluster.find("Service", app.name, app.project)
+        if found and not belongs(found, app):
+            raise _taken(app, app.name)
+        wanted = service(app, specs, found)
+        if wanted is None or (found and _leads_to(found) >= _leads_to(wanted)):
+            return
+        try:
+            await self._cluster.apply(wanted, force=found is not None)
+        except Conflict as error:
+            raise _taken(app, app.name) from error
+
+    async def put_service(self, app: App, specs: Iterable[AppSpec]) -> None:
+        """Apply the Service over the ports of these versions exactly, or remove an earlier one's; idempotent.
 
         What hands have changed on it is set right; raises Conflict when it is not this app's.
         """
-        wanted = service(app, spec)
+        wanted = service(app, specs)
         if not wanted:
             return await self.drop_service(app)
         try:
@@ -139,33 +154,46 @@ class Workloads:
             await self._cluster.delete("Pod", metadata["name"], app.project, uid=metadata["uid"])
             return None
         images = {c["name"]: c["image"] for c in template["spec"]["containers"]}
-        before = {c.name: c.id for c in containers(pod) if not c.init and c.image != images[c.name]}
+        changed = [c for c in containers(pod) if not c.init and c.image != images[c.name]]
+        lives, restarts = {c.name: c.id for c in changed}, {c.name: c.restarts for c in changed}
         change = {
             "metadata": {
                 "uid": metadata["uid"],
                 "labels": {TEMPLATE: labels[TEMPLATE]},
-                "annotations": {REPLACED: json.dumps(before, sort_keys=True)},
+                "annotations": {
+                    REPLACED: json.dumps(lives, sort_keys=True),
+                    RESTARTS_BEFORE: json.dumps(restarts, sort_keys=True),
+                },
             },
             "spec": {"containers": [{"name": name, "image": image} for name, image in images.items()]},
         }
         return await self._cluster.patch("Pod", metadata["name"], app.project, change, strategic=True)
 
-    async def refused(self, app: App, name: str) -> str:
-        """The newest words of a workload about a pod it could not make, "" where there are none."""
-        chosen = f"involvedObject.kind={WORKLOAD_KINDS[app.type]},involvedObject.name={name},reason=FailedCreate"
-        events = (await self._cluster.list("Event", app.project, fieldSelector=chosen))["items"]
-        return str(max(events, key=event_time).get("message", "")) if events else ""
+    async def sets(self, app: App, templates: Collection[str]) -> list[Object]:
+        """The ReplicaSets that make a Deployment app's pods of these templates; one request."""
+        found = (await self._cluster.list("ReplicaSet", app.project, labelSelector=selector(app.id)))["items"]
+        return [item for item in found if item["metadata"]["labels"].get(TEMPLATE) in templates]
 
+    async def refused(self, app: App, kind: str, makers: Collection[Object]) -> Object | None:
+        """The newest event in which one of these objects tells that it could not make a pod, if there is one; one request."""
+        chosen = f"involvedObject.kind={kind},reason=FailedCreate"
+        uids = {item["metadata"]["uid"] for item in makers}
+        events = (await self._cluster.list("Event", app.project, fieldSelector=chosen))["items"] if uids else []
+        theirs = [event for event in events if event["involvedObject"].get("uid") in uids]
+        return max(theirs, key=lambda event: int(event["metadata"]["resourceVersion"]), default=None)
 
-async def side_by_side(change: Callable[[T], Awaitable[None]], things: Iterable[T]) -> None:
-    """Change all things, some at once; the first error ends it."""
-    places = asyncio.Semaphore(_AT_ONCE)
+    async def ask_again(self, app: App, kind: str, makers: Iterable[Object]) -> None:
+        """Have the controllers of these objects try again now: after many refusals the next try is up to a quarter of an hour off.
 
-    async def in_turn(thing: T) -> None:
-        async with places:
-            await change(thing)
+        They take an object up anew when anything of it changes (Kubernetes: controllers' work queues); here an annotation does.
+        """
 
-    await together(in_turn(thing) for thing in things)
+        async def ask(item: Object) -> None:
+            change = {"metadata": {"uid": item["metadata"]["uid"], "annotations": {_ASKED_AGAIN: uuid.uuid4().hex}}}
+            with contextlib.suppress(NotFound, Conflict):  # it has gone, or is another by now
+                await self._cluster.patch(kind, item["metadata"]["name"], app.project, change)
+
+        await side_by_side(ask, makers)
 
 
 def _taken(app: App, name: str) -> Conflict:
@@ -173,6 +201,12 @@ def _taken(app: App, name: str) -> Conflict:
         f"The cluster has a {WORKLOAD_KINDS[app.type]} or Service {name!r} in {app.project!r} that is not this app's.",
         hint="Choose another name, or remove that object; then retry.",
     )
+
+
+def _leads_to(item: Object) -> set[tuple[str, int, str]]:
+    """The protocols and ports of a Service, with its type."""
+    spec = item["spec"]
+    return {(port.get("protocol", "TCP"), port["port"], spec.get("type", "ClusterIP")) for port in spec.get("ports", [])}
 
 
 def belongs(found: Object, app: App) -> bool:

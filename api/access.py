@@ -1,28 +1,17 @@
-"""Sign-in and permission, by one mechanism: every route states `allow(...)`, and a test finds those that do not."""
+"""Permission, by one mechanism: every route states `allow(...)`, and a test finds those that do not."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, WebSocket
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.requests import HTTPConnection
 
+from api.parameters import known_only
+from api.refusals import refused
 from api.services import Services, Using
+from api.sign_in import Signed
 from model.access import PLATFORM_PERMISSIONS, Actor
-from model.errors import Forbidden, NotFound, Unauthenticated
-from records.ids import token_hash
-
-_bearer = HTTPBearer(auto_error=False, description="A platform token: `Authorization: Bearer mrg_…`")
-_BEARER_PROTOCOL = "mooring.bearer."  # a browser can set no header on a WebSocket, but offer a subprotocol
-_PORTS = {"http": 80, "https": 443}
-
-
-@dataclass(frozen=True)
-class Signed:
-    """Who asks, and the hash of the token that says so."""
-
-    actor: Actor
-    token: bytes
+from model.errors import Forbidden, NotFound
 
 
 @dataclass(frozen=True)
@@ -32,19 +21,17 @@ class Caller(Signed):
     project: str | None
     request: Request
 
-
-async def _signed(services: Services, token: str | None) -> Signed:
-    """Whose token it is; raises Unauthenticated."""
-    hashed = token_hash(token) if token else b""
-    actor = (await services.records.people.actors([hashed])).get(hashed) if token else None
-    if actor is None:
-        raise Unauthenticated("The token is unknown, expired or revoked." if token else "The request carries no token.")
-    return Signed(actor, hashed)
+    @property
+    def services(self) -> Services:
+        """The process's services; for routes that are asked most: one more dependency takes FastAPI a tenth of the request."""
+        found: Services = self.request.app.state.services
+        return found
 
 
-async def signed_in(services: Using, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Signed:
-    """The token's actor; raises Unauthenticated."""
-    return await _signed(services, given.credentials if given else None)
+async def signed_in(asked: HTTPConnection) -> Signed:
+    """Who asks, as the sign-in found before; async, as `services` is."""
+    found: Signed = asked.state.signed
+    return found
 
 
 SignedIn = Annotated[Signed, Depends(signed_in)]
@@ -61,15 +48,25 @@ def check(actor: Actor, permission: str | None, project: str | None) -> None:
         raise Forbidden(f"{told} the project {project!r}.")
 
 
+async def _checked(services: Services, actor: Actor, permission: str | None, project: str | None) -> None:
+    """As `check`; the refusal says which roles have it and who gives one."""
+    try:
+        check(actor, permission, project)
+    except Forbidden:
+        assert permission is not None
+        raise await refused(services, actor, permission, project) from None
+
+
 def allow(permission: str | None) -> Any:
     """A route's dependency: the actor has `permission` in the path's `project`; None means that being signed in is enough.
 
     A project the actor is not in answers 404 as if it were not there; one where the role does not suffice answers 403.
     """
 
-    async def caller(request: Request, signed: SignedIn) -> Caller:
-        project = request.path_params.get("project")
-        check(signed.actor, permission, project)
+    async def caller(request: Request) -> Caller:
+        await known_only(request)
+        project, signed = request.path_params.get("project"), request.state.signed
+        await _checked(request.app.state.services, signed.actor, permission, project)
         return Caller(signed.actor, signed.token, project, request)
 
     caller.permission = permission  # type: ignore[attr-defined]  # read by the test over all routes
@@ -77,46 +74,12 @@ def allow(permission: str | None) -> Any:
 
 
 def allow_socket(permission: str) -> Any:
-    """A WebSocket's dependency: as `allow`, before the upgrade; the token as header, or as the subprotocol mooring.bearer.<token>.
+    """A WebSocket's dependency: as `allow`, before the upgrade."""
 
-    A page of another origin than the platform's own is refused with 403 whatever it carries: a browser lets any page connect.
-    """
+    async def allowed(services: Using, client: WebSocket, signed: SignedIn) -> Signed:
+        await known_only(client)
+        await _checked(services, signed.actor, permission, client.path_params["project"])
+        return signed
 
-    async def signed(client: WebSocket, services: Using) -> Signed:
-        check_origin(client.headers.get("Origin"), services.settings.mooring_url)
-        found = await _signed(services, _token_of(client))
-        check(found.actor, permission, client.path_params["project"])
-        return found
-
-    signed.permission = permission  # type: ignore[attr-defined]  # read by the test over all routes
-    return Depends(signed)
-
-
-def check_origin(given: str | None, url: str) -> None:
-    """Raise Forbidden for a page's origin (RFC 6454) that is not the platform's `url`; programs send none.
-
-    >>> check_origin(None, "http://127.0.0.1:8000"), check_origin("https://x.example", "https://X.example:443/console")
-    (None, None)
-    """
-    if given is not None and _origin(given) != _origin(url):
-        raise Forbidden(
-            f"A page of {given[:200]!r} may not open a connection to this platform.",
-            hint="Open it from the platform's own address (MOORING_URL).",
-        )
-
-
-def _origin(url: str) -> tuple[str, str, int] | None:
-    try:
-        parts = urlsplit(url)
-        port = parts.port or _PORTS.get(parts.scheme, 0)
-    except ValueError:
-        return None
-    return (parts.scheme, parts.hostname, port) if parts.hostname else None
-
-
-def _token_of(client: WebSocket) -> str | None:
-    scheme, _, token = client.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token:
-        return token
-    offered = (word.removeprefix(_BEARER_PROTOCOL) for word in client.scope["subprotocols"] if word.startswith(_BEARER_PROTOCOL))
-    return next(offered, None)
+    allowed.permission = permission  # type: ignore[attr-defined]  # read by the test over all routes
+    return Depends(allowed)

@@ -1,19 +1,20 @@
 """What the routes that change an app share: submitting on its name, and what is checked before (mission A6, B)."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from fastapi import Response
 
 from api.access import Caller
 from api.apps_shown import shown
+from api.placed import usable
 from api.services import Services
-from api.submission import Accepted, Prepared, reply, submit
+from api.submission import Accepted, Prepared, Unchanged, reply, submit
 from model.app_replies import without_values
 from model.apps import MOST_INSTANCES, App, AppPhase, AppSpec, Revision
 from model.autoscaling import Scale
+from model.deadlines import least_seconds
 from model.errors import Conflict, Invalid, Problem
-from model.images import check_use, parse
 from model.jobs import LONGEST_NAME as LONGEST_JOB_NAME
 from model.jobs import time_to_run
 from model.layouts import Layout, at_revision, first, scaled
@@ -24,7 +25,7 @@ from workflows.operation import Operation
 
 # A StatefulSet's pods carry its name and a hash as a label's value, of at most 63 characters: "<app>-<index>-<10>".
 _LONGEST_TAPP_NAME = 63 - 11 - len(f"-{MOST_INSTANCES - 1}")
-Prepare = Callable[[Records, App], Awaitable[Prepared]]
+Prepare = Callable[[Records, App], Awaitable[Prepared | Unchanged]]
 _TO_STOP = 300  # seconds a removal may take beyond the instances' own termination grace
 Place = tuple[str, str, str | None]  # project, app's name, AppID
 
@@ -37,19 +38,22 @@ async def act(
     request: dict[str, Any],
     prepare: Prepare,
     response: Response,
+    *,
+    always: bool = False,
 ) -> dict[str, Any]:
-    """Submit an operation on an existing app; see `on_app`. Its reply."""
+    """Submit an operation on an existing app; see `on_app` and `submit`. Its reply."""
     query = {"app_id": place[2]} if place[2] else {}
     whole = {**query, **request}
-    accepted = await submit(services, caller, workflow, whole, on_app(place, prepare), told=without_values(whole))
+    told = without_values(whole)
+    accepted = await submit(services, caller, workflow, whole, on_app(place, prepare), told=told, always=always)
     return reply(response, accepted, AppID=accepted.target.id)
 
 
-def on_app(place: Place, prepare: Prepare) -> Callable[[Records], Awaitable[Prepared]]:
+def on_app(place: Place, prepare: Prepare) -> Callable[[Records], Awaitable[Prepared | Unchanged]]:
     """What is submitted on an existing app: `prepare(tx, app)` runs with what is submitted on its name serialised."""
     project, name, app_id = place
 
-    async def prepared(tx: Records) -> Prepared:
+    async def prepared(tx: Records) -> Prepared | Unchanged:
         found = await tx.projects.hold(project)
         await tx.apps.hold(found.id, name)
         app = await tx.apps.get(found.id, name, app_id)
@@ -103,8 +107,12 @@ async def creating(
     actor: str,
     deadline_seconds: int,
     scale: Scale | None,
+    pinned: Mapping[str, str] | None = None,
+    **fields: Any,
 ) -> Prepared:
-    """What is submitted to create an app, whose row and policy are written here.
+    """What is submitted to create an app, whose row and policy are written here; `pinned` are images by digest (a copy's).
+
+    `fields` are more of the ask's own.
 
     Raises Conflict when the name is taken, Invalid for configuration that is not there and a name too long for the type.
     """
@@ -118,7 +126,7 @@ async def creating(
     await tx.apps.hold(found.id, name)
     await tx.configs.check(found.id, spec)
     app_id = new_app_id()
-    await tx.apps.add(app_id, found, name, spec, replicas=replicas, username=username, actor=actor)
+    await tx.apps.add(app_id, found, name, spec, replicas=replicas, username=username, actor=actor, pinned=pinned)
     if scale:
         await tx.autoscaling.set_policy(app_id, scale, actor)
     kept = await tx.apps.keep_layout(app_id, first(spec.type, 1, replicas))
@@ -126,7 +134,7 @@ async def creating(
         project=project,
         project_id=found.id,
         target=Target(kind="app", name=name, id=app_id),
-        fields={"app_id": app_id, "before": kept, "after": kept, "resolve": (1,), "runs_to_end": spec.job is not None},
+        fields={"app_id": app_id, "before": kept, "after": kept, "resolve": (1,), "runs_to_end": spec.job is not None, **fields},
         deadline_seconds=deadline_seconds,
     )
 
@@ -148,10 +156,11 @@ async def upgrading(
     deadline_seconds: int,
     replicas: int | None = None,
     restores: int | None = None,
+    **fields: Any,
 ) -> Prepared:
     """What is submitted to bring all instances to a revision, and their number to `replicas` where it is given.
 
-    `restores` is the earlier revision that it repeats.
+    `restores` is the earlier revision that it repeats; `fields` are more of the ask's own.
     """
     counted = app.layout if replicas is None else scaled(app.layout, replicas)
     return await moving(
@@ -164,6 +173,7 @@ async def upgrading(
         leaves=app.revision,
         restores=restores,
         on_failure=on_failure,
+        **fields,
     )
 
 
@@ -201,14 +211,21 @@ async def check_deployed(tx: Records, app: App) -> None:
         )
 
 
+def check_deadline(spec: AppSpec, deadline_seconds: int) -> None:
+    """Raise Invalid where the operation's time is over before an instance can serve at all."""
+    seconds, field = least_seconds(spec)
+    if seconds >= deadline_seconds:
+        raise invalid("deadlineSeconds", f"must be more than {seconds}: by its {field} no instance serves before; or lessen that")
+
+
 def check_images(services: Services, caller: Caller, spec: AppSpec, field: str) -> None:
-    """Raise Invalid naming `field` for a reference that cannot be read, Forbidden for one that is not the caller's to use."""
+    """Raise Invalid naming `field` for a reference that cannot be used, Forbidden for one that is not the caller's to use."""
+    check = usable(services, caller)
     for container in spec.containers:
         try:
-            ref = parse(container.image, services.settings.mooring_registry)
+            check(container.image)
         except ValueError as error:
             raise invalid(field, f"{container.image!r}: {error}") from error
-        check_use(ref, container.image, caller.actor)
 
 
 def invalid(field: str, rule: str) -> Invalid:

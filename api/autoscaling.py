@@ -9,7 +9,7 @@ from api.access import Caller
 from api.parameters import body_of
 from api.services import Services
 from model.apps import App, AppSpec
-from model.autoscaling import Scale, check_by_hand, check_requests
+from model.autoscaling import Scale, check_by_hand, check_requests, check_still_asks
 from model.errors import Invalid, Problem
 from model.layouts import Layout
 from records import Records
@@ -51,6 +51,13 @@ async def check_bounds(tx: Records, app: App, after: Layout) -> None:
     policy = (await tx.autoscaling.in_force([app.id])).get(app.id)
     if policy:
         check_by_hand(policy.scale, after.running, datetime.now(UTC), app.path)
+
+
+async def check_scaled(tx: Records, app: App, spec: AppSpec) -> None:
+    """Raise Invalid where the app's policy goes by cpu and no container of `spec` asks for any: that would end unseen."""
+    policy = (await tx.autoscaling.in_force([app.id])).get(app.id)
+    if policy:
+        check_still_asks(policy.scale, spec, app.path)
 
 
 async def held(tx: Records, project: str, name: str, app_id: str | None) -> App:

@@ -5,6 +5,7 @@ change, 202 and a Location while it goes on (the change is recorded and not lost
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from model.configs import Change, ConfigKind, Entry, Group, forbidden_in_use
 from model.errors import BY_REASON, Conflict, InternalError, OperationError
 from model.operations import TERMINAL, Status, Target
 from model.projects import Project
+from model.seats import SeatKind
 from records import Records
 from records.store import Row
 from workflows.configs import ConfigApply
@@ -49,12 +51,21 @@ class Changed:
 
 
 async def change(
-    services: Services, caller: Caller, place: Place, request: Mapping[str, Any], plan: Plan, reason: str, *, new: bool = False
+    services: Services,
+    caller: Caller,
+    place: Place,
+    request: Mapping[str, Any],
+    plan: Plan,
+    reason: str,
+    *,
+    new: bool = False,
+    always: bool = False,
 ) -> "Changed":
     """Carry out one change of a group.
 
     Raises NotFound, what `plan` raises, and Conflict naming the apps when a used entry would be removed or change in kind. Another
-    change of the group that is under way is waited for; it is a Conflict when that takes too long.
+    change of the group that is under way is waited for; it is a Conflict when that takes too long. `always`: it is
+    accepted however much is live.
     """
     give_up = asyncio.get_running_loop().time() + place.wait
     made: tuple[Change, ...] = ()
@@ -71,17 +82,18 @@ async def change(
         target = Target(kind=place.kind, name=place.name, id=group.id)
         return Prepared(project=place.project, project_id=project.id, target=target, fields={"group_id": group.id})
 
-    while True:
-        left = give_up - asyncio.get_running_loop().time()
-        try:
-            accepted = await submit(services, caller, ConfigApply, request, prepare)
-        except Conflict as error:
-            if error.operation_id is None or left <= 0:
-                raise
-            if (await ended(services, error.operation_id, left))["status"] not in TERMINAL:
-                raise
-            continue
-        return Changed(accepted, await ended(services, accepted.operation_id, max(0.0, left)), made)
+    async with services.seats.taken(SeatKind.WAITS, caller.actor.name) if place.wait else contextlib.nullcontext():
+        while True:
+            left = give_up - asyncio.get_running_loop().time()
+            try:
+                accepted = await submit(services, caller, ConfigApply, request, prepare, always=always)
+            except Conflict as error:
+                if error.operation_id is None or left <= 0:
+                    raise
+                if (await ended(services, error.operation_id, left, caller.request))["status"] not in TERMINAL:
+                    raise
+                continue
+            return Changed(accepted, await ended(services, accepted.operation_id, max(0.0, left), caller.request), made)
 
 
 async def _write(

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from api.access import Caller
+from api.aside import aside
 from api.documents import read_document
 from api.placed import usable
 from api.services import Services
@@ -113,7 +114,7 @@ async def rollback(services: Services, caller: Caller, project: str, name: str, 
         return _prepared(stack, body.deadline_seconds, version=made.version, before=stack.version, on_failure=body.on_failure)
 
     request = body.model_dump(by_alias=True, exclude_unset=True)
-    return await submit(services, caller, StackUpgrade, request, prepare)
+    return await submit(services, caller, StackUpgrade, request, prepare, always=True)
 
 
 async def delete(services: Services, caller: Caller, project: str, name: str) -> Accepted:
@@ -155,9 +156,9 @@ async def _plan(services: Services, stack: Stack, blueprint: Blueprint, restores
     has_hosts = await records.stacks.hosts(stack.id)
     ingresses = (await services.cluster.list("Ingress", stack.project, labelSelector=chosen))["items"] if has_hosts else []
     now = await records.stacks.version(stack.id, stack.version)
-    before = read_blueprint(stack.kind, now.content, stack.name)
+    before = await aside(read_blueprint, stack.kind, now.content, stack.name, kept=True)
     addresses = addresses_of(stack.id, blueprint, listed["items"])
-    found = changes(blueprint, standing, addresses, pinned, before, held=held, at_once=restores is not None)
+    found = await aside(changes, blueprint, standing, addresses, pinned, before, held=held, at_once=restores is not None)
     return [*found, *entrance_changes(stack, blueprint, ingresses)]
 
 
@@ -173,7 +174,7 @@ async def _read(services: Services, caller: Caller, stack: Stack, content: str) 
 async def _read_back(services: Services, tx: Records, caller: Caller, stack: Stack, content: str) -> Blueprint:
     """The same for a way back, which asks no gates; in a transaction on its own connection, as there may be no other left."""
     references = await tx.configs.references(stack.project_id, stack.kind, without=stack.id)
-    return read_blueprint(stack.kind, content, stack.name, usable(services, caller), references)
+    return await aside(read_blueprint, stack.kind, content, stack.name, usable(services, caller), references, kept=True)
 
 
 async def _held(tx: Records, found: Stack) -> Stack:

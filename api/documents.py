@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from api.access import Caller
+from api.aside import aside
 from api.placed import usable
 from api.services import Services
 from model.blueprints import Blueprint
@@ -22,7 +23,7 @@ async def read_document(
 
     Raises TooLarge, Invalid with every problem, each with line and column, and as `check_rollouts` does.
     """
-    blueprint = read_blueprint(kind, content, deployment, usable(services, caller), references)
+    blueprint = await aside(read_blueprint, kind, content, deployment, usable(services, caller), references)
     await check_rollouts(services, [member.rollout for member in blueprint.members])
     return blueprint
 

@@ -1,11 +1,13 @@
 """Documents as replies: those with secrets in them only to who may read secrets, and that is recorded (as of a Secret's values)."""
 
-import asyncio
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 from api.access import Caller, check
+from api.aside import aside
+from api.refusals import refused
+from api.replies import counted
 from api.services import Services
 from model.errors import Forbidden
 from model.stacks import StackVersion
@@ -18,11 +20,9 @@ async def text(services: Services, caller: Caller, subject: str, version: Versio
     """The document of a template's or a stack's version, `subject` being the id of either; raises Forbidden."""
     if version.secret:
         if not caller.actor.may("secret:read", caller.project):
-            raise Forbidden(
-                f"The document has secrets in it, and {caller.actor.name!r} does not have the permission secret:read "
-                f"in the project {caller.project!r}.",
-                hint="Add content=false to see everything but the document, or ask a project admin for a role that includes it.",
-            )
+            assert caller.project is not None
+            error = await refused(services, caller.actor, "secret:read", caller.project, "a document with secrets in it")
+            raise Forbidden(error.message, hint=f"Add content=false to see everything but the document. {error.hint}")
         await services.records.documents.note_read(subject, version.number, caller.actor.name)
     return version.content
 
@@ -39,8 +39,7 @@ async def differences(services: Services, caller: Caller, subject: str, versions
         shown |= secret
         if may or not secret:
             pairs[version.number] = (before.content, version.content)
-    # Elsewhere: this process goes on serving others while long documents are compared.
-    compared = await asyncio.to_thread(diffs, pairs.values())
+    compared = await aside(diffs, pairs.values())
     told: dict[int, dict[str, Any]] = {number: {"diff": text} for number, text in zip(pairs, compared, strict=True)}
     told |= {version.number: {"diff": ""} for version in versions[-1:]}
     found = [told.get(version.number, {"diff": None, "contentHidden": True}) for version in versions]
@@ -53,4 +52,4 @@ async def reads(services: Services, caller: Caller, subject: str, size: int, pag
     """Who was shown which version of a document with secrets in it; raises Forbidden."""
     check(caller.actor, "secret:read", caller.project)
     total, found = await services.records.documents.reads(subject, size, page * size)
-    return {"total": total, "page": page, "size": size, "reads": found}
+    return {**counted(total), "page": page, "size": size, "reads": found}

@@ -11,13 +11,16 @@ from fastapi.exceptions import RequestValidationError, WebSocketRequestValidatio
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from api.headers import PRIVATE
 from api.no_route import no_route
 from model.base import OfField
 from model.errors import InternalError, Invalid, MooringError, Problem, Unauthenticated
+from model.names import as_told
 from model.rule_words import in_words
 
 log = structlog.get_logger()
 _TOLD = 5  # problems that the message itself names
+_MOST = 100  # errors that are told at all
 
 
 def install(app: FastAPI) -> None:
@@ -31,7 +34,8 @@ def install(app: FastAPI) -> None:
 
 def refusal(error: MooringError) -> Response:
     """The response that tells this error."""
-    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthenticated) else None
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
+    headers |= {"Retry-After": str(error.retry_after)} if error.retry_after else {}
     return _refused(error, error.status, headers)
 
 
@@ -48,9 +52,11 @@ async def _ours(_: Request, error: Exception) -> Response:
 
 async def _validation(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)
-    problems = problems_of(error.errors())
+    found = error.errors()
+    problems = problems_of(found[:_MOST])
     named = "; ".join(f"{p.field}: {p.message}" for p in problems[:_TOLD])
     more = f"; {len(problems) - _TOLD} more are under problems" if len(problems) > _TOLD else ""
+    more += ", and others after these" if len(found) > _MOST else ""
     return refusal(Invalid(f"{named}{more}.", problems=problems))
 
 
@@ -75,7 +81,7 @@ _OTHER_TYPE = re.compile(r"_type$|_parsing$")
 def _field(error: Mapping[str, Any]) -> str:
     if error["type"] == "json_invalid":
         return "body"
-    place = [str(part) for part in error["loc"] if not _ALTERNATIVE.fullmatch(str(part))]
+    place = [as_told(str(part)) for part in error["loc"] if not _ALTERNATIVE.fullmatch(str(part))]
     cause = error.get("ctx", {}).get("error")
     place += [cause.field] if isinstance(cause, OfField) else []
     return ".".join(place[1:] if place[0] in ("body", "query", "path", "header") and len(place) > 1 else place)
@@ -104,4 +110,6 @@ async def _routing(request: Request, error: Exception) -> Response:
 
 async def _bug(request: Request, error: Exception) -> Response:
     log.error("request failed unexpectedly", path=request.url.path, error=type(error).__name__, exc_info=error)
-    return refusal(InternalError(f"The platform's own code failed: {type(error).__name__}."))
+    told = refusal(InternalError(f"The platform's own code failed: {type(error).__name__}."))
+    told.headers.update(PRIVATE)  # it is answered outside of all middleware
+    return told

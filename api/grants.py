@@ -12,7 +12,7 @@ from typing import TypeVar
 import structlog
 
 from model.access import Actor
-from model.errors import MooringError, PlatformUnavailable, Unauthenticated
+from model.errors import InternalError, MooringError, PlatformUnavailable, Unauthenticated
 from records.people import PeopleStore
 
 log = structlog.get_logger()
@@ -83,6 +83,10 @@ class Grants:
         except (PlatformUnavailable, TimeoutError) as error:
             log.warning("whether open connections are still allowed cannot be read", error=type(error).__name__)
             return False
+        except Exception:
+            # A fault of ours must not end the task: then nothing open would ever be judged again, and nobody would see it.
+            log.exception("whether open connections are still allowed cannot be read")
+            return False
         for grant in grants:
             _judge(grant, actors.get(grant.token))
         return True
@@ -112,6 +116,9 @@ def _judge(grant: Grant, actor: Actor | None) -> None:
         grant.judge(actor)
     except MooringError as error:
         grant.take(error)
+    except Exception as error:
+        log.exception("a grant cannot be judged, so it ends")
+        grant.take(InternalError(f"The platform's own code failed: {type(error).__name__}."))
 
 
 async def while_granted(grant: Grant, stream: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:

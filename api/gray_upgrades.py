@@ -1,6 +1,7 @@
 """Accepting a gray upgrade: what is asked is checked against the app, planned, and every batch's layout kept (mission B)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from api.app_operations import check_deployed, invalid, moving
 from api.services import Services
@@ -29,6 +30,7 @@ async def upgrading_gray(
     on_failure: OnFailure,
     deadline_seconds: int | None,
     replicas: int | None = None,
+    **fields: Any,
 ) -> Prepared:
     """What is submitted to bring all instances to a revision as the batches say, and their number to `replicas` where given.
 
@@ -55,6 +57,7 @@ async def upgrading_gray(
             ready_seconds=how.ready_seconds,
             gates=tuple(how.gates),
         ),
+        **fields,
     )
 
 

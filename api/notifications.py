@@ -5,12 +5,8 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Iterator
 
-import structlog
+from records.connections import listen
 
-from model.errors import PlatformUnavailable
-from records.database import listen
-
-log = structlog.get_logger()
 _CHANNEL = "operations"
 
 
@@ -23,7 +19,7 @@ class Notifications:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Notifications":
-        self._task = asyncio.create_task(self._listen())
+        self._task = asyncio.create_task(listen(self._url, _CHANNEL, self._hear, self._hear_all))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -48,21 +44,9 @@ class Notifications:
         for event in self._waiting.get(operation_id, ()):
             event.set()
 
-    async def _listen(self) -> None:
-        while True:
-            lost = asyncio.Event()
-            try:
-                connection = await listen(self._url, _CHANNEL, self._hear, lost)
-            except PlatformUnavailable:
-                await asyncio.sleep(0.5)
-                continue
-            for operation_id in list(self._waiting):
-                self._hear(operation_id)
-            try:
-                await lost.wait()
-                log.warning("the database's notifications were lost; connecting again")
-            finally:
-                connection.terminate()
+    def _hear_all(self) -> None:
+        for operation_id in list(self._waiting):
+            self._hear(operation_id)
 
 
 async def woken(event: asyncio.Event, seconds: float) -> None:

@@ -6,7 +6,7 @@ from api.access import Caller
 from api.services import Services
 from model.apps import DEFAULT_CLUSTER
 from model.errors import Invalid, Problem
-from model.images import check_use, parse
+from model.images import check_image
 
 
 def check_cluster(cluster: str | None) -> None:
@@ -19,7 +19,9 @@ def check_cluster(cluster: str | None) -> None:
 def usable(services: Services, caller: Caller) -> Callable[[str], None]:
     """The check of one image for a document's reader: raises ValueError for what is no image, Forbidden for another's."""
 
+    registries = services.settings.registries
+
     def check(image: str) -> None:
-        check_use(parse(image, services.settings.mooring_registry), image, caller.actor)
+        check_image(image, registries, caller.actor)
 
     return check

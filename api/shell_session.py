@@ -15,11 +15,11 @@ from fastapi import WebSocket, WebSocketDisconnect
 from pydantic import Field, ValidationError
 
 from api.grants import Grant
+from api.server import LARGEST_FRAME
 from clients.shells import Shell
 from model.base import Input
 from model.errors import Invalid
 
-LARGEST_FRAME = 64 * 1024
 _TO_TELL = 2.0
 _GOING_AWAY = {1001: "Left", 1005: "Left", 1000: "Left", 1009: "FrameTooLarge", 1012: "Stopped"}
 Side = Annotated[int, Field(ge=1, le=1000)]

@@ -4,6 +4,7 @@ from typing import Any
 
 from api.access import Caller
 from api.apps_shown import shown as apps_shown
+from api.aside import aside
 from api.documents_shown import text
 from api.services import Services
 from model.blueprints import Blueprint, Configuration, Entrance, Member
@@ -11,7 +12,8 @@ from model.configs import Held
 from model.operations import WaitsFor
 from model.relations import graph, until
 from model.stack_documents import read_blueprint
-from model.stacks import Gone, Stack, StackVersion, gone_of, stack_status
+from model.stack_states import Gone, Last, gone_of, stack_message, stack_status
+from model.stacks import Stack, StackVersion
 from records.store import Row
 
 
@@ -21,8 +23,11 @@ async def newest(services: Services, stacks: list[Stack]) -> dict[str, Row]:
 
 
 def head(stack: Stack, last: Row) -> dict[str, Any]:
-    """A stack as a line of a list; `gone` names what was deleted or killed by itself, `message` says what to do about it."""
-    gone = _gone(last)
+    """A stack as a line of a list; `gone` names what was deleted or killed by itself.
+
+    `message` says what became of the last change where it did not succeed, what runs, and what to do.
+    """
+    gone, newest_of_it = _gone(last), _last(last)
     return {
         "stackInstanceName": stack.name,
         "id": stack.id,
@@ -32,8 +37,8 @@ def head(stack: Stack, last: Row) -> dict[str, Any]:
         "templateId": stack.template_id,
         "createdAt": stack.created_at.isoformat(),
         "createdBy": stack.created_by,
-        "status": stack_status(last["kind"], last["status"], gone),
-        "message": " ".join(one.message for one in gone),
+        "status": stack_status(newest_of_it, gone),
+        "message": stack_message(newest_of_it, gone),
         "gone": [one.model_dump() for one in gone],
         "lastOperation": {
             "id": last["id"],
@@ -57,20 +62,22 @@ async def whole(services: Services, caller: Caller, stack: Stack, *, with_conten
         "groups": [_group(group, held.get(group.part)) for group in blueprint.groups],
         "ingresses": [_ingress(entrance) for entrance in blueprint.entrances],
     }
-    return {"Code": 0, "Message": "", **head(stack, last), **shown, "secret": version.secret, **parts}
+    template = await services.records.templates.by_id(stack.template_id) if stack.template_id else None
+    of = {"template": template.name if template else None, "templateVersion": version.template_version}
+    return {"Code": 0, "Message": "", **head(stack, last), **of, **shown, "secret": version.secret, **parts}
 
 
 async def drawn(services: Services, stack: Stack) -> dict[str, Any]:
     """A stack's relation graph with the apps' live status."""
     _, blueprint = await _document(services, stack)
-    return graph(blueprint, await _live(services, stack))
+    return await aside(graph, blueprint, await _live(services, stack))
 
 
 async def _document(services: Services, stack: Stack) -> tuple[StackVersion, Blueprint]:
     """The version that is wanted, and what it describes."""
     version = await services.records.stacks.version(stack.id, stack.version)
     references = await services.records.configs.references(stack.project_id, stack.kind, without=stack.id, strict=False)
-    return version, read_blueprint(stack.kind, version.content, stack.name, references=references)
+    return version, await aside(read_blueprint, stack.kind, version.content, stack.name, references=references, kept=True)
 
 
 async def _live(services: Services, stack: Stack) -> dict[str, dict[str, Any]]:
@@ -81,8 +88,12 @@ async def _live(services: Services, stack: Stack) -> dict[str, dict[str, Any]]:
     return {name: replies[app_id] for name, app_id in ids.items() if app_id in replies}
 
 
+def _last(row: Row) -> Last:
+    return Last(**{name: row[name] for name in Last.model_fields})
+
+
 def _gone(last: Row) -> list[Gone]:
-    return gone_of(last["kind"], last["status"], last["gone"])
+    return gone_of(_last(last), last["gone"])
 
 
 def _apps(blueprint: Blueprint, live: dict[str, dict[str, Any]], gone: dict[str, str]) -> list[dict[str, Any]]:

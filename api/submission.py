@@ -8,6 +8,7 @@ import structlog
 from fastapi import Response
 
 from api.access import Caller
+from api.live_bounds import check_live
 from api.services import Services
 from model.base import Frozen
 from model.errors import Invalid, PlatformUnavailable, Problem
@@ -31,16 +32,31 @@ class Prepared(Frozen):
     deadline_seconds: int | None = None
 
 
+class Unchanged(Frozen):
+    """What a route's part yields instead where the request would change nothing.
+
+    `operation_id` is what brought about what it asks for: an Idempotency-Key stands for that. `words` tell it.
+    """
+
+    operation_id: str
+    words: str
+
+
 class Accepted(Frozen):
-    """The accepted operation; `replayed` when the Idempotency-Key had been used for the same request before."""
+    """The accepted operation, or the one that stands for the request already.
+
+    `unchanged` says in words that nothing was left to do for it; `notice` is what who asked for it should know at once, though it
+    is accepted.
+    """
 
     operation_id: str
     workflow_id: str
     target: Target
-    replayed: bool = False
+    unchanged: str = ""
+    notice: str = ""
 
 
-Prepare = Callable[[Records], Awaitable[Prepared]]
+Prepare = Callable[[Records], Awaitable[Prepared | Unchanged]]
 
 
 async def submit(
@@ -52,11 +68,15 @@ async def submit(
     *,
     told: Mapping[str, Any] | None = None,
     part: str = "",
+    always: bool = False,
 ) -> Accepted:
     """Accept an operation of `workflow`'s kind: one transaction with the route's own writes, then the start.
 
+    Where `prepare` says that nothing would change there is none; the key then stands for the one that brought that about.
+
     `request` is the body that an Idempotency-Key stands for, `told` what the record shows of it where it may hold secrets.
-    `part` tells the operations apart that one request asks for. Raises what `prepare` raises, Conflict for a busy target, and
+    `part` tells the operations apart that one request asks for. What takes something away or back is accepted `always`, as what
+    pre-empts is, however many are live. Raises what `prepare` raises, Conflict for a busy target, TooManyLive, and
     IdempotencyMismatch. When Temporal is away the operation is accepted all the same; the reconciler starts it.
     """
     kind = BY_WORKFLOW[workflow]
@@ -65,6 +85,12 @@ async def submit(
         if claim and (known := await tx.operations.replayed(*claim)):
             return await _found(tx, known)
         prepared = await prepare(tx)
+        if isinstance(prepared, Unchanged):
+            if claim:
+                await tx.operations.bind_key(claim.actor, claim.route, claim.key, prepared.operation_id)
+            return (await _found(tx, prepared.operation_id)).model_copy(update={"unchanged": prepared.words, "notice": ""})
+        if not (always or workflow.preempts):
+            await check_live(services.settings, tx, caller.actor, prepared.project, prepared.project_id)
         operation_id = new_id("op")
         wid = workflow_id(kind.name, prepared.project, prepared.target.name, operation_id)
         ask = kind.ask(
@@ -76,23 +102,26 @@ async def submit(
             **prepared.fields,
         )
         new = _new(workflow, prepared, ask, wid, request if told is None else told)
-        ask = ask.model_copy(update={"preempts": await tx.operations.accept(new)})
+        lodged = await tx.operations.accept(new)
+        ask = ask.model_copy(update={"preempts": lodged.preempts})
         if claim:
             await tx.operations.bind_key(claim.actor, claim.route, claim.key, operation_id)
-    await start(services, kind.name, wid, ask)
-    return Accepted(operation_id=operation_id, workflow_id=wid, target=prepared.target)
+    await start(services, kind.name, wid, ask, waits=lodged.waits)
+    notice = prepared.fields.get("notice", "")
+    return Accepted(operation_id=operation_id, workflow_id=wid, target=prepared.target, notice=notice)
 
 
-async def start(services: Services, kind: str, wid: str, ask: Ask) -> None:
-    """Start the accepted operation's workflow; an unreachable Temporal is left to the reconciler."""
+async def start(services: Services, kind: str, wid: str, ask: Ask, *, waits: bool = False) -> None:
+    """Start the accepted operation's workflow, unless it `waits` for a place; an unreachable Temporal is left to the reconciler."""
     try:
-        await services.operations.start(kind, wid, ask)
+        if not waits:
+            await services.operations.start(kind, wid, ask)
     except PlatformUnavailable:
         log.warning("not started yet; the reconciler will", operation=ask.operation_id)
     if ask.preempts:
         with contextlib.suppress(PlatformUnavailable):  # the operation's first step asks again
             victim = await services.records.operations.get(ask.preempts)
-            await services.operations.cancel(victim["workflow_id"])
+            await services.operations.stop(victim)
 
 
 class Claim(NamedTuple):
@@ -119,10 +148,21 @@ def claim_of(caller: Caller, request: Mapping[str, Any], part: str = "") -> Clai
 
 
 def reply(response: Response, accepted: Accepted, **fields: Any) -> dict[str, Any]:
-    """The 202 reply: the route's own fields, OperationID and WorkflowID, and the Location to follow."""
-    response.status_code = 202
+    """The 202 reply: the route's own fields, a notice if there is one, OperationID and WorkflowID, and the Location to follow.
+
+    200 where nothing would change: `unchanged` is true, and the Message says so.
+    """
+    response.status_code = 200 if accepted.unchanged else 202
     response.headers["Location"] = f"/v2/operations/{accepted.operation_id}"
-    return {"Code": 0, "Message": "", **fields, "OperationID": accepted.operation_id, "WorkflowID": accepted.workflow_id}
+    told = ({"unchanged": True} if accepted.unchanged else {}) | ({"notice": accepted.notice} if accepted.notice else {})
+    return {
+        "Code": 0,
+        "Message": accepted.unchanged,
+        **fields,
+        **told,
+        "OperationID": accepted.operation_id,
+        "WorkflowID": accepted.workflow_id,
+    }
 
 
 def _new(workflow: type[Operation], prepared: Prepared, ask: Ask, wid: str, request: Mapping[str, Any]) -> NewOperation:
@@ -135,10 +175,12 @@ def _new(workflow: type[Operation], prepared: Prepared, ask: Ask, wid: str, requ
         cancellable=not workflow.forward_only,
         preempts=workflow.preempts,
         request=dict(request),
+        pool=BY_WORKFLOW[workflow].pool if getattr(ask, "within", None) is None else None,
     )
 
 
 async def _found(tx: Records, operation_id: str) -> Accepted:
     row = await tx.operations.get(operation_id)
     target = Target(kind=row["target_kind"], name=row["target_name"], id=row["target_id"])
-    return Accepted(operation_id=row["id"], workflow_id=row["workflow_id"], target=target, replayed=True)
+    notice = row["ask"].get("notice", "")
+    return Accepted(operation_id=row["id"], workflow_id=row["workflow_id"], target=target, notice=notice)

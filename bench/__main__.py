@@ -12,7 +12,21 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import accepting, counted, deploying, operation_cost, scale, stacking, upgrading
+from bench import (
+    accepting,
+    counted,
+    deploying,
+    helm,
+    idle,
+    operation_cost,
+    reading,
+    resuming,
+    scale,
+    stacking,
+    storms,
+    streaming,
+    upgrading,
+)
 from bench.pairs import Figure
 from bench.platform import environment, opened
 from clients import temporal
@@ -35,19 +49,33 @@ async def _figures(chosen: set[str], pairs: int) -> list[Figure]:
     records = await connect(own_database)
     client = await temporal.connect(env["TEMPORAL_ADDRESS"], env["TEMPORAL_NAMESPACE"])
     async with opened(env) as platform:
-        runs: dict[str, Callable[[], Awaitable[Figure]]] = {
+        runs: dict[str, Callable[[], Awaitable[Figure | list[Figure]]]] = {
             "P1": lambda: deploying.p1(platform, env, pairs, console.print),
+            "P2": lambda: helm.p2(platform, env, env["HELM"], pairs, console.print),
             "P3": lambda: operation_cost.p3(client, records, pairs, console.print),
+            "P5": lambda: operation_cost.p5(client, records, pairs, console.print),
             "P6": lambda: accepting.p6(platform.http, client, env["DATABASE_URL"], pairs, console.print),
+            "P7": lambda: reading.p7(env, "one", pairs, console.print),
+            "P7 list": lambda: reading.p7(env, "list", pairs, console.print),
+            "P9": lambda: streaming.p9(env, pairs, console.print),
             "P10": lambda: upgrading.p10(platform, env, pairs, console.print),
             "P11": lambda: upgrading.p11(platform, env, pairs, console.print),
             "P12": lambda: stacking.p12(platform, pairs, console.print),
+            "P18": lambda: resuming.p18(platform, client, env, min(pairs, 3), console.print),
         }
         if await scale.simulated_nodes(env):
+            runs["P13"] = lambda: storms.p13(platform, env, min(pairs, 3), console.print)
             runs["P14"] = lambda: scale.p14(platform, env, pairs, console.print)
-        elif not chosen or chosen & {"P14", "P15"}:
-            console.print("P14 and P15 are left out: they need simulated nodes (make up SIMULATED_NODES=3).")
-        figures = [await run() for name, run in runs.items() if not chosen or name in chosen]
+            runs["P16"] = lambda: storms.p16(platform, 1, console.print)
+            runs["P17"] = lambda: idle.p17(platform, env, console.print)
+        elif not chosen or chosen & {"P13", "P14", "P15", "P16", "P17"}:
+            console.print("P13 to P17 are left out: they need simulated nodes (make up SIMULATED_NODES=3).")
+        figures: list[Figure] = []
+        for name, run in runs.items():
+            if not chosen or name.split()[0] in chosen:
+                found = await run()
+                figures += [found] if isinstance(found, Figure) else found
+                console.print(f"{figures[-1].target}: {figures[-1].ratio:.2f}")
     await records.close()
     return figures
 
@@ -72,7 +100,7 @@ def _show(figures: list[Figure]) -> None:
     table = Table("target", "ours ÷ reference", "ratio", "goal", "ours, median", "reference, median", "kept")
     for figure in figures:
         told = figure.as_json()
-        goal = f"≤ {figure.goal}" + (f" or ≤ +{figure.slack} s" if figure.slack else "")
+        goal = f"{'≥' if figure.unit == '/s' else '≤'} {figure.goal}" + (f" or ≤ +{figure.slack} s" if figure.slack else "")
         medians = (_median(told["oursMedian"], figure), _median(told["referenceMedian"], figure))
         table.add_row(figure.target, figure.what, f"{figure.ratio:.2f}", goal, *medians, "yes" if figure.met else "no")
     console.print(table)
@@ -82,6 +110,8 @@ def _show(figures: list[Figure]) -> None:
 
 
 def _median(value: float, figure: Figure) -> str:
+    if figure.unit == "/s":
+        return f"{value:.0f} /s"
     return f"{value * 1000:.0f} ms" if figure.unit == "s" else f"{value:.2f}"
 
 
@@ -89,7 +119,7 @@ def main() -> None:
     """Measure, show, write; the exit status says only whether it could be measured."""
     arguments = argparse.ArgumentParser(prog="bench")
     arguments.add_argument("--pairs", type=int, default=7)
-    arguments.add_argument("targets", nargs="*", help="P1 P3 P6 P10 P11 P12 P14 P15; all when none is named")
+    arguments.add_argument("targets", nargs="*", help="such as P1 P15; all when none is named")
     arguments.add_argument("--sizes", type=int, nargs="+", default=list(counted.SIZES), help="numbers of instances of P15")
     given = arguments.parse_args()
     figures = asyncio.run(_figures(set(given.targets), given.pairs))

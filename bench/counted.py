@@ -19,7 +19,7 @@ from aiohttp import web
 from temporalio.client import Client
 
 from bench.deploying import body
-from bench.platform import Platform, opened
+from bench.platform import ROOT, Platform, answers, opened, running
 from bench.scale import ON_SIMULATED_NODES
 from clients import kubernetes, temporal
 from clients.kubernetes import Cluster
@@ -32,7 +32,6 @@ _NAMESPACE = "mooring-bench"
 _API = "127.0.0.1:8099"
 _OTHER_IMAGE = "public/python:3.11"  # nothing runs on simulated nodes, so any will do that the registry has
 _HEADERS = ("Content-Type", "Cache-Control", "Date")
-ROOT = Path(__file__).parent.parent
 Cost = dict[str, Any]
 
 
@@ -106,9 +105,9 @@ async def own_platform(env: dict[str, str]) -> AsyncIterator[tuple[Platform, Pro
             migrating = await asyncio.create_subprocess_exec(sys.executable, "-m", "records", "migrate", env=own, cwd=ROOT)
             if await migrating.wait():
                 raise RuntimeError("the bench's own database could not be made")
-            async with _running("worker", own), _running("api", own):
+            async with running("worker", own), running("api", own):
                 client = await temporal.connect(env["TEMPORAL_ADDRESS"], _NAMESPACE)
-                await _answers(own["MOORING_URL"])
+                await answers(own["MOORING_URL"])
                 async with opened(own, _PROJECT, own_worker=True) as platform:
                     yield platform, proxy, client
 
@@ -167,29 +166,6 @@ async def _history(client: Client, workflow_id: str) -> Cost:
         while not lengths:  # what has just closed is found a moment later
             lengths = [found.history_length or 0 async for found in client.list_workflows(query) if found.close_time]
     return {"events": sum(lengths), "runs": len(lengths)}
-
-
-@contextlib.asynccontextmanager
-async def _running(module: str, env: dict[str, str]) -> AsyncIterator[None]:
-    log = Path(tempfile.gettempdir()) / f"mooring-bench-{module}.log"
-    with log.open("wb") as out:
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, env=env, cwd=ROOT, stdout=out, stderr=out)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
-
-
-async def _answers(url: str) -> None:
-    async with asyncio.timeout(60), aiohttp.ClientSession() as session:
-        while True:
-            with contextlib.suppress(aiohttp.ClientError):
-                async with session.get(f"{url}/readyz") as reply:
-                    if reply.status == 200:
-                        return
-            await asyncio.sleep(0.2)
 
 
 def _kind(path: str) -> str:

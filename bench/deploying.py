@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from bench.command import run
 from bench.pairs import Figure, measure
 from bench.platform import IMAGE, PROJECT, Platform, profile
 
@@ -26,39 +27,28 @@ def body(name: str, replicas: int = 2) -> dict[str, Any]:
 
 async def kubectl(env: dict[str, str], *arguments: str, stdin: str = "") -> str:
     """Run kubectl; raises RuntimeError with what it wrote to stderr."""
-    process = await asyncio.create_subprocess_exec(
-        env["KUBECTL"],
-        "--kubeconfig",
-        env["KUBECONFIG"],
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate(stdin.encode())
-    if process.returncode:
-        raise RuntimeError(f"kubectl {' '.join(arguments)}: {err.decode()}")
-    return out.decode()
+    return await run(env["KUBECTL"], "--kubeconfig", env["KUBECONFIG"], *arguments, stdin=stdin)
 
 
 async def p1(platform: Platform, env: dict[str, str], pairs: int, say: Callable[[str], None]) -> Figure:
     """Measure P1: two instances of a present image; each pair deploys a new app and removes it untimed."""
-    figure = Figure("P1", "app.create until SUCCEEDED ÷ kubectl apply --server-side + rollout status", 1.15, slack=0.5)
+    figure = Figure("P1", "app.create until SUCCEEDED ÷ kubectl apply --server-side + rollout status", 1.1, slack=0.3)
     objects = await objects_of(platform, env, body("p1-sample"))
-
-    async def ours(pair: int) -> float:
-        name = f"p1-{pair}"
-        begun = asyncio.get_running_loop().time()
-        record = await platform.run("POST", f"/v2/applications/{PROJECT}", body(name))
-        taken = asyncio.get_running_loop().time() - begun
-        figure.profile[:] = profile(record)
-        await platform.run("DELETE", f"/v2/applications/{PROJECT}/{name}")
-        return taken
 
     async def reference(pair: int) -> float:
         return await by_kubectl(env, f"ref-{pair}", objects.replace("p1-sample", f"ref-{pair}"))
 
-    return await measure(figure, ours, reference, pairs, say)
+    return await measure(figure, lambda pair: deployed(platform, figure, f"p1-{pair}"), reference, pairs, say)
+
+
+async def deployed(platform: Platform, figure: Figure, name: str) -> float:
+    """Seconds until an app of two instances has SUCCEEDED, where they went in the figure's profile; it is removed untimed."""
+    begun = asyncio.get_running_loop().time()
+    record = await platform.run("POST", f"/v2/applications/{PROJECT}", body(name))
+    taken = asyncio.get_running_loop().time() - begun
+    figure.profile[:] = profile(record)
+    await platform.run("DELETE", f"/v2/applications/{PROJECT}/{name}")
+    return taken
 
 
 async def by_kubectl(env: dict[str, str], name: str, manifest: str) -> float:

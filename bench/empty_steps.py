@@ -1,4 +1,4 @@
-"""The two workflows P3 compares, in a module that imports little: the sandbox imports it anew for every run."""
+"""The workflows P3 and P5 compare, in a module that imports little: the sandbox imports it anew for every run."""
 
 from datetime import timedelta
 
@@ -40,3 +40,13 @@ class Bare:
         """The activities, one after another."""
         for _ in range(STEPS):
             await workflow.execute_activity_method(Nothing.nothing, ask, start_to_close_timeout=timedelta(seconds=30))
+
+
+@workflow.defn(name="bench.bare_one")
+class BareOne:
+    """One activity, and nothing else."""
+
+    @workflow.run
+    async def run(self, ask: Ask) -> None:
+        """The activity."""
+        await workflow.execute_activity_method(Nothing.nothing, ask, start_to_close_timeout=timedelta(seconds=30))

@@ -1,8 +1,11 @@
 """The running platform as the figures need it: HTTP with long polls, and a project of its own that is removed at the end."""
 
+import asyncio
 import contextlib
 import os
 import shlex
+import sys
+import tempfile
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 
 import httpx
 
+ROOT = Path(__file__).parent.parent
 PROJECT = "bench"
 IMAGE = "public/busybox:latest"
 
@@ -37,12 +41,17 @@ class Platform:
 
     async def ended(self, operation_id: str) -> dict[str, Any]:
         """The record when it has SUCCEEDED; raises RuntimeError with its error otherwise."""
+        record = await self.over(operation_id)
+        if record["status"] != "SUCCEEDED":
+            raise RuntimeError(f"{record['kind']} {operation_id} is {record['status']}: {record['error']}")
+        return record
+
+    async def over(self, operation_id: str) -> dict[str, Any]:
+        """The record when it has ended, however it did."""
         record: dict[str, Any] = {"status": "ACCEPTED"}
         while record["status"] not in ("SUCCEEDED", "FAILED", "CANCELLED"):
             reply = await self.http.get(f"/v2/operations/{operation_id}", params={"wait": 60})
             record = reply.raise_for_status().json()
-        if record["status"] != "SUCCEEDED":
-            raise RuntimeError(f"{record['kind']} {operation_id} is {record['status']}: {record['error']}")
         return record
 
     async def removed(self) -> None:
@@ -71,6 +80,30 @@ async def opened(env: dict[str, str], project: str = PROJECT, *, own_worker: boo
         removal = await platform.submit("DELETE", f"/v2/projects/{project}?cascade=true")
         if own_worker:
             await platform.ended(removal)
+
+
+@contextlib.asynccontextmanager
+async def running(module: str, env: dict[str, str]) -> AsyncIterator[None]:
+    """`python -m <module>` with that environment, until the end of the block."""
+    log = Path(tempfile.gettempdir()) / f"mooring-bench-{module}.log"
+    with log.open("wb") as out:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, env=env, cwd=ROOT, stdout=out, stderr=out)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+
+
+async def answers(url: str) -> None:
+    """Wait until the API at that url reaches all it needs."""
+    async with asyncio.timeout(60), httpx.AsyncClient(base_url=url) as http:
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if (await http.get("/readyz")).status_code == 200:
+                    return
+            await asyncio.sleep(0.2)
 
 
 def profile(record: dict[str, Any]) -> list[str]:

@@ -21,7 +21,7 @@ async def simulated_nodes(env: dict[str, str]) -> bool:
 
 async def p14(platform: Platform, env: dict[str, str], pairs: int, say: Callable[[str], None]) -> Figure:
     """Measure P14: the ratio of P1 at a thousand instances, over the same at ten; each is deployed anew and removed untimed."""
-    figure = Figure("P14", f"P1's ratio at {MANY} instances ÷ at {FEW}", 1.2, unit="")
+    figure = Figure("P14", f"P1's ratio at {MANY} instances ÷ at {FEW}", 1.1, unit="")
     sample = await objects_of(platform, env, body(_SAMPLE, 1) | ON_SIMULATED_NODES)
 
     async def ratio(size: int, number: int) -> float:

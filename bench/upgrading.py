@@ -23,7 +23,7 @@ _ENDS_AT_ONCE = "sh -c 'trap \"exit 0\" TERM; sleep 100000 & wait'"
 
 async def p10(platform: Platform, env: dict[str, str], pairs: int, say: Callable[[str], None]) -> Figure:
     """Measure P10: 20 instances go over to another image by maxSurge and maxUnavailable of 25 %, in three batches and in one."""
-    figure = Figure("P10", "gray upgrade 10/50/100 % of 20 instances ÷ kubectl apply + rollout status", 1.25)
+    figure = Figure("P10", "gray upgrade 10/50/100 % of 20 instances ÷ kubectl apply + rollout status", 1.1)
 
     async def ours(pair: int) -> None:
         asked = {"image": _IMAGES[pair % 2], "batches": ["10%", "50%", "100%"], "pause": "never", **_SURGE}
@@ -40,7 +40,7 @@ async def p11(platform: Platform, env: dict[str, str], pairs: int, say: Callable
     it is told to. Each pair has an instance of its own: the kubelet takes a container whose image comes back for the second time
     within minutes for one that crashes, and holds it up.
     """
-    figure = Figure("P11", "instance.update in place ÷ kubectl apply + rollout status: pod deleted and made anew", 0.5)
+    figure = Figure("P11", "instance.update in place ÷ kubectl apply + rollout status: pod deleted and made anew", 0.3)
 
     async def ours(pair: int) -> float:
         begun = time.perf_counter()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 import httpx
@@ -19,6 +19,7 @@ Record = dict[str, Any]
 TERMINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 # The API sends something at least every 15 s while a stream is open; silence for this long means that it is gone.
 _SILENCE = 40.0
+_PIECE = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,17 @@ class Api:
         """Do; a body of None sends none."""
         return await self._ask("POST", path, query, body)
 
+    async def send(self, path: str, file: IO[bytes], size: int) -> Record:
+        """Send a file of so many bytes, piece by piece."""
+
+        async def pieces() -> AsyncIterator[bytes]:
+            file.seek(0)
+            while piece := file.read(_PIECE):
+                yield piece
+
+        headers = {"Content-Type": "application/gzip", "Content-Length": str(size)}
+        return await self._ask("POST", path, {}, content=pieces(), headers=headers)
+
     async def put(self, path: str, body: Mapping[str, Any]) -> Record:
         """Set."""
         return await self._ask("PUT", path, {}, body)
@@ -77,17 +89,16 @@ class Api:
         """One operation's record with its steps; with `wait`, when it has ended or after so many seconds."""
         return await self.get(path("/v2/operations", operation_id), wait=wait)
 
-    async def operations(self, limit: int, **filters: Any) -> tuple[int, list[Record]]:
-        """How many operations match, and up to `limit` of them, newest first."""
+    async def operations(self, limit: int, **filters: Any) -> Record:
+        """Up to `limit` matching operations, newest first, with how many there are as the API tells it."""
         found: list[Record] = []
-        cursor, total = None, 0
-        while len(found) < limit:
+        cursor = None
+        while True:
             page = await self.get("/v2/operations", **filters, cursor=cursor, size=min(limit - len(found), 200))
-            total, cursor = page["total"], page["next"]
             found += page["operations"]
-            if cursor is None:
-                break
-        return total, found
+            cursor = page["next"]
+            if cursor is None or len(found) >= limit:
+                return {**page, "operations": found}
 
     async def events(self, operation_id: str, after: int) -> AsyncIterator[Event]:
         """The operation's events with a sequence above `after`, as they come; ends when the API ends the stream."""
@@ -120,10 +131,12 @@ class Api:
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
 
-    async def _ask(self, method: str, path: str, query: Mapping[str, Any], body: Mapping[str, Any] | None = None) -> Record:
+    async def _ask(
+        self, method: str, path: str, query: Mapping[str, Any], body: Mapping[str, Any] | None = None, **sent: Any
+    ) -> Record:
         given = {name: value for name, value in query.items() if value is not None}
         try:
-            reply = await self._http.request(method, path, params=given, json=body)
+            reply = await self._http.request(method, path, params=given, json=body, **sent)
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
         if not reply.is_success:
@@ -134,7 +147,8 @@ class Api:
 
     def _refused(self, reply: httpx.Response) -> Refused | Foreign | Unreachable:
         try:
-            return Refused(reply.status_code, self._object(reply))
+            after = reply.headers.get("Retry-After", "")
+            return Refused(reply.status_code, self._object(reply), int(after) if after.isdecimal() else None)
         except (Foreign, KeyError):
             if reply.status_code >= 500:  # a proxy before the API tells that it is away
                 return Unreachable(f"{self.url} answers {reply.status_code}. Try again in a moment; `make status` shows the parts.")

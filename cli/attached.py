@@ -120,15 +120,15 @@ def _resizes(socket: ClientConnection) -> Iterator[None]:
 
 
 def _size() -> dict[str, int]:
-    """The window's size in characters, within what the API takes; 80 × 24 where there is no window.
+    """The window's size in characters, within what the API takes; 80 × 24 where there is no window, or one of no size.
 
     The terminal itself is asked: the environment's COLUMNS and LINES stay as they were when the window changes.
     """
     try:
         size = os.get_terminal_size(sys.stdin.fileno())
     except OSError:
-        return {"cols": 80, "rows": 24}
-    return {"cols": min(max(size.columns, 1), 1000), "rows": min(max(size.lines, 1), 1000)}
+        size = os.terminal_size((0, 0))
+    return {"cols": min(size.columns or 80, 1000), "rows": min(size.lines or 24, 1000)}
 
 
 def _refused(session: Session, error: InvalidStatus) -> Refused | Foreign:

@@ -1,5 +1,7 @@
 """What commands send that is more than a few words: documents and bodies from files, and fields of an app from options."""
 
+import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,28 +12,92 @@ import yaml
 
 from cli.failures import Failure
 
+HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair: no character, and nothing that UTF-8 can carry
+
 
 def text_of(file: Path) -> str:
     """The text in the file, of standard input for `-`; raises Failure where there is none."""
     try:
-        return sys.stdin.read() if str(file) == "-" else file.read_text()
+        return (sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()).decode()
     except OSError as error:
         raise Failure(f"{file} cannot be read: {error.strerror}. Give a file of text, or - to pipe it in.") from error
     except ValueError as error:
         raise Failure(f"{file} is no text (UTF-8). Give a file of text, or - to pipe it in.") from error
 
 
+def kind_of(text: str) -> str:
+    """What a document is written in where nobody says it.
+
+    >>> kind_of("apiVersion: v1\\nkind: Service\\n---\\n"), kind_of("web: {image: x}")
+    ('kubernetes', 'compose')
+    """
+    try:
+        documents = yaml.compose_all(text, yaml.SafeLoader)
+        first = next((node for node in documents if isinstance(node, yaml.MappingNode)), None)
+    except (yaml.YAMLError, RecursionError):
+        return "compose"  # the platform tells the place
+    keys = {key.value for key, _ in first.value if isinstance(key, yaml.ScalarNode)} if first else set()
+    return "kubernetes" if {"apiVersion", "kind"} <= keys else "compose"
+
+
 def body_of(file: Path | None) -> dict[str, Any]:
     """The body that the file has as YAML or JSON, {} without a file; raises Failure where it is none."""
     if file is None:
         return {}
+    text = text_of(file)
     try:
-        found = yaml.safe_load(text_of(file))
+        found = _json(text) or yaml.load(text, _Once)
+        not_text = _no_text(found, "")
+    except RecursionError as error:
+        raise Failure(f"{file} is nested too deeply to be a body.") from error
     except yaml.YAMLError as error:
         raise Failure(f"{file} is neither YAML nor JSON: {error}. Correct it at that place.") from error
     if not isinstance(found, dict):
         raise Failure(f"{file} has no object with fields. Write fields as in the API's body, such as `imageRef: public/busybox`.")
+    if not_text:
+        raise Failure(f"{not_text} in {file} is no text: it has half of a surrogate pair. Write the character itself, in UTF-8.")
     return found
+
+
+def _no_text(value: Any, field: str) -> str:
+    """The first field whose text no UTF-8 can carry, "" where there is none."""
+    if isinstance(value, dict):
+        pairs = [(key, key) for key in value] + [(key, inner) for key, inner in value.items()]
+        return next((found for key, inner in pairs if (found := _no_text(inner, f"{field}.{key!s}".lstrip(".")))), "")
+    if isinstance(value, list):
+        return next((found for index, item in enumerate(value) if (found := _no_text(item, f"{field}.{index}"))), "")
+    return ascii(field).strip("'") if isinstance(value, str) and HALF.search(value) else ""
+
+
+def _json(text: str) -> Any:
+    """What the text is as JSON, None where it is none: its escapes are no YAML (`\\ud83d\\udc33` is one character).
+
+    None too where a key is given twice: the YAML reader then tells the place.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is given twice")
+    return found
+
+
+class _Once(yaml.SafeLoader):
+    """Reads YAML, and refuses a key that is given twice: of two values one would be lost silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Check the keys, then go on as ever (a merge key `<<` gives way to the node's own keys)."""
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem=f"{key.value!r} is given twice in one object", problem_mark=key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+        return super().construct_mapping(node, deep=deep)
 
 
 def variables(given: Sequence[str]) -> list[dict[str, str]]:

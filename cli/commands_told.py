@@ -17,6 +17,7 @@ _COMMANDS = (
     ("POST /v2/operations/{id}/{verb}", "op {verb} {id}"),
     ("POST /v2/projects", "project create NAME"),
     ("DELETE /v2/projects/{project}", "project delete {project}"),
+    ("POST /v2/projects/{project}/release", "project release {project}"),
     ("PUT /v2/projects/{project}/members/{user}", "member set {project} {user} ROLE"),
     ("GET /v2/users", "user ls"),
     ("POST /v2/users", "user create NAME"),
@@ -24,18 +25,24 @@ _COMMANDS = (
     ("GET /v2/applications/{project}", "app ls {project}"),
     ("POST /v2/applications/{project}", "app create {project} NAME"),
     ("GET /v2/applications/{project}/{app}", "app show {project} {app}"),
-    ("DELETE /v2/applications/{project}/{app}", "app rm {project} {app}"),
+    ("DELETE /v2/applications/{project}/{app}", "app delete {project} {app}"),
     ("GET /v2/applications/{project}/{app}/revisions", "app revisions {project} {app}"),
     ("GET /v2/applications/{project}/{app}/autoscaling", "app autoscale {project} {app}"),
     ("DELETE /v2/applications/{project}/{app}/autoscaling", "app autoscale {project} {app} --off"),
     ("POST /v2/applications/{project}/{app}/scale?type=auto", "app autoscale {project} {app}"),
     ("POST /v2/applications/{project}/{app}/scale?type=manual", "app scale {project} {app}"),
     ("POST /v2/applications/{project}/{app}/{verb}", "app {verb} {project} {app}"),
+    ("GET /v2/instances/{project}/lists", "instance ls {project}"),
     ("GET /v2/instances/{project}/{app}/lists", "instance ls {project} {app}"),
     ("GET /v2/instances/{project}/{instance}", "instance show {project} {instance}"),
     ("GET /v2/containers/{project}/{instance}/lists", "container ls {project} {instance}"),
     ("GET /v2/containers/{project}/{instance}/{container}/logs", "logs {project} {instance} --container {container}"),
     ("POST /v2/instances/{project}/{instance}/{index}/{verb}", "instance {verb} {project} {instance}"),
+    ("GET /v2/clusters/{cluster}/hosts", "host ls"),
+    ("GET /v2/images", "image ls"),
+    ("POST /v2/builds/{project}/sources", "build dir DIR --project {project}"),
+    ("PUT /v2/builds/{project}/{build}", "build edit {project} {build}"),
+    ("POST /v2/builds/{project}/{build}/build", "build run {project} {build}"),
     ("GET /v2/stacks/{project}/{stack}/versions", "stack versions {project} {stack}"),
     ("GET /v2/templates/{project}/{template}/versions", "template versions {project} {template}"),
 )
@@ -45,7 +52,22 @@ _HEADERS = {
         "Set MOORING_TOKEN, as `source .local/env` does for the embedded platform, or unset it and run `mooring login`."
     )
 }
-_OPTIONS = {"minReplicas": "min", "maxReplicas": "max", "targetCPUUtilization": "cpu", "imageRef": "image", "instances": "remove"}
+# What a program says in a body's field a person says by an option.
+_FIELDS = {
+    "or correct portMappings, which the probe follows.": "or say on which it does: --port of mooring app rollout.",
+    'Where nothing shall be asked, {"readinessProbe": {"none": true}} turns that off.': (
+        "Where nothing shall be asked, readinessProbe: {none: true} in a --file of mooring app rollout turns that off."
+    ),
+}
+_OPTIONS = {
+    "minReplicas": "min",
+    "maxReplicas": "max",
+    "targetCPUUtilization": "cpu",
+    "imageRef": "image",
+    "instances": "remove",
+    "finalizers": "finalizer",
+    "deadlineSeconds": "deadline",
+}
 
 
 def told(text: str) -> str:
@@ -56,7 +78,7 @@ def told(text: str) -> str:
     >>> told("See GET /v2/unheard/of.")
     'See GET /v2/unheard/of.'
     """
-    for said, heard in _HEADERS.items():
+    for said, heard in {**_HEADERS, **_FIELDS}.items():
         text = text.replace(said, heard)
     return _REQUEST.sub(_command, clean(text))
 

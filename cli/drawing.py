@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, Group, OverflowMethod, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -29,6 +29,8 @@ _UNTAKEN = timedelta(seconds=3)
 # Of what lasts, such as an app or an instance; what is not here is on its way.
 _STATES = {
     "ACTIVE": "green",
+    "READY": "green",
+    "NOTREADY": "red",
     "RUNNING": "green",
     "COMPLETED": "green",
     "DEPLOYED": "green",
@@ -44,17 +46,18 @@ _MARKS = {"SUCCEEDED": ("✔", "+"), "UNCHANGED": ("=", "="), "FAILED": ("✘", 
 _ENDS = {"SUCCEEDED": "done", "UNCHANGED": "unchanged", "FAILED": "failed", "CANCELLED": "cancelled"}
 
 
-def operations(family: list[Watched], now: datetime, height: int | None = None) -> Group:
+def operations(family: list[Watched], now: datetime, height: int | None = None, *, cut: bool = False) -> Group:
     """Operations with their steps, those that an operation started below it; `height` is the room there is, in lines.
 
-    Where the room does not suffice, finished steps are folded into a count, so that what runs stays in sight.
+    Where the room does not suffice, finished steps are folded into a count, so that what runs stays in sight; `cut` gives each
+    step one line, however long its words are.
     """
     ordered = list(_ordered(family))
     room = None if height is None else max(1, (height - 2 * len(ordered)) // max(1, len(ordered)))
-    return Group(*(_indented(known, operation(known, now, room), family) for known in ordered))
+    return Group(*(_indented(known, operation(known, now, room, cut=cut), family) for known in ordered))
 
 
-def operation(known: Watched, now: datetime, room: int | None = None) -> Group:
+def operation(known: Watched, now: datetime, room: int | None = None, *, cut: bool = False) -> Group:
     """One operation: a head line, a line for each step, and what keeps the view from hearing more."""
     steps = list(known.steps.values())
     folded = 0
@@ -62,11 +65,11 @@ def operation(known: Watched, now: datetime, room: int | None = None) -> Group:
         running = [step for step in steps if step.status == OPEN]
         kept = running or steps[-1:]
         folded, steps = len(steps) - len(kept), kept
-    parts: list[RenderableType] = [_head(known, now)]
+    parts: list[RenderableType] = [_Head(known, now)]
     if folded:
         parts.append(Text(f"  {folded} steps before", style="dim"))
     if steps:
-        parts.append(_Steps(steps, now, ended=known.ended))
+        parts.append(_Steps(steps, now, ended=known.ended, cut=cut))
     if trouble := known.trouble or _untaken(known, now):
         parts.append(Text(f"  {trouble}", style="yellow"))
     return Group(*parts)
@@ -108,30 +111,44 @@ def _indented(known: Watched, drawn: Group, family: Iterable[Watched]) -> Paddin
 
 
 def _untaken(known: Watched, now: datetime) -> str:
+    if known.status == "WAITING":
+        return f"waits for its turn: more was asked for than works at once; `mooring op show {known.id}` says where it stands"
     late = known.status == "ACCEPTED" and known.created_at and now - known.created_at > _UNTAKEN
     return "accepted; no worker has taken it up yet" if late else ""
 
 
-def _head(known: Watched, now: datetime) -> Table:
-    row = Table.grid(padding=(0, 1))
-    name = Text.assemble((known.kind, "bold"), " ", known.target)
-    span = took((known.finished_at or now) - known.created_at) if known.created_at else ""
-    attempt = f"attempt {known.attempt}" if known.attempt > 1 else ""
-    bar = ProgressBar(total=max(known.total, 1), completed=known.done, width=16, complete_style=COLOURS.get(known.status, ""))
-    count = f"{known.done}/{known.total}" if known.total else ""
-    row.add_row(
-        name, status(known.status), bar, count, span, attempt, Text(known.id, style="dim", no_wrap=True, overflow="ellipsis")
-    )
-    return row
+class _Head:
+    """What the operation is, how far, and its id whole: that is what one goes on with, so on a narrow terminal it has a line."""
+
+    def __init__(self, known: Watched, now: datetime) -> None:
+        self._known = known
+        self._now = now
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        known, row = self._known, Table.grid(padding=(0, 1))
+        span = took((known.finished_at or self._now) - known.created_at) if known.created_at else ""
+        attempt = f"attempt {known.attempt}" if known.attempt > 1 else ""
+        bar = ProgressBar(total=max(known.total, 1), completed=known.done, width=16, complete_style=COLOURS.get(known.status, ""))
+        count = f"{known.done}/{known.total}" if known.total else ""
+        name = Text.assemble((known.kind, "bold"), " ", known.target)
+        cells = (name, status(known.status), bar, count, span, attempt)
+        told = Text(known.id, style="dim", no_wrap=True)
+        wide = 16 + len(cells) + sum(len(str(cell)) for cell in (name, known.status, count, span, attempt, known.id))
+        row.add_row(*cells, *([told] if wide <= options.max_width else []))
+        yield row
+        if wide > options.max_width:
+            yield Text("  ").append(told)
 
 
 class _Steps:
     """The steps as a grid; how finely it can be drawn depends on the terminal."""
 
-    def __init__(self, steps: list[Step], now: datetime, *, ended: bool) -> None:
+    def __init__(self, steps: list[Step], now: datetime, *, ended: bool, cut: bool) -> None:
         self._steps = steps
         self._now = now
         self._ended = ended
+        self._overflow: OverflowMethod = "ellipsis" if cut else "fold"
+        self._cut = cut
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if not console.is_terminal:  # a row is a line, however long: a grid gives up marks and times for a long message
@@ -139,10 +156,10 @@ class _Steps:
             return
         grid = Table.grid(padding=(0, 1), expand=True)
         grid.add_column(width=3, justify="right")
-        grid.add_column(no_wrap=True, overflow="ellipsis", max_width=max(20, options.max_width // 2))
+        grid.add_column(no_wrap=self._cut, overflow=self._overflow, max_width=max(20, options.max_width // 2))
         grid.add_column(no_wrap=True, justify="right", min_width=7)
         grid.add_column(no_wrap=True)
-        grid.add_column(ratio=1, overflow="fold" if self._ended else "ellipsis", no_wrap=not self._ended)
+        grid.add_column(ratio=1, overflow=self._overflow, no_wrap=self._cut)
         for step in self._steps:
             grid.add_row(*self._row(step, options.ascii_only))
         yield grid

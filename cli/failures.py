@@ -4,7 +4,8 @@ Failure
 ├── Refused        the API said no: its Code, Message and Reason
 ├── Unreachable    nothing answers at the url, or not for a moment
 ├── Foreign        what answers is not Mooring
-└── SignedOut      no url or token is known
+├── SignedOut      no url or token is known
+└── Interrupted    the person stopped watching
 """
 
 from typing import Any
@@ -16,6 +17,7 @@ class Failure(Exception):
     reason = "Failure"
     transient = False
     in_the_way: dict[str, Any] | None = None
+    exit_code = 1
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -23,11 +25,12 @@ class Failure(Exception):
 
 
 class Refused(Failure):
-    """The API's own refusal; `status` is the HTTP status."""
+    """The API's own refusal; `status` is the HTTP status, `retry_after` after how many seconds it may be asked again, if it may."""
 
-    def __init__(self, status: int, body: dict[str, Any]) -> None:
+    def __init__(self, status: int, body: dict[str, Any], retry_after: int | None = None) -> None:
         super().__init__(str(body["Message"]))
         self.status = status
+        self.retry_after = retry_after
         self.body = body
         self.reason = str(body["Reason"])
         self.transient = status in (502, 503, 504)
@@ -50,3 +53,10 @@ class SignedOut(Failure):
     """Neither the environment nor `mooring login` tells the url and token."""
 
     reason = "SignedOut"
+
+
+class Interrupted(Failure):
+    """Ctrl-C while an operation was watched: that goes on; `in_the_way` is its record."""
+
+    reason = "Interrupted"
+    exit_code = 130

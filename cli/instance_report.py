@@ -10,17 +10,47 @@ from cli.api import Record
 from cli.words import clean
 
 
-def instances(project: str, app: str, found: Sequence[Record], total: int) -> RenderableType:
-    """A table of an app's instances."""
+def no_instances(project: str, app: Record) -> Text:
+    """Why an app has no instances, and the command that helps: what runs to its end is run again, what is stopped started."""
+    place = f"{project} {app['Name']}"
+    why = clean(app["message"])
+    if app["Type"] == "Job" and app["Status"] == "COMPLETED":
+        told, command = "It has run to its end.", f"Run it again: mooring app restart {place}"
+    elif app["Type"] == "Job" and app["Status"] in ("FAILED", "STOPPED"):
+        told, command = why or "Its run is over.", f"Run it again: mooring app restart {place}"
+    elif app["Status"] == "STOPPED":
+        told, command = "It is stopped.", f"Start it: mooring app start {place}"
+    elif app["InstanceNum"] == 0:
+        told, command = "It is scaled to 0.", f"Scale it: mooring app scale {place} COUNT"
+    else:
+        told, command = why or f"It is {app['Status']}.", f"See why: mooring app show {place}"
+    return Text(f"{app['Name']} has no instances just now. {told} {command}")
+
+
+def instances(project: str, app: str | None, found: Sequence[Record], total: int) -> RenderableType:
+    """A table of an app's instances, or of all apps', and below it what is told of them, each once."""
     if not found:
-        start, scale = f"mooring app start {project} {app}", f"mooring app scale {project} {app} COUNT"
-        return Text(f"{app} has no instances just now. Where it is stopped, start it: {start}. Where it has 0, scale it: {scale}")
-    table = tables.table("instance", "version", "status", "restarts", "image", "ip", "host", "why")
+        return Text(f"No app of the project {project} has instances just now. Its apps: mooring app ls {project}")
+    whose = () if app else ("app",)
+    table = tables.table("instance", *whose, "version", "status", "restarts", "image", "ip", "host", "why")
     for one in found:
         version = "" if one["version"] is None else str(one["version"])
-        state = drawing.state(one["status"])
-        table.add_row(one["name"], version, state, str(one["restarts"]), clean(one["image"]), one["ip"], one["host"], why_not(one))
-    return tables.counted(table, len(found), total)
+        state, of = drawing.state(one["status"]), () if app else (one["appName"],)
+        cells = (version, state, str(one["restarts"]), clean(one["image"]), one["ip"], one["host"], one["reason"] or "")
+        table.add_row(one["name"], *of, *cells)
+    return Group(tables.counted(table, len(found), total), *_told_of(found))
+
+
+def _told_of(found: Sequence[Record]) -> list[Text]:
+    """What is told of each instance, once for all of which the same is told."""
+    same: dict[str, list[tuple[str, str]]] = {}
+    for one in found:
+        if words := " ".join(filter(None, [one["message"], _outdated(one)])):
+            same.setdefault(words.replace(one["name"], ""), []).append((one["name"], words))
+    return [
+        Text(clean(f"{those[0][0]}{f' and {len(those) - 1} more' if len(those) > 1 else ''}: {those[0][1]}"))
+        for those in same.values()
+    ]
 
 
 def instance(project: str, found: Record) -> Group:
@@ -77,5 +107,10 @@ def container(project: str, instance: str, found: Record) -> Group:
 
 
 def why_not(found: Record) -> str:
-    """Reason and message, in one."""
-    return clean(f"{found['reason'] or ''} {found['message'] or ''}".strip())
+    """Reason and message, in one, and which variables it holds as they were before."""
+    return clean(" ".join(filter(None, [found["reason"], found["message"], _outdated(found)])))
+
+
+def _outdated(found: Record) -> str:
+    changed = [f"{', '.join(one['entries'])} of {one['kind']} {one['name']}" for one in found.get("restartNeeded") or []]
+    return f"holds {'; '.join(changed)} as it was before; restart the app" if changed else ""

@@ -52,3 +52,26 @@ def tokens(found: Sequence[Record]) -> RenderableType:
         expires = one["expiresAt"] or "never"
         table.add_row(one["id"], one["user"], clean(one["name"]), tables.when(one["createdAt"]), expires)
     return table
+
+
+def me(found: Record, url: str, project: str | None) -> RenderableType:
+    """Who asks, where, with which roles."""
+    roles = ", ".join(f"{role} in {name}" for name, role in sorted(found["roles"].items()))
+    return tables.facts(
+        [
+            ("user", found["name"]),
+            ("platform", url),
+            ("roles", "platform admin" if found["admin"] else roles or "in no project: ask a project's admin to be made a member"),
+            ("project", project or "none in use; choose one: mooring use PROJECT"),
+        ]
+    )
+
+
+def in_use(project: str | None, asked: str | None) -> Text:
+    """Which project is meant where none is named; `asked` is the one that was to be."""
+    if project is None:
+        return Text("No project is in use: commands name theirs. Choose one: mooring use PROJECT")
+    told = Text(f"{project} is the project that commands mean where they name none. Its apps: mooring app ls")
+    if asked not in (None, project):
+        told.append(f"\nMOORING_PROJECT in the environment wins over {asked}, which is kept; unset it to use that.", style="yellow")
+    return told

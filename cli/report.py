@@ -8,17 +8,18 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from cli import drawing, tables
-from cli.api import TERMINAL, Record
+from cli import app_words, drawing, tables
+from cli.api import Record
 from cli.commands_told import told
 from cli.instance_report import instances as listed
+from cli.operation_words import asked_for, attempts_before, in_force, result
 from cli.watched import Watched
+from cli.ways_out import next_steps, ways
 from cli.words import ago, clean, moment, now, took
 
 _LOG_LINES = 20
 _LONGEST_VALUE = 60
 _AGAIN = {"user": "retry helps once that is mended", "quota": "retry helps once there is room"}
-_WAYS = (("pause", "Pause it"), ("resume", "Go on"), ("promote", "Go on to the end"), ("rollback", "Go back"))
 
 
 def operation(record: Record) -> Group:
@@ -32,19 +33,31 @@ def operation(record: Record) -> Group:
         ("attempt", str(record["attempt"]) if record["attempt"] > 1 else None),
         ("started by", record["parentId"]),
         ("target", f"{target['kind']} {target['name']}" + (f" ({target['id']})" if target["id"] else "")),
-        ("result", _values(record["result"])),
-        ("asked", "\n".join(_asked(control) for control in record["controls"])),
+        ("asked", asked_for(record.get("request") or {})),
+        ("result", result(record)),
+        ("controls", "\n".join(_asked(control) for control in record["controls"])),
+        ("in force now", in_force(record)),
         ("paused", told(record["pause"]["message"]) if record["pause"] else None),
         ("waits for", waiting(record)),
     ]
     parts: list[RenderableType] = [drawing.operation(Watched.of(record), now()), Text(), tables.facts(facts)]
+    if record["attempt"] > 1:
+        parts += [Text(), *attempts_before(record)]
     if record["temporalUrl"]:
         parts.append(Text(f"temporal  {record['temporalUrl']}", no_wrap=True, overflow="ignore"))
     if record["error"]:
         parts += [Text(), failure(record)]
+    if record.get("afterwards"):
+        parts += [Text(), since(record["afterwards"])]
     if words := next_steps(record):
         parts += [Text(), *words]
     return Group(*parts)
+
+
+def since(found: Record) -> Group:
+    """What became of the app after its operation succeeded, and what to do."""
+    head = Text.assemble("Since then: ", (f"{found['status']} {found['reason']}".strip(), "bold red"))
+    return Group(head, Text(told(found["message"])), Text.assemble(("What to do: ", "bold"), told(found["hint"])))
 
 
 def failure(record: Record) -> Group:
@@ -52,7 +65,8 @@ def failure(record: Record) -> Group:
     error = record["error"]
     told_of = [str(error["code"]), f"fault: {error['fault']}"]
     if record["status"] != "CANCELLED":  # that was asked for
-        told_of.append(_AGAIN.get(error["fault"], "retry can help") if error["retryable"] else "retry alone does not help")
+        helps = error["retryable"] and any("op retry" in command for _, command in ways(record))
+        told_of.append(_AGAIN.get(error["fault"], "retry can help") if helps else "retry alone does not help")
     head = Text.assemble((error["reason"], "bold red"), f" ({', '.join(told_of)})")
     parts: list[RenderableType] = [head, Text(told(error["message"]))]
     for seen in error["evidence"]:
@@ -64,38 +78,32 @@ def failure(record: Record) -> Group:
 
 def end(record: Record) -> Group:
     """What is left to say of an operation whose steps were shown: its result, or why it failed and what to do."""
+    return Group(why(record), *next_steps(record))
+
+
+def why(record: Record) -> Group:
+    """How an operation ended, without the commands that lead on."""
     parts: list[RenderableType] = [failure(record)] if record["error"] else []
-    if record["result"]:
-        parts.append(Text(f"Result: {_values(record['result'])}"))
-    return Group(*parts, *next_steps(record))
-
-
-def next_steps(record: Record) -> list[Text]:
-    """The commands that make sense now."""
-    known = record["id"]
-    if record["status"] in ("FAILED", "CANCELLED"):
-        return [Text.assemble("Run it again: ", (f"mooring op retry {known} --watch", "bold"))]
-    if record["status"] not in TERMINAL:
-        follow = Text.assemble("Follow it: ", (f"mooring op watch {known}", "bold"))
-        stop = Text.assemble("Stop it: ", (f"mooring op cancel {known}", "bold"))
-        ways = [
-            Text.assemble(f"{words}: ", (f"mooring op {verb} {known}", "bold"))
-            for verb, words in _WAYS
-            if verb in record["available"]
-        ]
-        return [follow, *ways, *([stop] if record["cancellable"] else [])]
-    return []
+    if words := result(record):
+        parts.append(Text(f"Result: {words}"))
+    if words := in_force(record):
+        parts.append(Text(f"In force now: {words}"))
+    return Group(*parts)
 
 
 def waiting(record: Record) -> str | None:
-    """The paused children, None where there are none: what is asked of their parent reaches them too."""
+    """What it waits for: its turn, or paused children, which what is asked of their parent reaches too; None for neither."""
+    if line := record.get("line"):
+        others = f"{line['before']} of the same project come before it, {line['waiting']} wait in all"
+        return f"its turn: {others}; {line['running']} of at most {line['places']} work now, and projects take turns"
     children = record.get("waitsFor") or []
     lines = [f"{one['kind']} {one['operationId']} on {one['target']}: {told(one['pause']['message'])}" for one in children]
     return "\n".join(clean(line) for line in lines) or None
 
 
-def operations(records: Sequence[Record], total: int) -> RenderableType:
+def operations(found: Record) -> RenderableType:
     """A table of operations, newest first, and how many more there are."""
+    records = found["operations"]
     if not records:
         return Text("No operations here. Take filters away, or start one: deploying, building or creating a project makes one.")
     why = ("why",) if any(record["error"] for record in records) else ()
@@ -115,7 +123,7 @@ def operations(records: Sequence[Record], total: int) -> RenderableType:
             took((ended or now()) - begun),
             *([record["error"]["reason"] if record["error"] else ""] if why else []),
         )
-    return tables.counted(table, len(records), total)
+    return tables.counted(table, len(records), found["total"], at_least=found.get("totalIsAtLeast", False))
 
 
 def projects(found: Sequence[Record], total: int) -> RenderableType:
@@ -147,28 +155,36 @@ def apps(project: str, found: Sequence[Record], total: int) -> RenderableType:
     return tables.counted(table, len(found), total)
 
 
-def app(found: Record, instances: Sequence[Record], latest: Sequence[Record]) -> Group:
-    """One app: what it runs, its instances with why they are not running, and its latest operations."""
-    resources = ", ".join(f"{name} {value}" for name, value in found["ResInfo"].items() if value)
+def app(found: Record, addresses: Sequence[Text], instances: Sequence[Record], latest: Sequence[Record]) -> Group:
+    """One app: what it runs, where it is reached, its instances with why they are not running, and its latest operations."""
     ports = ", ".join(f"{port['containerPort']}/{port['protocol']}" for port in found["PortsInfo"])
     facts: list[tuple[str, RenderableType | None]] = [
         ("status", Text.assemble(drawing.state(found["Status"]), f"  {found['InstanceSummary']}")),
-        ("why", told(found["message"])),
+        ("why", told(": ".join(filter(None, [found.get("reason"), found["message"]])))),
+        ("type", found["Type"]),
         ("image", found["Image"]),
         ("versions", _versions(found["versions"]) if len(found["versions"]) > 1 else None),
-        ("command", clean(_command(found["Cmd"]))),
+        ("command", clean(command_of(found["Cmd"]))),
         ("ports", ports),
-        ("resources", resources),
+        ("by default", told("\n".join(found.get("notices", []))) or None),
+        ("resources", app_words.amounts(found) or "none asked for"),
+        ("variables", app_words.variables(found)),
+        ("files", app_words.files(found)),
         ("by", found["Username"]),
         ("created", tables.when(found["Created"])),
         ("id", Text(found["AppID"], overflow="fold")),
     ]
-    parts: list[RenderableType] = [Text(f"{found['ProjectName']}/{found['Name']}", style="bold"), tables.facts(facts), Text()]
+    parts: list[RenderableType] = [
+        Text(f"{found['ProjectName']}/{found['Name']}", style="bold"),
+        tables.facts(facts),
+        *addresses,
+        Text(),
+    ]
     if instances:
         parts.append(listed(found["ProjectName"], found["Name"], instances, len(instances)))
     else:
         parts.append(Text("It has no instances just now."))
-    parts += [Text(), operations(latest, len(latest))]
+    parts += [Text(), operations({"operations": latest, "total": len(latest)})]
     return Group(*parts)
 
 
@@ -190,24 +206,40 @@ def _short(digest: str | None) -> str:
     return f" ({digest[7:19]})" if digest else ""
 
 
-def revisions(project: str, name: str, found: Sequence[Record], total: int) -> RenderableType:
+def revisions(project: str, name: str, found: Record) -> RenderableType:
     """An app's revisions, newest first: who, when, why, how many instances have it, and what differs from the one before."""
     table = tables.table("revision", "instances", "by", "created", "why", "what differs from the one before")
-    for one in found:
+    for one in found["revisions"]:
         begun = moment(one["createdAt"])
         assert begun is not None
         number = f"{one['revision']}{' in force' if one['current'] else ''}"
-        never = "" if one["digests"] else "; never ran: its image was not found"
-        differs = "; ".join(_difference(change) for change in one["changes"]) or ("" if one["revision"] == 1 else "nothing")
-        reason = clean(one["reason"]) + never
+        differs = "; ".join(_difference(change, one) for change in one["changes"]) or ("" if one["revision"] == 1 else "nothing")
+        reason = clean(one["reason"]) + _outcome(one)
         table.add_row(number, str(one["instances"]), one["createdBy"], ago(begun, now()), reason, differs)
     back = Text.assemble("Go back to one: ", (f"mooring app rollback {project} {name} --revision NUMBER", "bold"))
-    return Group(tables.counted(table, len(found), total), back) if total > 1 else tables.counted(table, len(found), total)
+    counted = tables.counted(table, len(found["revisions"]), found["total"], at_least=found.get("totalIsAtLeast", False))
+    return Group(counted, back) if found["total"] > 1 else counted
 
 
-def _difference(change: Record) -> str:
+def _outcome(revision: Record) -> str:
+    """That a revision did not work, and why, "" of one that did."""
+    outcome = revision["outcome"] or {"status": "SUCCEEDED"}
+    ended = outcome["status"] in ("SUCCEEDED", "FAILED", "CANCELLED")
+    if ended and not revision["digests"]:
+        return "; never ran: its image was not found"
+    if outcome["status"] == "SUCCEEDED":
+        return ""
+    why = f": {outcome['reason']}" if outcome["reason"] else ""
+    return clean(f"; {'never worked' if ended else 'not done'}: {outcome['OperationID']} is {outcome['status']}{why}")
+
+
+def _difference(change: Record, revision: Record) -> str:
     """What became of one field, of a list which of its entries; long values are cut."""
     before, after = change["before"], change["after"]
+    field, _, last = change["field"].rpartition(".")
+    if last == "digest":
+        name = field.partition(".")[2]
+        return clean(f"image {name}: {revision['images'][name]} {before[:19]}… → {after[:19]}…")
     if isinstance(before, list) and isinstance(after, list):
         gone, new = ([_entry(one) for one in these if one not in those] for these, those in ((before, after), (after, before)))
         words = ", ".join([*(f"- {one}" for one in gone), *(f"+ {one}" for one in new)]) or "in another order"
@@ -297,7 +329,8 @@ def _place(problem: Record) -> str:
 
 
 def _asked(control: Record) -> str:
-    return f"{control['verb']} by {control['actor']}, {tables.when(control['at'])}"
+    words = f" {control['words']}" if control["words"] else ""
+    return f"{control['verb']}{words} by {control['actor']}, {tables.when(control['at'])}"
 
 
 def _values(values: dict[str, Any] | None) -> str:
@@ -308,7 +341,7 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _command(command: str | list[str] | None) -> str:
+def command_of(command: str | list[str] | None) -> str:
     return " ".join(command) if isinstance(command, list) else command or ""
 
 

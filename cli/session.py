@@ -1,4 +1,4 @@
-"""Where the API is and who asks: the environment wins over what `mooring login` stored."""
+"""Where the API is, who asks, and which project is in use: the environment wins over what `mooring login` and `use` stored."""
 
 import json
 import os
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.failures import SignedOut
+from cli.failures import Failure, SignedOut
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,30 @@ def read(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
         return {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SignedOut(f"{path} cannot be used ({type(error).__name__}). Remove it and run `mooring login`.") from error
+
+
+def use(project: str | None, environment: Mapping[str, str] = os.environ) -> None:
+    """Have later commands mean this project where they name none, of the platform that the session is of; None forgets it."""
+    file = place(environment).with_name("project.json")
+    if project is None:
+        file.unlink(missing_ok=True)
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"url": load(environment).url, "project": project}))
+
+
+def project_in_use(environment: Mapping[str, str] = os.environ) -> str | None:
+    """The project of MOORING_PROJECT, else the one that `use` kept for this platform; None where there is none."""
+    if environment.get("MOORING_PROJECT"):
+        return environment["MOORING_PROJECT"]
+    file = place(environment).with_name("project.json")
+    try:
+        kept = json.loads(file.read_text())
+        return str(kept["project"]) if kept["url"] == load(environment).url else None
+    except (FileNotFoundError, SignedOut):
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Failure(f"{file} cannot be used ({type(error).__name__}). Remove it, or name the project: --project.") from error
 
 
 def place(environment: Mapping[str, str] = os.environ) -> Path:

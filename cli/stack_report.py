@@ -7,10 +7,11 @@ from rich.text import Text
 
 from cli import drawing, tables
 from cli.api import Record
+from cli.commands_told import told
 from cli.report import waiting
 from cli.words import ago, clean, moment, now
 
-_COLOURS = {"create": "green", "update": "yellow", "recreate": "yellow", "delete": "red", "unchanged": "dim"}
+_COLOURS = {"create": "green", "start": "green", "update": "yellow", "recreate": "yellow", "delete": "red", "unchanged": "dim"}
 
 
 _HIDDEN = Text("  (has secrets in it; the permission secret:read shows them)", style="dim")
@@ -30,16 +31,19 @@ def templates(found: Sequence[Record], total: int) -> RenderableType:
     return tables.counted(table, len(found), total)
 
 
-def versions(found: Sequence[Record], total: int) -> RenderableType:
+def versions(found: Record) -> RenderableType:
     """Versions newest first, each with who, when, why and what changed."""
     parts: list[RenderableType] = []
-    for one in found:
+    for one in found["versions"]:
         number = one.get("number", one.get("version"))
         words = [f"by {one['createdBy']}", str(tables.when(one["createdAt"])), one.get("reason") or "", one.get("status") or ""]
         words.append(f"as version {one['restores']} was" if one.get("restores") else "")
-        parts.append(Text.assemble((f"version {number}", "bold"), f"  {clean(', '.join(w for w in words if w))}"))
+        of = f" of the deployment{_of_template(one)}" if "templateVersion" in one else ""
+        parts.append(Text.assemble((f"version {number}", "bold"), f"{of}  {clean(', '.join(w for w in words if w))}"))
         parts.append(_HIDDEN if one.get("contentHidden") else _diff(one["diff"]))
-    parts.append(Text(f"{len(found)} of {total}; more with --limit.", style="dim") if len(found) < total else Text())
+    # A template knows how many versions it has; of a stack they are counted.
+    at_least = found.get("totalIsAtLeast", False)
+    parts.append(tables.how_many(len(found["versions"]), found["total"], at_least=at_least) or Text())
     return Group(*parts)
 
 
@@ -90,15 +94,17 @@ def stacks(project: str, found: Sequence[Record], total: int) -> RenderableType:
         return Text(f"The project {project} has no deployments. Deploy a template: mooring template deploy {project} TEMPLATE NAME")
     waits = ("waits for",) if any(one["lastOperation"]["waitsFor"] for one in found) else ()
     gone = ("gone",) if any(one["gone"] for one in found) else ()
-    table = tables.table("deployment", "kind", "version", "status", "last operation", "by", "created", *waits, *gone)
+    why = ("why",) if any(one["message"] for one in found) else ()
+    table = tables.table("deployment", "kind", "version", "status", "last operation", "by", "created", *waits, *gone, *why)
     for one in found:
         begun = moment(one["createdAt"])
         assert begun is not None
         state, last = drawing.state(one["status"]), f"{one['lastOperation']['kind']} {one['lastOperation']['id']}"
         fields = (one["stackInstanceName"], one["kind"], str(one["version"]), state, last, one["createdBy"], ago(begun, now()))
-        told = [waiting(one["lastOperation"]) or ""] if waits else []
-        told += [", ".join(_gone(part) for part in one["gone"])] if gone else []
-        table.add_row(*fields, *told)
+        more = [waiting(one["lastOperation"]) or ""] if waits else []
+        more += [", ".join(_gone(part) for part in one["gone"])] if gone else []
+        more += [told(one["message"])] if why else []
+        table.add_row(*fields, *more)
     return tables.counted(table, len(found), total)
 
 
@@ -111,10 +117,9 @@ def stack(found: Record) -> Group:
     last = found["lastOperation"]
     facts: list[tuple[str, RenderableType | None]] = [
         ("status", drawing.state(found["status"])),
-        ("version", f"{found['version']} ({found['kind']})"),
+        ("version", f"{found['version']} of this deployment{_of_template(found)} ({found['kind']})"),
         ("last", f"{last['kind']} {last['id']} {last['status']}"),
-        ("why", clean(last["error"]["message"]) if last["error"] else None),
-        ("gone", clean(found["message"]) or None),
+        ("why", told(found["message"]) or None),
         ("waits for", waiting(last)),
         ("by", found["createdBy"]),
         ("created", tables.when(found["createdAt"])),
@@ -132,6 +137,13 @@ def stack(found: Record) -> Group:
     return Group(Text(found["stackInstanceName"], style="bold"), tables.facts(facts), Text(), table, *others)
 
 
+def _of_template(found: Record) -> str:
+    """Which version of its template it is: the two count apart, as a rollback is a version of the deployment alone."""
+    if not found.get("templateVersion"):
+        return ""
+    return f", version {found['templateVersion']} of the template{' ' + found['template'] if found.get('template') else ''}"
+
+
 def plan(found: Record) -> Group:
     """What an upgrade would do, in its order."""
     table = tables.table("what", "action", "instances", "why")
@@ -139,8 +151,8 @@ def plan(found: Record) -> Group:
         replaced = _gray(one["gray"]) if one.get("gray") else "replaced" if one["replaces"] and one["action"] == "update" else ""
         name = one["app"] if one["kind"] == "app" else f"{one['kind']} {one['app']}"
         table.add_row(name, Text(one["action"], style=_COLOURS[one["action"]]), replaced, clean(one["reason"]))
-    told = ", ".join(f"{count} {action}" for action, count in found["counts"].items() if count)
-    return Group(table, Text(f"{told or 'nothing'}. Nothing was done; leave --dry-run out to do it."))
+    counts = ", ".join(f"{count} {action}" for action, count in found["counts"].items() if count)
+    return Group(table, Text(f"{counts or 'nothing'}. Nothing was done; leave --dry-run out to do it."))
 
 
 def _gray(found: Record) -> str:

@@ -31,11 +31,21 @@ def table(*columns: str) -> Table:
     return made
 
 
-def counted(made: Table, shown: int, total: int) -> RenderableType:
+def counted(made: Table, shown: int, total: int, *, at_least: bool = False) -> RenderableType:
     """The table, and how many more there are."""
-    if shown >= total:
-        return made
-    return Group(made, Text(f"{shown} of {total}; more with --limit.", style="dim"))
+    more = how_many(shown, total, at_least=at_least)
+    return Group(made, more) if more else made
+
+
+def how_many(shown: int, total: int, *, at_least: bool = False) -> Text | None:
+    """How many are shown of how many, None where these are all; `at_least` where it was not counted further.
+
+    >>> str(how_many(20, 1000, at_least=True))
+    '20 of more than 1000; more with --limit.'
+    """
+    if shown >= total and not at_least:
+        return None
+    return Text(f"{shown} of {'more than ' if at_least else ''}{total}; more with --limit.", style="dim")
 
 
 def when(text: str | None) -> str | None:

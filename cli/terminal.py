@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from cli import report, session
 from cli.api import Api
+from cli.bodies import HALF
 from cli.failures import Failure, Refused
 
 # Where output goes to a file or a pipe, a row is a line, however long.
@@ -98,13 +99,20 @@ def confirm(question: str, yes: bool) -> None:
 class Guarded(TyperGroup):
     """The commands with their failures told: of reading their files, of asking the API; and an interrupt."""
 
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        """Refuse a word that is no text, by its number: it may be a secret."""
+        for number, word in enumerate(args, 1):
+            if HALF.search(word):  # how Python keeps bytes of the command line that are no UTF-8
+                raise typer.BadParameter(f"word {number} of the command is not in UTF-8. Write it so, or give bytes in a file.")
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: typer.Context) -> Any:
         """Run the command; raises Exit."""
         try:
             return super().invoke(ctx)
         except Failure as failure:
             terminal(as_json=ctx.meta.get(_JSON, False)).complain(failure)
-            raise typer.Exit(1) from failure
+            raise typer.Exit(failure.exit_code) from failure
         except KeyboardInterrupt:
             told = "Interrupted. What the platform has accepted goes on; see it with: mooring op ls"
             console(stderr=True).print(told)

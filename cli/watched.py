@@ -48,6 +48,7 @@ class Watched:
             kind=record["kind"],
             target=f"{record['project']}/{record['target']['name']}",
             parent=record["parentId"],
+            status="WAITING" if record["status"] == "WAITING" else "ACCEPTED",
             created_at=moment(record["createdAt"]),
         )
 
@@ -70,6 +71,12 @@ class Watched:
                 )
         return known
 
+    def see(self, record: Record) -> None:
+        """Take in what the record tells, where there is no stream of its events; those that come later are heard all the same."""
+        now = Watched.of(record)
+        self.status, self.attempt, self.done, self.total = now.status, now.attempt, now.done, now.total
+        self.steps, self.finished_at = now.steps, now.finished_at
+
     @property
     def ended(self) -> bool:
         """Whether it has reached an end, which a retry can still open again."""
@@ -83,11 +90,13 @@ class Watched:
         at = datetime.fromisoformat(event.data["at"])
         if event.type == "step":
             self._hear_step(event.data, at)
+        elif event.type == "admission":
+            self.status = event.data["status"]
         elif event.type in ("status", "control"):
             self._hear_status(event.data["status"], at)
 
     def _hear_status(self, status: str, at: datetime) -> None:
-        if status == "ACCEPTED":  # retried: a new attempt, whose steps are numbered anew
+        if status in ("ACCEPTED", "WAITING"):  # retried: a new attempt, whose steps are numbered anew
             self.attempt += 1
             self.steps, self.done, self.created_at = {}, 0, at
         self.status = status

@@ -4,16 +4,20 @@ import re
 from datetime import UTC, datetime, timedelta
 
 # A log line of somebody's container must not steer the reader's terminal.
+_ESCAPES = re.compile(r"(\x1b\[|\x9b)[0-?]*[ -/]*[@-~]")  # colours and movements (ECMA-48: control sequences)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+_SPAN = re.compile(r"([0-9]{1,6})([smhd])")
+_UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 def clean(text: str) -> str:
     r"""Foreign text without the characters that steer a terminal; line breaks and tabs stay.
 
-    >>> clean("\x1b[31mred\r\n")
-    '\ufffd[31mred\n'
+    >>> clean("\x1b[31mred\x1b[0m \x07\r\n")
+    'red \ufffd\n'
     """
-    return _CONTROL.sub("\ufffd", text.replace("\r\n", "\n"))
+    return _CONTROL.sub("\ufffd", _ESCAPES.sub("", text).replace("\r\n", "\n"))
 
 
 def took(span: timedelta) -> str:
@@ -49,6 +53,16 @@ def ago(moment: datetime, now: datetime) -> str:
 def moment(text: str | None) -> datetime | None:
     """A time of the API."""
     return datetime.fromisoformat(text) if text else None
+
+
+def moment_since(text: str, at: datetime) -> str:
+    """From when on, for the API: a span before `at` such as 90s, 5m, 2h or 1d, or a moment as it is written.
+
+    >>> moment_since("5m", datetime(2026, 1, 1, 0, 5, tzinfo=UTC)), moment_since("2030-01-31T12:00:00Z", datetime.now(UTC))
+    ('2026-01-01T00:00:00+00:00', '2030-01-31T12:00:00Z')
+    """
+    found = _SPAN.fullmatch(text)
+    return (at - int(found[1]) * _UNITS[found[2]]).isoformat() if found else text
 
 
 def now() -> datetime:

@@ -20,7 +20,17 @@ from urllib.parse import urlsplit
 import httpx
 from docker.utils.build import create_archive, exclude_paths
 
-from model.errors import BuildFailed, Evidence, PlatformUnavailable, PushRefused, SourceUnreachable
+from model.build_words import build_cause, build_hint, is_full, plain
+from model.causes import Cause
+from model.errors import (
+    BuilderFull,
+    BuildFailed,
+    Evidence,
+    MooringError,
+    PlatformUnavailable,
+    PushRefused,
+    SourceUnreachable,
+)
 
 Say = Callable[[str], Awaitable[None]]
 Message = dict[str, Any]
@@ -36,7 +46,7 @@ _TAIL_LINES = 30
 _AWAY = "The image builder does not answer"
 _NO_ACCOUNT = base64.urlsafe_b64encode(b"{}").decode()
 # What the engine's classic builder says of its own work; everything else it prints is the Dockerfile's own output.
-_STEP = re.compile(r"(Step \d+/\d+) : (.*)")
+_STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _RUNNING_IN = re.compile(r" ---> Running in ([0-9a-f]{12})")
 
 
@@ -50,7 +60,7 @@ class Builder:
         """Build the directory `context` with its `dockerfile` (a path within it) and return the image's id.
 
         `say` gets the output as it comes. The base images are asked for anew; memory and CPU of each command are limited.
-        Raises BuildFailed with the step and the last lines, SourceUnreachable for an unusable context. A cancellation
+        Raises BuildFailed with the step and the last lines, BuilderFull, SourceUnreachable for an unusable context. A cancellation
         ends the real build: when it is passed on, the container of the running step is gone.
         """
         query = {
@@ -65,7 +75,7 @@ class Builder:
             "cpuquota": str(int(CPU_LIMIT * _CPU_PERIOD)),
         }
         headers = {"Content-Type": "application/x-tar", "X-Registry-Config": _NO_ACCOUNT}
-        progress = _Progress(say)
+        progress = _Progress(say, added=len(labels))
         with tempfile.TemporaryFile(dir=context.parent) as archive:
             await asyncio.to_thread(_pack, context, dockerfile, archive)
             try:
@@ -162,10 +172,14 @@ class Builder:
 
 
 class _Progress:
-    """What a stream of messages tells: lines for the log, the step, the containers, the image."""
+    """What a stream of messages tells: lines for the log, the step, the containers, the image.
 
-    def __init__(self, say: Say) -> None:
+    The engine makes a step of each label that it is given (moby: buildLabelOptions): `added`, after the Dockerfile's own.
+    """
+
+    def __init__(self, say: Say, added: int = 0) -> None:
         self._say = say
+        self._added = added
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._layers: dict[str, str] = {}
         self._step = ""
@@ -175,7 +189,9 @@ class _Progress:
     async def take(self, message: Message) -> None:
         text = self._text(message)
         if found := _STEP.match(text):
-            self._step = f"{found.group(1)} ({found.group(2).strip()[:200]})"
+            step, of, words = int(found[1]), int(found[2]) - self._added, found[3]
+            text = f"Step {step}/{of} : {words}" if step <= of else words
+            self._step = f"Step {step}/{of} ({words.strip()[:200]})" if step <= of else words.strip()[:200]
         if found := _RUNNING_IN.match(text):
             self.containers.append(found.group(1))
         self.image_id = message.get("aux", {}).get("ID", self.image_id)
@@ -185,7 +201,7 @@ class _Progress:
 
     def _text(self, message: Message) -> str:
         if "stream" in message:
-            return str(message["stream"])
+            return plain(str(message["stream"]))
         if "error" in message:
             return _detail(message) + "\n"
         status, layer = str(message.get("status", "")), str(message.get("id", ""))
@@ -195,17 +211,24 @@ class _Progress:
         self._layers[layer] = status
         return f"{layer}: {status}\n" if layer else f"{status}\n"
 
-    def failure(self, message: Message) -> BuildFailed:
+    def failure(self, message: Message) -> MooringError:
         place = f"{self._step} failed" if self._step else "The build failed"
         killed = message.get("errorDetail", {}).get("code") == _KILLED
         why = f" It was killed, as a command is that uses more than {MEMORY_LIMIT // 1024**2} MiB." if killed else ""
         tail = "\n".join(line for line in self._tail if line.strip())
-        return BuildFailed(f"{place}: {_detail(message)}.{why}", evidence=[_evidence("build", tail)])
+        said = _detail(message)
+        # A command's own last words are in the lines before: the engine says only how it ended.
+        full = is_full(said) or is_full(tail[-1000:])
+        text, evidence = f"{place}: {said}.{why}", [_evidence("build", tail)]
+        if full:
+            return BuilderFull(text, evidence=evidence)
+        words = said if build_hint(said) else tail[-1000:]
+        return BuildFailed(text, hint=build_hint(words), cause=build_cause(said), evidence=evidence)
 
 
 def _detail(message: Message) -> str:
     detail: str = message.get("errorDetail", {}).get("message") or message["error"]
-    return detail.strip().rstrip(".")
+    return plain(detail).strip().rstrip(".")
 
 
 def _evidence(type_: Any, text: str) -> Evidence:
@@ -235,7 +258,7 @@ def _ignored(context: Path) -> list[str]:
         return []
     if file.stat().st_size > _LARGEST_DOCKERIGNORE:
         _unusable(f"The file .dockerignore is larger than {_LARGEST_DOCKERIGNORE} bytes.", "Shorten it.")
-    lines = (line.strip() for line in file.read_text(errors="replace").splitlines())
+    lines = (line.strip() for line in file.read_text(encoding="utf-8-sig", errors="replace").splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 
@@ -259,7 +282,8 @@ def find_dockerfile(checkout: Path, context_path: str, dockerfile_path: str) -> 
     for found, path, there in ((context, context_path, context.is_dir()), (dockerfile, dockerfile_path, dockerfile.is_file())):
         if not there or not found.is_relative_to(root):
             what = "directory" if found is context else "file"
-            raise SourceUnreachable(f"The commit has no {what} {path!r}.", hint="Correct the build project's paths, or push it.")
+            hint = "Correct the build project's paths, or add it."
+            raise SourceUnreachable(f"The source has no {what} {path!r}.", hint=hint, cause=Cause.PATHS)
     return context, str(PurePosixPath(dockerfile_path).relative_to(context_path))
 
 

@@ -17,19 +17,23 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from clients.addresses import Address, Network, is_out_of_bounds, plain
+from model.build_words import git_cause
 from model.builds import check_branch, check_repository
+from model.causes import Cause
 from model.errors import Evidence, MooringError, SourceUnreachable
+from model.sources import LARGEST_TREE, MOST_FILES
 
 Say = Callable[[str], Awaitable[None]]
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Taken = Callable[[Address], Awaitable[bool]]
 
 LARGEST_FETCH = 1024**3
-LARGEST_TREE = 2 * 1024**3
-MOST_FILES = 200_000
 _LARGEST_ANSWER = 32 * 1024**2
 _STALLED_SECONDS = 30
-# Where clouds keep their machines' credentials, beside the link-local 169.254.169.254.
-_METADATA = frozenset(map(ipaddress.ip_address, ("100.100.100.200", "192.0.0.192", "fd00:ec2::254")))
+_HEADS = "refs/heads/"
+# What git says of a server that knows nothing of Git: of one that `git update-server-info` prepared, and of any other.
+_PLAIN_FILES, _NOT_FOUND = "dumb http transport", "' not found"
+_LOCAL = "Or build a working copy of it from where it lies: `mooring build DIR`."
 _COMMIT_LENGTHS = (40, 64)  # SHA-1 and SHA-256 repositories
 
 # Settings that hold for every call; `-c` outranks what a repository's own configuration says.
@@ -53,28 +57,51 @@ _SETTINGS = (
 
 
 class Git:
-    """Reads repositories. `allowed` are networks that may be reached although they are the machine's own or reserved."""
+    """Reads repositories.
 
-    def __init__(self, allowed: Sequence[Network] = ()) -> None:
+    `allowed` are networks that may be reached although they are the machine's own or reserved; `taken` says of an address whether
+    it is the cluster's own, which builds may not reach either.
+    """
+
+    def __init__(self, allowed: Sequence[Network] = (), taken: Taken | None = None) -> None:
         self._allowed = tuple(allowed)
+        self._taken = taken
 
     async def branches(self, url: str) -> dict[str, str]:
         """Ask the repository for its branches: name → commit. Raises Invalid, SourceUnreachable."""
-        check_repository(url)
-        pin = await self._pin(url)
-        words = ("ls-remote", "--heads", "--", url)
-        listed = await _git(pin, *words, fails=f"The repository {url} cannot be read.", seconds=_STALLED_SECONDS)
-        rows = (line.partition("\t") for line in listed.splitlines())
-        return {name.removeprefix("refs/heads/"): commit for commit, _, name in rows}
+        found = await self._references(url, "--heads")
+        return {name.removeprefix(_HEADS): commit for name, commit in found.items()}
 
     async def commit_of(self, url: str, branch: str) -> str:
-        """The branch's newest commit. Raises Invalid, or SourceUnreachable naming the branches there are."""
+        """The branch's newest commit, or that of the tag where no branch has the name (as git clone --branch takes either).
+
+        Raises Invalid, or SourceUnreachable naming the branches there are.
+        """
         check_branch(branch)
-        heads = await self.branches(url)
-        if branch not in heads:
-            names = ", ".join(sorted(heads)[:20]) or "none at all"
-            raise SourceUnreachable(f"The repository {url} has no branch {branch!r}; it has {names}.")
-        return heads[branch]
+        found = await self._references(url, "--heads", "--tags")
+        # A tag with words of its own is an object; what it stands for is listed as its name with ^{}.
+        for name in (f"{_HEADS}{branch}", f"refs/tags/{branch}^{{}}", f"refs/tags/{branch}"):
+            if name in found:
+                return found[name]
+        if not found:
+            hint = "Push a commit to it, then build again; or correct the address."
+            raise SourceUnreachable(f"The repository {url} is empty: it has no branch and no tag.", hint=hint)
+        heads = sorted(name.removeprefix(_HEADS) for name in found if name.startswith(_HEADS))
+        there = ", ".join(heads[:20]) or "none at all"
+        raise SourceUnreachable(
+            f"The repository {url} has no branch or tag {branch!r}; its branches are: {there}.",
+            hint="Correct the branch, or push it there.",
+            cause=Cause.BRANCH,
+        )
+
+    async def _references(self, url: str, *which: str) -> dict[str, str]:
+        """By full name the objects that a repository's references stand for."""
+        check_repository(url)
+        pin = await self._pin(url)
+        words = ("ls-remote", *which, "--", url)
+        listed = await _git(pin, *words, fails=f"The repository {url} cannot be read.", seconds=_STALLED_SECONDS)
+        rows = (line.partition("\t") for line in listed.splitlines())
+        return {name: object_id for object_id, _, name in rows}
 
     async def checkout(self, url: str, commit: str, directory: Path, say: Say) -> None:
         """Fetch that one commit without history and write its files into the empty `directory`.
@@ -112,26 +139,28 @@ class Git:
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise SourceUnreachable(f"The host {host!r} of the repository is not known here ({error.strerror}).") from error
+        except (OSError, UnicodeError) as error:  # the second: a name that cannot be one (encodings.idna)
+            why = error.strerror if isinstance(error, OSError) else "it is no name of a host"
+            raise SourceUnreachable(
+                f"The host {host!r} of the repository is not known here ({why}).",
+                hint="Correct the host in the repository's address.",
+                cause=Cause.ADDRESS,
+            ) from error
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         for address in addresses:
-            self._check(host, address)
+            await self._check(host, address)
         listed = ",".join(f"[{address}]" if ":" in address else address for address in addresses)
         return (f"http.curloptResolve={host}:{port}:{listed}",)
 
-    def _check(self, host: str, text: str) -> None:
-        address = ipaddress.ip_address(text.partition("%")[0])
-        mapped = getattr(address, "ipv4_mapped", None)
-        address = mapped or address
+    async def _check(self, host: str, text: str) -> None:
+        address = plain(ipaddress.ip_address(text.partition("%")[0]))
         if any(address in network for network in self._allowed):
             return
-        # Private networks are where a company's Git server stands; these are the machine itself and cloud metadata.
-        own = address.is_loopback or address.is_link_local or address.is_unspecified or address in _METADATA
-        if own or address.is_multicast or address.is_reserved:
+        if is_out_of_bounds(address) or (self._taken and await self._taken(address)):
             raise SourceUnreachable(
                 f"The repository's host {host!r} is {address}, which builds may not reach.",
                 hint="Name a Git server's own address; the platform's operator can allow networks by MOORING_SOURCE_ALLOW.",
+                cause=Cause.ADDRESS,
             )
 
 
@@ -165,7 +194,8 @@ async def _git(pin: Sequence[str], *arguments: str, fails: str, say: Say | None 
             out, complaint = await asyncio.gather(_read(process.stdout), _listen(process.stderr, say))
             status = await process.wait()
     except TimeoutError as error:
-        raise SourceUnreachable(f"{fails} It did not answer within {seconds} s.") from error
+        hint = "See whether the Git server runs, and whether host and port in the address are right."
+        raise SourceUnreachable(f"{fails} It did not answer within {seconds} s.", hint=hint, cause=Cause.AWAY) from error
     finally:
         await _end(process)
     if status:
@@ -218,4 +248,12 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def _unreachable(fails: str, complaint: str) -> MooringError:
-    return SourceUnreachable(fails, evidence=[Evidence(type="log", source="git", text=complaint.strip()[-2000:])])
+    evidence = [Evidence(type="log", source="git", text=complaint.strip()[-2000:])]
+    if _PLAIN_FILES in complaint:
+        fails = f"{fails} Its server only hands out files (dumb HTTP); a build needs Git's own protocol (smart HTTP)."
+        hint = f"Serve it by `git http-backend` or a Git server. {_LOCAL}"
+        return SourceUnreachable(fails, hint=hint, cause=Cause.ADDRESS, evidence=evidence)
+    told, hint, cause = git_cause(complaint) or ("", None, None)
+    if _NOT_FOUND in complaint:
+        hint = f"Check the address; a bare repository behind a plain web server is not found either: it needs smart HTTP. {_LOCAL}"
+    return SourceUnreachable(f"{fails} {told}.".replace(" .", ""), hint=hint, cause=cause, evidence=evidence)

@@ -12,6 +12,8 @@ from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client.exceptions import ApiException
 from yarl import URL
 
+from clients import apply_patch
+from model.admission import read_refusal
 from model.errors import ClusterUnreachable, Conflict, Forbidden, Invalid, MooringError, NotFound
 
 FIELD_MANAGER = "mooring"
@@ -20,8 +22,9 @@ _ALONE = ("Service", "ConfigMap", "Secret", "Ingress")  # nothing of ours depend
 _LONGEST_LOG = 256 * 1024
 _NO_LOG = "unable to retrieve container logs for "  # what the kubelet sends in the place of a log that is gone
 _LONGEST_SILENCE = 90.0  # bookmarks come about every minute: after that the connection is dead
-_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
 
 # kind → (API group and version, plural, whether it lives in a namespace)
 KINDS: Mapping[str, tuple[str, str, bool]] = {
@@ -37,10 +40,22 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "ReplicaSet": ("apps/v1", "replicasets", True),
     "StatefulSet": ("apps/v1", "statefulsets", True),
     "Job": ("batch/v1", "jobs", True),
+    "ServiceCIDR": ("networking.k8s.io/v1", "servicecidrs", False),
     "Ingress": ("networking.k8s.io/v1", "ingresses", True),
     "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices", True),
+    "Lease": ("coordination.k8s.io/v1", "leases", True),
     "PodMetrics": ("metrics.k8s.io/v1beta1", "pods", True),
 }
+
+
+def resource_of(kind: str) -> str:
+    """A kind as its resource and group, as kubectl writes it.
+
+    >>> resource_of("Pod"), resource_of("Deployment")
+    ('pods', 'deployments.apps')
+    """
+    version, plural, _ = KINDS[kind]
+    return f"{plural}.{version.partition('/')[0]}" if "/" in version else plural
 
 
 def path_of(kind: str, namespace: str | None = None, name: str | None = None) -> str:
@@ -56,7 +71,9 @@ def path_of(kind: str, namespace: str | None = None, name: str | None = None) ->
 
 
 class Cluster:
-    """One cluster's API. Every call is bounded in time and raises ClusterUnreachable, NotFound, Conflict, Forbidden or Invalid."""
+    """One cluster's API. Every call is bounded in time and raises ClusterUnreachable, NotFound, Conflict, Forbidden, Invalid, or
+    what model/admission.py reads off a refusal.
+    """
 
     def __init__(self, api: kubernetes_client.ApiClient) -> None:
         self._api = api
@@ -69,7 +86,7 @@ class Cluster:
         metadata = obj["metadata"]
         path = path_of(obj["kind"], metadata.get("namespace"), metadata["name"])
         query = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
-        return await self._request("PATCH", path, query, obj, content_type="application/apply-patch+yaml")
+        return await self._request("PATCH", path, query, apply_patch.written(obj), content_type=apply_patch.MEDIA_TYPE)
 
     async def get(self, kind: str, name: str, namespace: str | None = None) -> Object:
         """Read one object; raises NotFound."""
@@ -88,7 +105,7 @@ class Cluster:
 
     async def list_metadata(self, kind: str, selector: str) -> Object:
         """Read a collection in all namespaces, of each object its metadata only, however large the objects are."""
-        listed = await self._request("GET", path_of(kind), {"labelSelector": selector}, accept=_METADATA_LIST)
+        listed = await self._request("GET", path_of(kind), {"labelSelector": selector}, accept=METADATA_LIST)
         return {**listed, "items": listed["items"] or []}  # the API server says null of none, in this form only
 
     async def patch(self, kind: str, name: str, namespace: str | None, change: Object, *, strategic: bool = False) -> Object:
@@ -188,7 +205,7 @@ class Cluster:
         url = f"{path_of(kind)}?{urlencode(query | {'timeoutSeconds': str(seconds)})}"
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_LONGEST_SILENCE)
         with _translated():
-            reply = await self.open("GET", url, accept="application/json" if whole else _METADATA_ONLY, timeout=timeout)
+            reply = await self.open("GET", url, accept="application/json" if whole else METADATA_ONLY, timeout=timeout)
             async with reply:
                 if reply.status >= 400:
                     raise _watch_refusal(reply.status, await reply.read())
@@ -197,6 +214,11 @@ class Cluster:
                     if event["type"] == "ERROR":
                         raise _watch_refusal(event["object"].get("code", 500), line)
                     yield event
+
+    async def ask(self, method: str, path: str, body: Object | None = None, **options: str) -> Object:
+        """One request of a path for which there is no method here; `options` are content_type and accept."""
+        found: Object = await self._request(method, path, None, body, **options)
+        return found
 
     async def version(self) -> str:
         """The server's version, as proof that it answers."""
@@ -215,7 +237,7 @@ class Cluster:
         method: str,
         path: str,
         query: Mapping[str, str] | None = None,
-        body: Object | None = None,
+        body: Object | bytes | None = None,
         *,
         content_type: str = "application/json",
         accept: str = "application/json, */*",
@@ -227,7 +249,7 @@ class Cluster:
             reply = await self.open(method, url, body, content_type=content_type, accept=accept, timeout=limits)
             data: bytes = await reply.read()
         if reply.status >= 400:
-            raise refusal(reply.status, data)
+            raise refusal(reply.status, data, _thing(path))
         return data
 
     async def open(
@@ -301,18 +323,33 @@ def _unanswered(status: int, data: bytes, port: int) -> tuple[int, str] | None:
     raise refusal(status, data)
 
 
-def refusal(status: int, data: bytes) -> MooringError:
-    """The error of ours that a Kubernetes Status stands for (Kubernetes: API conventions, Response Status Kind)."""
+def _thing(path: str) -> str:
+    """What a path of the API is about, in words.
+
+    >>> _thing("/apis/apps/v1/namespaces/shop/deployments/web"), _thing("/api/v1/namespaces/shop"), _thing("/version")
+    ("deployments 'web'", "namespaces 'shop'", 'it')
+    """
+    parts = path.strip("/").split("/")
+    place = parts.index("namespaces") if "namespaces" in parts else len(parts)
+    named = parts[place + 2 :] or parts[place:]
+    return f"{named[0]} {named[1]!r}" if len(named) > 1 else "it"
+
+
+def refusal(status: int, data: bytes, what: str = "it") -> MooringError:
+    """The error of ours that a Kubernetes Status about `what` stands for (Kubernetes: API conventions, Response Status Kind)."""
     try:
         message = json.loads(data).get("message", "")
     except ValueError:
         message = data.decode(errors="replace")[:500]
+    gone = status == 404 and what.startswith("namespaces ")  # the namespace itself was asked for
+    if not gone and (refused := read_refusal(message, what)):
+        return refused.error
     if status == 404:
         return NotFound(f"The cluster says: {message}")
     if status == 409:
         return Conflict(f"The cluster says: {message}", hint="Retry.")
     if status == 403:
-        return Forbidden(f"The cluster refuses: {message}", hint="The cluster's policy or quota does not allow it.")
+        return Forbidden(f"The cluster refuses: {message}", hint="Ask who administers the cluster.")
     if status in (400, 413, 422):
         return Invalid(f"The cluster refuses: {message}")
     return ClusterUnreachable(f"The cluster's API answers {status}: {message}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -36,6 +37,7 @@ SEARCH_ATTRIBUTES = (PROJECT, KIND, TARGET, ACTOR, STATUS)
 
 A = TypeVar("A")
 CONTROL_SIGNAL = "control"
+WAKE_SIGNAL = "wake"
 _ATTEMPT = "attempt"
 _RPC_TIMEOUT = timedelta(seconds=5)
 _MESSAGE = "The platform's workflow service does not answer."
@@ -163,11 +165,30 @@ class Operations:
             return False
         return True
 
+    async def stop(self, row: Mapping[str, Any], stop: Stop | None = None) -> None:
+        """Have the operation of that row (kind, workflow_id, run_id, parent_id, ask) end: its open run is cancelled.
+
+        One that waited for a place was never started: it is now, to be cancelled, so that its undos set right what was written when
+        it was accepted. A child is its parent's to start. Idempotent. Raises PlatformUnavailable.
+        """
+        if await self.cancel(row["workflow_id"], stop) or row["run_id"] or row["parent_id"]:
+            return
+        if await self.start(row["kind"], row["workflow_id"], row["ask"]):
+            await self.cancel(row["workflow_id"], stop)
+
     async def control(self, workflow_id: str, asked: Controls) -> bool:
         """Tell the workflow's open run what is asked of it; False when there is none. Idempotent. Raises PlatformUnavailable."""
         handle = self._client.get_workflow_handle(workflow_id)
         try:
             await _answered(handle.signal(CONTROL_SIGNAL, asked, rpc_timeout=_RPC_TIMEOUT))
+        except NotFound:
+            return False
+        return True
+
+    async def wake(self, workflow_id: str) -> bool:
+        """Tell the workflow's open run to look again at what it waits for; False when there is none. Raises PlatformUnavailable."""
+        try:
+            await _answered(self._client.get_workflow_handle(workflow_id).signal(WAKE_SIGNAL, rpc_timeout=_RPC_TIMEOUT))
         except NotFound:
             return False
         return True
@@ -195,5 +216,11 @@ class Operations:
         """The workflow's page in Temporal's UI, None where no UI is known."""
         if not self._ui_url:
             return None
-        page = f"{self._ui_url}/namespaces/{self._client.namespace}/workflows/{quote(workflow_id, safe='')}"
+        page = f"{self._ui_url}/namespaces/{self._client.namespace}/workflows/{_in_path(workflow_id)}"
         return f"{page}/{run_id}/history" if run_id else page
+
+
+@functools.lru_cache(10_000)
+def _in_path(workflow_id: str) -> str:
+    """The id as one part of a path; lists show the same ones again and again."""
+    return quote(workflow_id, safe="")

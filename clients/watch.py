@@ -1,8 +1,8 @@
 """One shared watch per cluster and kind in each process: hints that something changed, and what (architecture: Waiting).
 
 A hint is never proof: completion is judged by a fresh read. So a hint may come twice, late or for nothing, and none is
-lost: whoever subscribes first and then reads is woken by every later change, and once more whenever the watch starts,
-starts over or connects again: then changes may have passed unseen, and only a read tells.
+lost: whoever subscribes first and then reads is woken by every later change, and once more whenever the watch starts or
+starts over: then changes may have passed unseen, and only a read tells. One that connects again goes on from what it saw last.
 
 The watch begins with the first subscriber and ends when nobody has asked for a while: an idle platform sends nothing.
 """
@@ -41,6 +41,11 @@ class Changed:
             self._news[event["object"]["metadata"]["name"]] = event
         self._event.set()
 
+    @property
+    def pending(self) -> bool:
+        """Whether something was said that nobody has asked for yet."""
+        return self._event.is_set()
+
     def take(self) -> list[Object] | None:
         """The last event of each object since the last call; None at first, and where some may be missed: read. Never waits."""
         news, self._news = self._news, {}
@@ -65,16 +70,20 @@ class Watches:
         self._watches: dict[str, _Watch] = {}
 
     @contextlib.asynccontextmanager
-    async def subscribed(self, kind: str, namespace: str, app: str | None = None) -> AsyncIterator[Changed]:
+    async def subscribed(
+        self, kind: str, namespace: str, app: str | None = None, *, changed: Changed | None = None
+    ) -> AsyncIterator[Changed]:
         """Hints about our objects of `kind` in `namespace`, of one app where given; never blocks, never raises.
+
+        `changed` is who hears them, by default a new one.
 
         Only objects labelled app.kubernetes.io/managed-by=mooring are watched. For the kind Namespace, `namespace` is its name.
         Subscribe first, then read, or a change between the two is missed.
         """
         if kind not in self._watches:
             self._watches[kind] = _Watch(self._cluster, kind, self._unused_seconds)
-        with self._watches[kind].subscribed((namespace, app)) as changed:
-            yield changed
+        with self._watches[kind].subscribed((namespace, app), changed or Changed()) as heard:
+            yield heard
 
     async def close(self) -> None:
         """End all watches."""
@@ -95,8 +104,7 @@ class _Watch:
         self._version: str | None = None
 
     @contextlib.contextmanager
-    def subscribed(self, key: _Key) -> Iterator[Changed]:
-        changed = Changed()
+    def subscribed(self, key: _Key, changed: Changed) -> Iterator[Changed]:
         self._subscribers[key].add(changed)
         if self._ending:
             self._ending.cancel()
@@ -143,10 +151,10 @@ class _Watch:
                 await asyncio.sleep(min(_SLOWEST_RECONNECT, 0.1 * 2**failures) * random.uniform(0.5, 1))
 
     async def _stream(self) -> None:
-        """One connection: from the version seen last, or from now. Everybody is woken once the version to go from is known."""
+        """One connection: from the version seen last, or from now; then everybody is woken once that is known."""
         if self._version is None:
             self._version = await self._cluster.head(self._kind, _SELECTOR)
-        self._wake_all()
+            self._wake_all()
         events = self._cluster.watch(self._kind, _SELECTOR, self._version, _STREAM_SECONDS, whole=True)
         async with contextlib.aclosing(events):
             async for event in events:

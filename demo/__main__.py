@@ -7,6 +7,7 @@ everything it tells was verified. It leaves the stack running; the next run begi
 import asyncio
 import signal
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -28,11 +29,16 @@ from demo.worker_process import WorkerProcess
 
 _PIPE_WIDTH = 140
 Project = Annotated[str, typer.Option(help="The project to play in; it is removed first.")]
+Began = Annotated[int | None, typer.Option(help="When the set-up began, in seconds since the epoch, to tell how long it took.")]
 PidFile = Annotated[Path | None, typer.Option(help="The pid file of a worker that is not run by `make up`.")]
 
 
-async def play(out: Console, project: str, worker: WorkerProcess) -> int:
-    """Play all acts; how many things were verified. Raises NotShown, GitServerError and the API client's failures."""
+async def play(out: Console, project: str, worker: WorkerProcess, began: int | None) -> int:
+    """Play all acts; how many things were verified.
+
+    `began` (seconds since the epoch) is when the set-up began, where somebody waits for that.
+    Raises NotShown, GitServerError and the API client's failures.
+    """
     async with AsyncExitStack() as opened:
         admin = await opened.enter_async_context(Api(session.load()))
         git = opened.enter_context(serve())
@@ -41,6 +47,8 @@ async def play(out: Console, project: str, worker: WorkerProcess) -> int:
             await people.remove_earlier(stage)
             await people.make_project(stage)
             await opened.enter_async_context(stage.ann)
+        if began is not None:
+            out.print(f"  From nothing to the first SUCCEEDED: {took(now() - datetime.fromtimestamp(began, UTC))}")
         source = SystemSource(git.create("guestbook", SYSTEM))
         with stage.act("From Git to images", f"web → api → store, from {source.repository.url}: cloned, built, pushed."):
             await acts.build_images(stage, source)
@@ -63,14 +71,14 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
-def main(project: Project = "demo", worker_pid_file: PidFile = None) -> None:
+def main(project: Project = "demo", worker_pid_file: PidFile = None, began: Began = None) -> None:
     """From a Git repository to a running, upgraded, explained stack, each part verified."""
     out, err = console(pipe_width=_PIPE_WIDTH), console(stderr=True, pipe_width=_PIPE_WIDTH)
     worker = WorkerProcess(partial(worker_process.of_file, worker_pid_file) if worker_pid_file else worker_process.of_platform)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the Git server ends with the demo, however that ends
     begun = now()
     try:
-        verified = asyncio.run(play(out, project, worker))
+        verified = asyncio.run(play(out, project, worker, began))
     except (NotShown, GitServerError) as error:
         err.print(Text.assemble("\n", ("The demo failed. ", "bold red"), str(error)))
         raise typer.Exit(1) from None

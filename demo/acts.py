@@ -49,7 +49,7 @@ async def deploy_stack(stage: Stage, source: SystemSource) -> Record:
     body = {"stackInstanceName": STACK, "content": source.compose(stage.project)}
     accepted = await stage.ann.post(path("/v2/composes", stage.project), body)
     (stack,) = await stage.done(accepted)
-    _, children = await stage.ann.operations(50, parent=stack["id"])
+    children = (await stage.ann.operations(50, parent=stack["id"]))["operations"]
     by_app = {child["target"]["name"]: child for child in children}
     table = Table("app", "began after", "ready after", "ready on its own in", box=None, header_style="bold")
     for name in SERVICES:
@@ -127,9 +127,10 @@ async def mend_and_retry(stage: Stage, source: SystemSource, failed: Record, url
 
 async def look_around(stage: Stage, stack: Record) -> None:
     """Act: the operation records of it all, and where to look."""
-    total, records = await stage.ann.operations(100, project=stage.project, since=stage.begun)
-    stage.show(report.operations(records, total))
-    stage.check(all(record["status"] == "SUCCEEDED" for record in records), f"all {total} operations have ended SUCCEEDED")
+    found = await stage.ann.operations(100, project=stage.project, since=stage.begun)
+    stage.show(report.operations(found))
+    succeeded = all(record["status"] == "SUCCEEDED" for record in found["operations"])
+    stage.check(succeeded, f"all {found['total']} operations have ended SUCCEEDED")
     stage.link("The API and its documentation", f"{stage.admin.url}/docs")
     stage.link("All workflows in Temporal", stack["temporalUrl"].partition("/workflows/")[0] + "/workflows")
     stage.link("The stack's", stack["temporalUrl"])

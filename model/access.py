@@ -34,21 +34,40 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
     Role.DEVELOPER: frozenset(_DEVELOP),
     Role.ADMIN: frozenset(_ADMIN),
 }
+
+
+def roles_with(permission: str) -> list[Role]:
+    """The roles of a project that have it, the least first.
+
+    >>> [str(role) for role in roles_with("app:write")]
+    ['developer', 'admin']
+    """
+    return [role for role in Role if permission in PERMISSIONS[role]]
+
+
 PROJECT_PERMISSIONS = frozenset(_ADMIN)
 PLATFORM_PERMISSIONS = frozenset({"platform:admin"})
 
 
 class Actor(Frozen):
-    """The person or program a token belongs to, with the roles it has by project."""
+    """The person or program a token belongs to, with the roles it has by project.
+
+    `deleted_projects` are the ids of those that it was in when they were deleted, within the last week.
+    """
 
     name: str
     admin: bool = False
     roles: dict[str, Role] = {}
     project_ids: dict[str, str] = {}
+    deleted_projects: frozenset[str] = frozenset()
 
     def sees(self, project: str) -> bool:
         """Whether the project exists for this actor at all."""
         return self.admin or project in self.roles
+
+    def reads(self, project_id: str) -> bool:
+        """Whether it may read what the project's records tell: that of one that was deleted, too, how its deletion ended."""
+        return self.admin or project_id in self.project_ids.values() or project_id in self.deleted_projects
 
     def may(self, permission: str, project: str | None) -> bool:
         """Whether the actor has `permission`, in `project` where it is one of a project's."""
@@ -78,7 +97,7 @@ class NewUser(Input):
 
 
 class NewToken(Input):
-    """Body of POST /v2/tokens; `expiresAt` is RFC 3339 with a zone, none means it never expires."""
+    """Body of POST /v2/tokens; `expiresAt` is RFC 3339 with a zone, none means that it ends with the token it is made with."""
 
     user: str
     name: Annotated[str, Field(min_length=1, max_length=100)]

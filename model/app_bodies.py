@@ -1,13 +1,22 @@
 """The body that creates an app: the manual's exactly, and more fields named as Kubernetes names them (app接口)."""
 
 import re
-import shlex
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from model import quantities
-from model.apps import DEFAULT_DEADLINE, DEFAULT_METRICS_PATH, MOST_INSTANCES, AppSpec, ContainerSpec, EnvVar, Port, Resources
+from model.apps import (
+    DEFAULT_DEADLINE,
+    DEFAULT_METRICS_PATH,
+    MOST_INSTANCES,
+    AppSpec,
+    ContainerSpec,
+    EnvVar,
+    OnUnschedulable,
+    Port,
+    Resources,
+)
 from model.autoscaling import Scale
 from model.base import Input
 from model.config_bodies import ConfigBody
@@ -18,10 +27,13 @@ from model.job_bodies import JobFields, with_run
 from model.layouts import AppType
 from model.names import check_name
 from model.rule_words import Like
-from model.scheduling import Affinity, Probe
+from model.scheduling import Affinity, Lifecycle, Probe, ReadinessProbe
+from model.serving import check_end, renewed
+from model.shell_words import split
 
 LONGEST_NAME = 52  # a pod's name is cut at 63 characters: "<app>-<10>-<5>" then still starts with the whole name
-_ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+ENV_NAME_RULE = "must be letters, digits, '_', '-' and '.', not starting with a digit"
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _METRICS_PATH = Like(
@@ -81,6 +93,8 @@ def _labels(value: dict[str, str]) -> dict[str, str]:
 
 
 def _command(value: str | list[str]) -> str | list[str]:
+    if isinstance(value, str) and len(value) > _LONGEST_VALUE:
+        raise ValueError(f"must have at most {_LONGEST_VALUE} characters as a text; give the words as a list")
     for word in words(value):
         _argument(word)
     return value
@@ -105,8 +119,8 @@ def _priority(value: str | None) -> str | None:
 
 
 def _env_name(value: str) -> str:
-    if not _ENV_NAME.fullmatch(value):
-        raise ValueError("must be letters, digits, '_', '-' and '.', not starting with a digit")
+    if not ENV_NAME.fullmatch(value):
+        raise ValueError(ENV_NAME_RULE)
     return value
 
 
@@ -130,12 +144,12 @@ def words(command: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
     if command is None:
         return ()
     try:
-        split = tuple(shlex.split(command)) if isinstance(command, str) else tuple(command)
+        found = split(command) if isinstance(command, str) else tuple(command)
     except ValueError as error:
         raise ValueError(f"cannot be split into words: {error}") from error
-    if any("\0" in word for word in split):
+    if any("\0" in word for word in found):
         raise ValueError("must not contain NUL")
-    return split
+    return found
 
 
 Cpu = Annotated[str, BeforeValidator(_text), AfterValidator(_cpu)]
@@ -187,8 +201,9 @@ class AppFields(JobFields):
     network_type: Annotated[int, Field(ge=0, le=3)] | None = None
     node_labels: Labels | None = None
     liveness_probe: Probe | None = None
-    readiness_probe: Probe | None = None
+    readiness_probe: ReadinessProbe | None = None
     startup_probe: Probe | None = None
+    lifecycle: Lifecycle | None = None
     affinity: Affinity | None = None
     termination_grace_period_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
     priority_class_name: Priority = None
@@ -198,6 +213,7 @@ class AppFields(JobFields):
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     metrics_path: Annotated[str, Field(max_length=200), _METRICS_PATH] | None = None
     deadline_seconds: Annotated[int, Field(ge=5, le=86400)] = DEFAULT_DEADLINE
+    on_unschedulable: OnUnschedulable | None = None
     # The manual's fields that later versions carry out; not empty they are answered with 501 (refuse_unbuilt).
     volumes: str | None = None
     internal_volumes: list[Any] | None = None
@@ -278,6 +294,8 @@ def with_fields(spec: AppSpec, body: AppFields, chosen: str, image: str | None) 
         raise Invalid("; ".join(f"{p.field}: {p.message}" for p in clashes) + ".", problems=clashes)
     if after.metrics_port is None and after.metrics_path != DEFAULT_METRICS_PATH:
         raise invalid_field("metricsPath", "means nothing without metricsPort")
+    after = renewed(spec, after, said=bool(given & {"port_mappings", "readiness_probe", "lifecycle"}))
+    check_end(after)
     if after.max_surge in (0, "0%") and after.max_unavailable in (0, "0%"):
         raise invalid_field("maxSurge", "must not be 0 together with maxUnavailable: nothing could be replaced")
     return after
@@ -317,6 +335,7 @@ def _container_fields(body: AppFields) -> list[tuple[str, str, Any]]:
         ("liveness_probe", "liveness_probe", body.liveness_probe),
         ("readiness_probe", "readiness_probe", body.readiness_probe),
         ("startup_probe", "startup_probe", body.startup_probe),
+        ("lifecycle", "pre_stop_sleep", body.lifecycle.pre_stop.sleep.seconds if body.lifecycle else None),
     ]
 
 

@@ -4,11 +4,14 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from model.apps import App, AppStatus, EnvVar, Revision, differences
+from model.apps import App, AppStatus, ContainerSpec, EnvVar, Revision, differences
 from model.autoscaling import Scale
 from model.config_mounts import ConfigUse
+from model.diagnosis import WELL, Health
 from model.layouts import Layout
 from model.manifests import workload_name
+from model.revisions import changes
+from model.serving import notices
 
 
 def app_reply(
@@ -16,10 +19,10 @@ def app_reply(
     revisions: Mapping[int, Revision],
     status: AppStatus,
     summary: str,
-    message: str = "",
+    health: Health = WELL,
     scale: Scale | None = None,
 ) -> dict[str, Any]:
-    """The reply of create and get. Containers' fields are those of the first; `message` says why it is not well.
+    """The reply of create and get. Containers' fields are those of the first; `reason` and `message` say why it is not well.
 
     `revisions` are all that its instances have, by number.
     """
@@ -55,13 +58,22 @@ def app_reply(
         "nodeLabels": spec.node_labels,
         "metricsPort": spec.metrics_port,
         "metricsPath": spec.metrics_path,
+        "readinessProbe": _probe_reply(container),
+        "lifecycle": {"preStop": {"sleep": {"seconds": container.pre_stop_sleep}}} if container.pre_stop_sleep else None,
         "cluster": app.cluster,
         "revision": revision.number,
         "digests": revision.digests,
         "containers": [c.name for c in spec.containers],
         "versions": [_version(app, revisions[number], revision) for number in reversed(app.layout.revisions)],
-        "message": message,
+        "reason": health.reason,
+        "message": health.message,
+        "notices": notices(spec),
     }
+
+
+def _probe_reply(container: ContainerSpec) -> dict[str, Any] | None:
+    probe = container.readiness_probe
+    return probe.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True) if probe else None
 
 
 def _variable(variable: EnvVar) -> dict[str, str]:
@@ -104,8 +116,17 @@ def without_values(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**body, **probes, **env, **({"cmd": "…"} if body.get("cmd") else {})}
 
 
-def revision_reply(revision: Revision, before: Revision | None, layout: Layout) -> dict[str, Any]:
-    """One line of the revisions list: who, when, why, the images, how many have it, and what changed against the one before."""
+def revision_reply(
+    revision: Revision, before: Revision | None, layout: Layout, ended: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """One line of the revisions list: who, when, why, the images, how many have it, and what changed against the one before.
+
+    `ended` is the operation (id, kind, status, error) that rolled it out.
+    """
+    outcome = None
+    if ended:
+        error = ended["error"] or {}
+        outcome = {"OperationID": ended["id"], "kind": ended["kind"], "status": ended["status"], "reason": error.get("reason")}
     return {
         "revision": revision.number,
         "current": revision.number == layout.revision,
@@ -115,5 +136,6 @@ def revision_reply(revision: Revision, before: Revision | None, layout: Layout) 
         "createdAt": revision.created_at.isoformat(),
         "createdBy": revision.created_by,
         "reason": revision.reason,
-        "changes": differences(before.spec, revision.spec) if before else [],
+        "outcome": outcome,
+        "changes": changes(before, revision) if before else [],
     }

@@ -18,13 +18,14 @@ from model.gray import GrayPlan, OnFailure
 from model.images import ImageRef, parse
 from model.layouts import AppType, Layout
 from model.operations import Ask
-from model.scheduling import Affinity, Probe
+from model.scheduling import Affinity, Probe, ReadinessProbe
 
 DEPLOYMENT = "Deployment"
 DEFAULT_CLUSTER = "default"
 MOST_INSTANCES = 1000
 DEFAULT_DEADLINE = 300
 DEFAULT_METRICS_PATH = "/metrics"
+OnUnschedulable = Literal["wait", "fail"]
 
 
 class AppStatus(StrEnum):
@@ -97,7 +98,8 @@ class ContainerSpec(Frozen):
     """One container; images show their tag.
 
     `command` replaces the image's entrypoint and cmd where it is not empty, `args` its cmd alone. `expands` says that $(NAME)
-    in them and in values stands for a variable, as in a pod spec; else all text is literal.
+    in them and in values stands for a variable, as in a pod spec; else all text is literal. `pre_stop_sleep` is how many seconds
+    it goes on serving before it is told to end.
     """
 
     name: str
@@ -115,8 +117,14 @@ class ContainerSpec(Frozen):
     data_dir: str | None = None
     mounts: tuple[Mount, ...] = ()
     liveness_probe: Probe | None = None
-    readiness_probe: Probe | None = None
+    readiness_probe: ReadinessProbe | None = None
     startup_probe: Probe | None = None
+    pre_stop_sleep: int | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether a readiness probe asks it."""
+        return self.readiness_probe is not None and not self.readiness_probe.none
 
     @property
     def uses(self) -> Iterator[tuple[ConfigKind, int, ConfigUse]]:
@@ -148,8 +156,7 @@ class HostAlias(Frozen):
 class AppSpec(Frozen):
     """Everything of an app but its number of instances; immutable, one row per revision.
 
-    `min_ready_seconds` is how long an instance has to be ready until it counts; None means at once with a readiness probe,
-    else 2: without one a program that ends right after its start is ready until the kubelet, which looks once a second, sees it.
+    `min_ready_seconds` is how long an instance has to be ready until it counts; None leaves it to `model/serving.py`.
     With a `metrics_port` each instance's figures are read there, at `metrics_path`, by the metrics store. A Job has `job`.
     `variables` has by "kind/group/entry" the id of the content that entries of the stack's own groups had which are read as
     variables: a container reads those when it starts, so that another content is another version of the app.
@@ -171,13 +178,6 @@ class AppSpec(Frozen):
     metrics_path: str = DEFAULT_METRICS_PATH
     job: JobRun | None = None
     variables: dict[str, str] = {}
-
-    @property
-    def settle_seconds(self) -> int:
-        """How long an instance has to be ready until it counts."""
-        if self.min_ready_seconds is not None:
-            return self.min_ready_seconds
-        return 0 if all(c.readiness_probe for c in self.containers) else 2
 
 
 class App(Frozen):
@@ -212,13 +212,16 @@ class App(Frozen):
 
 
 class Revision(Frozen):
-    """One spec of an app; `digests` by container name once resolved; a `pinned` one keeps them (a rollback is exact)."""
+    """One spec of an app; `digests` by container name once resolved.
+
+    `pinned` are the digests, by container name, of images that are not looked up: those of a rollback, and those that nobody named.
+    """
 
     app_id: str
     number: int
     spec: AppSpec
     digests: dict[str, str] = {}
-    pinned: bool = False
+    pinned: dict[str, str] = {}
     created_at: datetime
     created_by: str
     reason: str
@@ -237,7 +240,8 @@ class AppAsk(Ask):
 class MoveApp(AppAsk):
     """Input of every operation that takes an app from one layout to another: both by reference (records: layouts).
 
-    `resolve` names the revisions whose images are looked up first. `runs_to_end` says that the app is a Job.
+    `resolve` names the revisions whose images are looked up first. `runs_to_end` says that the app is a Job. Where there is no room
+    it waits or fails as `on_unschedulable` says; `notice` is what was said of that when it was asked for.
     """
 
     before: int
@@ -245,6 +249,8 @@ class MoveApp(AppAsk):
     resolve: tuple[int, ...] = ()
     on_failure: OnFailure = "keep"
     runs_to_end: bool = False
+    on_unschedulable: OnUnschedulable | None = None
+    notice: str = ""
 
 
 class CreateApp(MoveApp):
@@ -252,7 +258,7 @@ class CreateApp(MoveApp):
 
 
 class StartApp(MoveApp):
-    """Input of app.start: make a stopped app's objects again; the images of all its versions are looked up anew."""
+    """Input of app.start: make a stopped app's objects again; the images of all its versions must still be there."""
 
 
 class UpgradeApp(MoveApp):
@@ -291,12 +297,15 @@ class UpgradeApp(MoveApp):
 class ScaleApp(MoveApp):
     """Input of app.scale: go to `replicas` instances; `gone` names those that go, where they were chosen.
 
-    `marks` says that they are pods of a Deployment, which have to be marked; a TApp's are known by their index.
+    `marks` says that they are pods of a Deployment, which have to be marked; a TApp's are known by their index. `within` is the
+    upgrade in whose pause it is done, `came_from` how many there were: that keeps the app, and goes on from there.
     """
 
     replicas: int
     gone: tuple[str, ...] = ()
     marks: bool = False
+    within: str | None = None
+    came_from: int | None = None
 
 
 class RestartApp(MoveApp):

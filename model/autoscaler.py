@@ -23,6 +23,11 @@ class OperationSeen(Frozen):
     actor: str
     status: Status
 
+    @property
+    def lets_scale(self) -> bool:
+        """Whether it pauses in such a way that the app may be scaled: an upgrade, between its batches."""
+        return self.kind == "app.upgrade" and self.status is Status.PAUSED
+
 
 class Watched(Frozen):
     """An app as a pass finds it: what runs is wanted to be `running` many; `holder` holds it, `newest` is the newest on it."""
@@ -69,9 +74,9 @@ class Look(Frozen):
 
 
 def look(watched: Watched, measured: Measured, now: datetime) -> Look:
-    """Judge one app. While an operation holds it, it is reckoned for the eye only."""
+    """Judge one app. While an operation holds it, but for an upgrade that pauses, it is reckoned for the eye only."""
     scale, current = watched.scale, watched.running
-    if watched.holder is None:
+    if watched.holder is None or watched.holder.lets_scale:
         memory = noticed(watched.memory, current, _how(watched.newest), now)
     else:
         memory = watched.memory or first_memory(current, now)
@@ -171,7 +176,7 @@ def _suspended(holder: OperationSeen | None, newest: OperationSeen | None) -> Su
     """
     if holder and holder.actor == AUTOSCALER:
         return Suspended(reason=f"{holder.kind} {holder.id}, its own, is {holder.status}", operation_id=holder.id)
-    if holder:
+    if holder and not holder.lets_scale:
         return Suspended(reason=f"{holder.kind} {holder.id} by {holder.actor} is {holder.status}", operation_id=holder.id)
     if newest and newest.status is Status.FAILED and newest.kind != "app.scale":
         reason = f"{newest.kind} {newest.id} by {newest.actor} FAILED; it goes on when that is retried, or another succeeds"

@@ -136,11 +136,33 @@ class Autoscaler(Frozen):
 
 def check_requests(scale: Scale, spec: AppSpec, prefix: str = "") -> None:
     """Raise Invalid where cpu is to be scaled by and no container asks for any: its share would be of nothing."""
-    asks = any(c.resources.cpu or c.resources.cpu_request for c in spec.containers)
-    if scale.target_cpu_utilization is not None and not asks:
+    if goes_by_nothing(scale, spec):
         rule = f"needs a cpu request, and {_named(c.name for c in spec.containers)} none; roll out with resources.cpu first"
         field = f"{prefix}targetCPUUtilization"
         raise Invalid(f"{field}: {rule}.", problems=[Problem(field=field, message=rule)])
+
+
+def check_still_asks(scale: Scale, spec: AppSpec, place: str) -> None:
+    """Raise Invalid where a change would leave cpu to be scaled by and no container that asks for any; `place` is the app's."""
+    if goes_by_nothing(scale, spec):
+        rule = (
+            f"no container would ask for cpu, of which autoscaling keeps {scale.target_cpu_utilization} % in use; give "
+            f"resources.cpu, or scale otherwise first: POST {place}/scale?type=auto, or not at all: DELETE {place}/autoscaling"
+        )
+        raise Invalid(f"resources.cpu: {rule}.", problems=[Problem(field="resources.cpu", message=rule)])
+
+
+def goes_by_nothing(scale: Scale, spec: AppSpec) -> bool:
+    """Whether cpu is to be scaled by and no container asks for any.
+
+    One that asks for none beside one that does adds to what is used and nothing to what is asked for.
+    """
+    return scale.target_cpu_utilization is not None and not asks_for_cpu(spec)
+
+
+def asks_for_cpu(spec: AppSpec) -> bool:
+    """Whether any container does."""
+    return any(c.resources.cpu or c.resources.cpu_request for c in spec.containers)
 
 
 def check_by_hand(scale: Scale, running: int, now: datetime, place: str) -> None:

@@ -52,6 +52,49 @@ def planned(before: Layout, after: Layout, batches: Sequence[Batch]) -> list[Lay
     return _counts(before, after, [batch for batch in batches if not isinstance(batch, tuple)])
 
 
+def sized(stage: Layout, revision: int, total: int, now: Layout, *, moves: bool = True) -> Layout:
+    """A stage of an upgrade to `revision` at another number of instances than it was planned for, `now` being what the app is at.
+
+    The new version keeps its share of what was planned, rounded up as a percentage is: 2 of 20 become 3 of 30; all stay all and
+    none stay none, which is the way back. Of a Deployment app the rest are reckoned as `scaled` does. A TApp's instances have
+    names: it has those that there are `now`, the highest gone or the lowest free ones added; none of the new version goes back,
+    and where the share needs more of it, instances that are added get it first. Others change only where a batch `moves`.
+    """
+    if stage.type == "TApp":
+        return _sized_instances(stage, revision, total, now, moves=moves)
+    share = _share(stage, revision, total)
+    others = tuple(w for w in stage.workloads if w.revision != revision)
+    if not share or not others:
+        return scaled(stage, total)
+    (new,) = (w for w in stage.workloads if w.revision == revision)
+    kept = scaled(stage.model_copy(update={"workloads": others}), total - share)
+    mixed = (*(w for w in kept.workloads if w.replicas), new.model_copy(update={"replicas": share}))
+    return stage.model_copy(update={"workloads": mixed})
+
+
+def _share(stage: Layout, revision: int, total: int) -> int:
+    planned_new = stage.versions.get(revision, 0)
+    return -(-planned_new * total // stage.total) if stage.total else total * (stage.revision == revision)
+
+
+def _sized_instances(stage: Layout, revision: int, total: int, now: Layout, *, moves: bool) -> Layout:
+    known, there = stage.by_track, now.by_track
+    tracks = [w.track for w in scaled(now, total).workloads]
+    share = _share(stage, revision, total)
+    new = {t for t in tracks if share and t in there and revision in (there[t].revision, known[t].revision if t in known else None)}
+    added = [t for t in tracks if t not in there]
+    others = sorted((t for t in tracks if t in there and t not in new), key=lambda t: (not there[t].replicas, int(t)))
+    new.update([*added, *(others if moves else ())][: max(0, share - len(new))])
+
+    def of(track: str) -> Workload:
+        wanted = revision if track in new else stage.revision
+        found = known.get(track) or there.get(track) or Workload(track=track, revision=wanted, replicas=1)
+        keeps = track not in new and found.revision != revision
+        return found if keeps else found.model_copy(update={"revision": wanted})
+
+    return stage.model_copy(update={"workloads": tuple(of(track) for track in tracks)})
+
+
 def _counts(before: Layout, after: Layout, batches: Sequence[int | str]) -> list[Layout]:
     (new,) = after.workloads
     known = before.by_track.get(new.track)

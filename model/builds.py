@@ -1,4 +1,4 @@
-"""Builds: from a Git repository and a Dockerfile to an image (manual, 代码构建; mission F)."""
+"""Builds: from a Git repository, or a directory that was sent, and a Dockerfile to an image (manual, 代码构建; mission F)."""
 
 import re
 from datetime import datetime
@@ -11,9 +11,12 @@ from pydantic import Field
 from model.base import Body, Frozen, Input
 from model.errors import Invalid, Problem
 from model.operations import Ask
+from model.sources import check_digest
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
+# RFC 1035: labels of at most 63 characters, 253 in all.
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:.]+\]")
 # git check-ref-format: what no reference may contain, or have a component begin or end with.
 _NOT_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[/-]|[/.]$|(^|/)\.|\.lock(/|$)|^@$")
 _CONTROL = re.compile(r"[\x00-\x20\x7f\\]")
@@ -41,11 +44,12 @@ class Stage(StrEnum):
 class BuildSource(Input):
     """Body of PUT /v2/builds/{project}/{name}: what is built and where it goes.
 
-    `tag` none means that each image is tagged with its commit's first twelve digits. Both paths are relative to the
-    repository's root; the Dockerfile lies within the context.
+    Without a `repository` each build names a source, a directory that was sent. `tag` none means that each image is tagged with
+    the first twelve digits of its commit, or of its source's digest. Both paths are relative to the repository's, or the
+    directory's, root; the Dockerfile lies within the context.
     """
 
-    repository: str
+    repository: str | None = None
     branch: str = "main"
     dockerfile_path: str = "Dockerfile"
     context_path: str = "."
@@ -54,7 +58,8 @@ class BuildSource(Input):
 
     def checked(self) -> "BuildSource":
         """Return itself with paths in their plain form; raises Invalid naming the first field that breaks a rule."""
-        check_repository(self.repository)
+        if self.repository is not None:
+            check_repository(self.repository)
         check_branch(self.branch)
         if self.tag is not None:
             check_tag(self.tag)
@@ -72,10 +77,28 @@ class NewBuild(BuildSource):
 
 
 class RunBuild(Input):
-    """Body of POST /v2/builds/{project}/{name}/build; `tag` is for this one image, else the build project's rule holds."""
+    """Body of POST /v2/builds/{project}/{name}/build; `tag` is for this one image, else the build project's rule holds.
 
+    `source` is the digest of a directory that was sent, which is built instead of the repository.
+    """
+
+    source: str | None = None
     tag: str | None = None
     deadline_seconds: int = Field(default=1800, ge=1, le=24 * 3600)
+
+    def check(self, build: "Build", project: str) -> None:
+        """Raise Invalid naming the field unless `build` can be built so."""
+        if self.tag is not None:
+            check_tag(self.tag)
+        if self.source is not None:
+            check_digest(self.source)
+        elif build.repository is None:
+            rule = "is needed: the build project has no repository"
+            raise Invalid(
+                f"source: {rule}.",
+                hint=f"Send the directory: POST /v2/builds/{project}/sources, and name the digest that is answered.",
+                problems=[Problem(field="source", message=rule)],
+            )
 
 
 class LastBuild(Body):
@@ -99,10 +122,14 @@ class Build(BuildSource):
 
 
 class BuildImage(Ask):
-    """Input of image.build: all that is needed, so that a build project changed or deleted meanwhile alters nothing."""
+    """Input of image.build: all that is needed, so that a build project changed or deleted meanwhile alters nothing.
 
-    repository: str
+    With a `source` (its digest) that is built, else the branch of the repository.
+    """
+
+    repository: str | None
     branch: str
+    source: str | None = None
     dockerfile_path: str
     context_path: str
     image: str
@@ -110,7 +137,7 @@ class BuildImage(Ask):
 
 
 class Checkout(Frozen):
-    """What "Fetch the source" found, and the input of "Build the image"."""
+    """What "Fetch the source" found, and the input of "Build the image"; `commit` is a source's digest in hex digits."""
 
     ask: BuildImage
     commit: str

@@ -1,14 +1,21 @@
 """The bodies that change a running app: rollout, rollback, scale, one instance's update (app接口, instance接口)."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from model.app_bodies import NO_SURGE, AppFields, check_once, invalid_field, refuse_unbuilt, with_fields
-from model.apps import DEFAULT_DEADLINE, MOST_INSTANCES, AppSpec
-from model.base import Input, OfField
+from model.apps import DEFAULT_DEADLINE, MOST_INSTANCES, AppSpec, OnUnschedulable
+from model.base import Input, Number, OfField
 from model.gray import Grayness
 from model.job_bodies import with_run
+from model.revisions import as_written
+
+# What a create body says, and a rollout says otherwise.
+_OF_CREATE = {
+    "imageRef": "is called image in a rollout, which names only what shall change",
+    "instanceNum": "is not changed by a rollout: POST …/scale?type=manual&scale=N",
+}
 
 
 class Rollout(AppFields, Grayness):
@@ -20,6 +27,14 @@ class Rollout(AppFields, Grayness):
     image: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     container: str | None = None
     reason: Annotated[str, Field(max_length=500)] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_a_create_body(cls, value: Any) -> Any:
+        for field, rule in _OF_CREATE.items():
+            if isinstance(value, dict) and field in value:
+                raise OfField(field, rule)
+        return value
 
 
 class InstanceUpdateBody(Input):
@@ -33,11 +48,13 @@ class InstanceUpdateBody(Input):
 
 
 class ManualScale(Input):
-    """Body of POST …/scale?type=manual: the image of new instances, or the instances that go."""
+    """Body of POST …/scale?type=manual: the image of new instances, or those that go; how long it may take, what without room."""
 
     image: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     container: str | None = None
     instances: Annotated[list[str], Field(max_length=MOST_INSTANCES)] = []
+    deadline_seconds: Annotated[int, Field(ge=5, le=86400)] | None = None
+    on_unschedulable: OnUnschedulable | None = None
 
     @field_validator("instances")
     @classmethod
@@ -46,10 +63,16 @@ class ManualScale(Input):
         return value
 
 
+class Retry(Input):
+    """Body of POST /v2/operations/{id}/retry: how long the attempt may take, by default as long as the one before."""
+
+    deadline_seconds: Annotated[int, Field(ge=5, le=86400)] | None = None
+
+
 class Rollback(Input):
     """Body of POST …/rollback: to `revision`, by default the one before; or to the exact versions before `operation`."""
 
-    revision: Annotated[int, Field(ge=1)] | None = None
+    revision: Number | None = None
     operation: Annotated[str, Field(max_length=100)] | None = None
     on_failure: Literal["keep", "rollback"] = "keep"
     reason: Annotated[str, Field(max_length=500)] = ""
@@ -63,14 +86,22 @@ class Rollback(Input):
 
 
 def changed(spec: AppSpec, rollout: Rollout) -> AppSpec:
-    """The spec after a rollout: the fields that were given replace, the others stay. Raises NotImplementedYet and Invalid."""
+    """The spec after a rollout: the fields that were given replace, the others stay, as do amounts that are only written otherwise.
+
+    Raises NotImplementedYet and Invalid.
+    """
     refuse_unbuilt(rollout)
-    names = [c.name for c in spec.containers]
-    chosen = rollout.container or names[0]
-    if rollout.container is None and len(names) > 1:
-        raise invalid_field("container", f"must be one of {', '.join(names)}: the app has several containers")
-    if chosen not in names:
-        raise invalid_field("container", f"must be one of {', '.join(names)}")
+    chosen = chosen_container(spec, rollout.container)
     if spec.type == "TApp" and rollout.max_surge is not None:
         raise invalid_field("maxSurge", NO_SURGE)
-    return with_run(with_fields(spec, rollout, chosen, rollout.image), rollout)
+    return as_written(spec, with_run(with_fields(spec, rollout, chosen, rollout.image), rollout))
+
+
+def chosen_container(spec: AppSpec, container: str | None) -> str:
+    """The container that a body means, which names it where there are several; raises Invalid."""
+    names = [c.name for c in spec.containers]
+    if container is None and len(names) > 1:
+        raise invalid_field("container", f"must be one of {', '.join(names)}: the app has several containers")
+    if container is not None and container not in names:
+        raise invalid_field("container", f"must be one of {', '.join(names)}")
+    return container or names[0]

@@ -2,7 +2,7 @@
 
 `256m` is MiB, `cpu_shares` 1024 is one core, `links` name what must be ready before, `ports` are published by NAT and `expose`
 opens ports for links only; everything else that docker-compose knows is refused by name and line, above all what reaches for
-the host (targets S7). `x-mooring` is this platform's own. Nothing is interpolated: `$` is a plain character.
+the host (targets S7). `x-mooring` is this platform's own, other `x-…` are passed over. `$$` is a dollar; nothing is filled in.
 """
 
 import re
@@ -18,14 +18,19 @@ from model.apps import Port as AppPort
 from model.base import Frozen
 from model.blueprints import Blueprint, Member, answering
 from model.blueprints import Link as BlueprintLink
-from model.documents import Node, Problems, entries, inside, is_null, items, join, read, shaped, text
+from model.documents import MERGE, Node, Problems, Unread, entries, is_null, items, join, read, text
 from model.errors import Invalid, MooringError
+from model.interpolation import is_extension, plain_dollars
+from model.known_keys import COMPOSE
 from model.names import check_name
-from model.template_rollouts import EXTENSION, AppRollout, Extension, checked, with_amounts
+from model.quantities import compose_size
+from model.shaping import Language, inside, shaped
+from model.template_rollouts import EXTENSION, AppRollout, ServiceExtension, checked, with_amounts
 
 MOST_SERVICES = 200
 MOST_REPLICAS = 1000
 LEAST_MEMORY = 4 * 1024 * 1024
+GRACE = 30  # seconds; the language has no word for it
 
 _HOST = "reaches for the host and is refused"
 _LATER = "is not part of this compose language; remove it"
@@ -51,7 +56,7 @@ REFUSED: dict[str, str] = {
     "container_name": "is not supported; an app is called deployment name + '-' + service name",
 }
 
-
+LANGUAGE = Language("Compose", COMPOSE, REFUSED)
 _OTHER_VERSIONS = {
     "version": "belongs to compose v2 and v3; write the services at the top level",
     "services": "belongs to compose v2 and v3; write the services at the top level",
@@ -73,6 +78,8 @@ class Port(Frozen):
     protocol: Literal["tcp", "udp"]
 
 
+# No text of a variable is quoted: a slip may have put a value where its name belongs.
+NO_VALUE = "has no '=' and would be taken from the host; write NAME=value"
 # A link without any port said: the address then answers on the port that such images have always served.
 ASSUMED_PORT = Port(container=80, protocol="tcp")
 
@@ -94,6 +101,7 @@ class Service(Frozen):
     ports: tuple[Port, ...] = ()
     expose: tuple[Port, ...] = ()
     rollout: AppRollout | None = None
+    extension: ServiceExtension = ServiceExtension()
 
 
 class Compose(Frozen):
@@ -114,17 +122,18 @@ def parse(content: str, deployment: str, check_image: CheckImage = lambda _: Non
 
     Raises TooLarge, or Invalid with every problem found, each with line, column and field.
     """
-    return parse_root(read(content), deployment, check_image)
-
-
-def parse_root(root: Node | None, deployment: str, check_image: CheckImage) -> Compose:
-    """As `parse`, of a document that is read already."""
     problems = Problems()
+    return parse_root(read(content, problems), deployment, check_image, problems)
+
+
+def parse_root(root: Node | None, deployment: str, check_image: CheckImage, problems: Problems) -> Compose:
+    """As `parse`, of a document that is read already; `problems` has what was noted of it."""
     if root is None or is_null(root):
         problems.add(root, "content", "is empty; describe at least one service")
         problems.check("content")
     assert root is not None
-    found = entries(root, "", problems)
+    found = entries(plain_dollars(root, problems), "", problems)
+    found = {name: pair for name, pair in found.items() if not (is_extension(name) and "image" not in _keys(pair[1]))}
     if len(found) > MOST_SERVICES:
         problems.add(root, "content", f"has {len(found)} services; at most {MOST_SERVICES} are taken: split the stack")
         problems.check("content")
@@ -141,7 +150,7 @@ def _member(service: Service, app: str) -> Member:
     return Member(
         name=service.name,
         app=app,
-        spec=with_amounts(_spec(service, app), service.rollout),
+        spec=with_amounts(service.extension.of(_spec(service, app)), service.rollout),
         rollout=service.rollout,
         replicas=service.replicas,
         links=tuple(BlueprintLink(member=link.service, alias=link.alias) for link in service.links),
@@ -167,7 +176,7 @@ def _spec(service: Service, app: str) -> AppSpec:
             mem=None if service.memory is None else str(service.memory),
         ),
     )
-    return AppSpec(containers=(container,), network_type=2 if service.ports else 0)
+    return AppSpec(containers=(container,), network_type=2 if service.ports else 0, termination_grace_period_seconds=GRACE)
 
 
 def _check_name(name: str, key: Node, deployment: str, problems: Problems) -> None:
@@ -183,31 +192,37 @@ def _service(name: str, key: Node, node: Node, check_image: CheckImage, problems
         return Service(name=name, image="")
     said: dict[str, object] = {}
     given = entries(node, name, problems)
+    merged = MERGE in given and isinstance(given[MERGE][1], Unread)
     for word, (place, value) in given.items():
         field = join(name, word)
-        if word == EXTENSION:
-            continue  # read last: it counts the replicas
+        if word == EXTENSION or is_extension(word) or (word == MERGE and merged):
+            continue  # its own is read last: it counts the replicas
         if word in READERS:
             said |= READERS[word](value, field, problems)
         else:
-            problems.add(place, field, REFUSED.get(word, "is not a known key; correct its spelling"))
+            problems.add(place, field, LANGUAGE.unknown(word))
     if "image" in said:
         try:
             check_image(str(said["image"]))
         except (ValueError, MooringError) as error:
             problems.add(given["image"][1], join(name, "image"), str(error).rstrip("."))
-    elif "image" not in given and isinstance(node, yaml.MappingNode):
+    elif "image" not in given and not merged and isinstance(node, yaml.MappingNode):
         problems.add(key, join(name, "image"), "is required")
     made = Service.model_validate({"name": name, "image": "", **said})
-    return made.model_copy(update={"rollout": _rollout(made, given[EXTENSION][1], problems)}) if EXTENSION in given else made
+    return _extended(made, given[EXTENSION][1], problems) if EXTENSION in given else made
 
 
-def _rollout(service: Service, node: Node, problems: Problems) -> AppRollout | None:
+def _extended(service: Service, node: Node, problems: Problems) -> Service:
     field = join(service.name, EXTENSION)
-    found = shaped(Extension, node, field, problems, {})
-    if found is None or found.rollout is None:
-        return None
-    return checked(found.rollout, inside(node, "rollout"), f"{field}.rollout", problems, service.name, replicas=service.replicas)
+    found = shaped(ServiceExtension, node, field, problems)
+    if found is None:
+        return service
+    found.check(GRACE, node, field, problems)
+    service = service.model_copy(update={"extension": found})
+    if found.rollout is None:
+        return service
+    place, name, count = inside(node, "rollout"), f"{field}.rollout", service.replicas
+    return service.model_copy(update={"rollout": checked(found.rollout, place, name, problems, service.name, replicas=count)})
 
 
 def _keys(node: Node) -> set[str]:
@@ -243,8 +258,6 @@ def _link_place(service: Node, index: int) -> Node:
 
 # Readers: each takes a value's node and returns the Service fields it says; what is wrong is noted and left out.
 _ALIAS = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_SIZE = re.compile(r"([0-9]+)(?:([bkmg])b?)?", re.IGNORECASE)
-_UNITS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _PORT = re.compile(r"([0-9]{1,5})(?:/(tcp|udp))?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
@@ -273,12 +286,13 @@ def _replicas(node: Node, field: str, problems: Problems) -> dict[str, object]:
 
 def _mem_limit(node: Node, field: str, problems: Problems) -> dict[str, object]:
     said = text(node, field, problems)
-    found = _SIZE.fullmatch(said) if said is not None and len(said) <= 20 else None
-    if said is not None and not found:
-        problems.add(node, field, "must be bytes, or a number with k, m or g (256m is 256 MiB)")
-    if not found:
+    if said is None:
         return {}
-    memory = int(found[1]) * _UNITS[(found[2] or "b").lower()]
+    try:
+        memory = compose_size(said)
+    except ValueError as error:
+        problems.add(node, field, str(error))
+        return {}
     if not LEAST_MEMORY <= memory < 2**50:
         problems.add(node, field, "must be at least 4m and below 1 PiB")
     return {"memory": memory}
@@ -309,9 +323,9 @@ def _environment(node: Node, field: str, problems: Problems) -> dict[str, object
 def _listed(written: str, node: Node, field: str, pairs: dict[str, str], problems: Problems) -> None:
     name, equals, value = written.partition("=")
     if not equals:
-        problems.add(node, field, f"would take {name[:80]!r} from the host; write {name[:80]}=value")
+        problems.add(node, field, NO_VALUE)
     elif name in pairs:
-        problems.add(node, field, f"gives {name[:80]!r} a second time")
+        problems.add(node, field, "gives a variable of this name a second time")
     else:
         _variable(name, value, node, field, pairs, problems)
 

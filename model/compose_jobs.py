@@ -30,8 +30,8 @@ def what_is_wrong(service: Any, *, is_job: bool) -> Iterator[tuple[str, str]]:
     for key in ("ports", "expose", "healthcheck"):
         if getattr(service, key):
             yield key, "means nothing for what others wait for to complete: it is not reached; remove it"
-    if service.extension.rollout:
-        yield "x-mooring", "says how what serves goes over to another version; this runs to its end; remove it"
+    if service.extension.rollout or service.extension.readiness_probe or service.extension.lifecycle:
+        yield "x-mooring", "says how what serves comes and goes; this runs to its end; remove it"
     if service.restart in ("always", "unless-stopped"):
         yield "restart", 'must be "no" or on-failure: others wait for it to complete'
     if service.replicas == 0:

@@ -4,9 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from model.base import Input
+from model.base import Input, OfField
 from model.config_mounts import ConfigUse
-from model.directories import Directory
+from model.directories import Directory, group_rule
 
 
 class ConfigBody(Input):
@@ -21,6 +21,8 @@ class ConfigBody(Input):
     def _path_with_files(self) -> Self:
         if (self.type == "Volume") != (self.mount_path is not None):
             raise ValueError('mountPath is required with type "Volume", and only there')
+        if self.mount_path and (rule := group_rule(self.mount_path)):
+            raise OfField("mountPath", rule)
         return self
 
     def use(self) -> ConfigUse:

@@ -4,7 +4,7 @@ They become what an app's body says too (model/config_mounts.py: ConfigUse), so 
 """
 
 import itertools
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Collection, Mapping, Sequence, Sized
 from typing import NamedTuple
 
 from model.base import Frozen
@@ -65,10 +65,12 @@ class References:
         *,
         strict: bool = False,
         own: Mapping[tuple[ConfigKind, str], tuple[str, Entries]] | None = None,
+        unsure: Collection[tuple[ConfigKind, str]] = (),
     ) -> None:
         self._known = known or {}
         self._strict = strict
         self._own = own or {}
+        self._unsure = unsure
         self._taken = 0
 
     def take(self, chosen: Sized) -> bool:
@@ -81,12 +83,19 @@ class References:
             raise ValueError(f"means entries of groups beyond {MOST_TAKEN} in all; name those that are needed, or mount fewer")
         return self._taken <= MOST_TAKEN
 
-    def with_own(self, own: Mapping[tuple[ConfigKind, str], tuple[str, Entries]]) -> "References":
-        """The same with the groups of a document: by kind and name in it, the name in the project and the entries."""
-        return References(self._known, strict=self._strict, own=own)
+    def with_own(
+        self, own: Mapping[tuple[ConfigKind, str], tuple[str, Entries]], unsure: Collection[tuple[ConfigKind, str]] = ()
+    ) -> "References":
+        """The same with the groups of a document: by kind and name in it, the name in the project and the entries.
+
+        What those that are `unsure` hold is not known, as something is wrong with them.
+        """
+        return References(self._known, strict=self._strict, own=own, unsure=unsure)
 
     def find(self, kind: ConfigKind, name: str) -> Found:
         """What the name stands for; raises ValueError where there is no such group."""
+        if (kind, name) in self._unsure:
+            return Found(kind=kind, group=name, entries=None, strict=False)
         if own := self._own.get((kind, name)):
             return Found(kind=kind, group=own[0], entries=dict(own[1]))
         known = self._known.get((kind, name))

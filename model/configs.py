@@ -16,6 +16,7 @@ from pydantic import Field
 
 from model.base import Frozen, Input
 from model.errors import Invalid, MooringError, Problem, TooLarge
+from model.names import as_told
 from model.operations import Ask
 
 LARGEST_GROUP = 2**20  # bytes of all values together (Kubernetes: MaxSecretSize, the same for ConfigMaps)
@@ -196,17 +197,16 @@ def checked(name: str, rule: str | None, field: str) -> str:
     """Return `name` when `rule` finds nothing, else raise Invalid naming `field`."""
     if rule is None:
         return name
-    shown = name if len(name) <= 80 else name[:77] + "…"
-    raise Invalid(f"{field}: {shown!r} {rule}.", problems=[Problem(field=field, message=rule)])
+    raise Invalid(f"{field}: {as_told(name)!r} {rule}.", problems=[Problem(field=field, message=rule)])
 
 
 def content_of(kind: ConfigKind, body: NewGroup) -> dict[str, bytes]:
     """The entries' bytes of a create body. Raises Invalid naming the entry, TooLarge."""
     unknown = sorted(body.encoding.keys() - body.data.keys())
     if unknown:
-        raise _invalid(f"encoding.{unknown[0]}", "names no entry of data")
+        raise _invalid(f"encoding.{as_told(unknown[0])}", "names no entry of data")
     for name in body.data:
-        checked(name, entry_rule(name), f"data.{name[:80]}")
+        checked(name, entry_rule(name), f"data.{as_told(name)}")
     return {name: read(kind, data, body.encoding.get(name), f"data.{name}") for name, data in body.data.items()}
 
 

@@ -42,7 +42,7 @@ class Hold(Frozen):
     """The point where a pause holds, as the workflow asks to have it recorded.
 
     `version` is the newest of the Controls it knows; `because` is why the operation pauses by itself, "" where somebody asked
-    for it; `verbs` are the operation's controls.
+    for it; `verbs` are the operation's controls. `batch` is the one that holds, None where the pause is after none.
     """
 
     operation_id: str
@@ -52,6 +52,7 @@ class Hold(Frozen):
     words: str
     because: str = ""
     verbs: tuple[Verb, ...]
+    batch: int | None = None
 
 
 class Stop(Frozen):

@@ -6,27 +6,31 @@ to every repository of the platform's registry, so they are looked through first
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from model.errors import BuildFailed
-from model.images import PERSONAL
+from model.images import HUB, PERSONAL, Registries, plain_host
 
 LARGEST_DOCKERFILE = 256 * 1024
+_TAGS_TOLD = 10
 _SPACE = re.compile(r"[\t\v\f\r ]+")
 _CONTINUED = re.compile(r"\\[ \t]*$")
 _ESCAPE = re.compile(r"#\s*escape\s*=\s*([^\\\s])", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
-_HOST_NAME = re.compile(r"(?!localhost[.:])[A-Za-z0-9][-A-Za-z0-9.]*\.[A-Za-z][-A-Za-z0-9]*(:[0-9]+)?", re.IGNORECASE)
 
 
-def check_dockerfile(text: str, registry: str, owners: Collection[str]) -> None:
-    """Return if all images are of `owners` (first segments of the platform's repositories) or of other registries by name.
+def check_dockerfile(
+    text: str, registries: Registries, owners: Collection[str], bases: Mapping[str, Collection[str]] | None = None
+) -> None:
+    """Return if all images are of `owners` (first segments of the platform's repositories) or of the other registries.
 
-    Raises BuildFailed with the line for another tenant's image, a registry named by address, an image that cannot be told
+    `bases` are base images by repository with their tags, of which a refusal names the nearest.
+
+    Raises BuildFailed with the line for another tenant's image, a registry that may not be named, an image that cannot be told
     before the build, and an ADD of an address.
     """
     if len(text) > LARGEST_DOCKERFILE:
-        raise BuildFailed(f"The Dockerfile exceeds {LARGEST_DOCKERFILE // 1024} KiB.", hint="Shorten it, push and retry.")
+        raise BuildFailed(f"The Dockerfile exceeds {LARGEST_DOCKERFILE // 1024} KiB.", hint="Shorten it.")
     stages: set[str] = set()
     arguments: dict[str, str] = {}
     began = False
@@ -41,13 +45,13 @@ def check_dockerfile(text: str, registry: str, owners: Collection[str]) -> None:
             _declare(arguments, words)
         if word == "FROM" and plain:
             began = True
-            _check_image(number, _expanded(plain[0], arguments), registry, owners, stages)
+            _check_image(number, _expanded(plain[0], arguments), registries, owners, stages, bases or {})
             if len(plain) == 3:
                 stages.add(plain[2].lower())
         if word in ("COPY", "ADD"):
             for flag in flags:
                 if flag.lower().startswith("--from=") and not flag[7:].isdigit():
-                    _check_image(number, flag[7:], registry, owners, stages)
+                    _check_image(number, flag[7:], registries, owners, stages, bases or {})
         if word == "ADD":
             for source in plain[:-1]:
                 _check_source(number, source)
@@ -102,21 +106,49 @@ def _expanded(text: str, arguments: dict[str, str]) -> str:
     return _VARIABLE.sub(lambda found: arguments.get(found[1] or found[2], ""), text)
 
 
-def _check_image(line: int, image: str, registry: str, owners: Collection[str], stages: Collection[str]) -> None:
+def _check_image(
+    line: int,
+    image: str,
+    registries: Registries,
+    owners: Collection[str],
+    stages: Collection[str],
+    bases: Mapping[str, Collection[str]],
+) -> None:
     if image.lower() in stages or image.lower() == "scratch":
         return
     if re.search(r"[$\"'\\]", image):
         fix = "Write it out, or with ${NAME} of an ARG that has a plain default before the first FROM."
         raise _refused(line, f"names an image that cannot be told before the build: {image[:200]!r}", fix)
     host, slash, path = image.partition("/")
-    if not slash or not ("." in host or ":" in host or host.lower() == "localhost"):
-        return  # Docker Hub's
-    if host.lower() != registry.lower():
-        if not _HOST_NAME.fullmatch(host):
-            raise _refused(line, f"names the registry {host!r} by its address", "Name a registry by its host name.")
-    elif re.split("[/:@]", path, maxsplit=1)[0] not in owners:
+    said = True
+    if not slash or not ("." in host or ":" in host or host.lower() != host or host == "localhost"):
+        host, path, said = HUB, image, False  # to the builder a name without a registry is Docker Hub's
+    own, owner = plain_host(host) == plain_host(registries.own), re.split("[/:@]", path, maxsplit=1)[0]
+    if not registries.takes(host):
+        names = f"names the registry {host[:100]!r}" if said else f"names no registry and so means Docker Hub ({HUB})"
+        rule = f"uses {image[:200]!r}, which {names}; {registries.told('has to be written in a Dockerfile')}"
+        mine = not said and owner in owners
+        raise _refused(line, rule, f"Write {registries.own}/{path}." if mine else _nearest(path, registries.own, bases))
+    if own and owner not in owners:
         fix = "Use a public image, or one of this project or your own."
         raise _refused(line, f"uses {image[:200]!r}, which is neither public nor of this project", fix)
+
+
+def _nearest(path: str, own: str, bases: Mapping[str, Collection[str]]) -> str:
+    """What to write instead of an image of elsewhere.
+
+    >>> _nearest("python:3.11-slim", "localhost:5000", {"public/python": ["3", "3.11", "latest"]})
+    'Write localhost:5000/public/python:3.11.'
+    """
+    name, _, tag = path.partition("@")[0].rpartition("/")[2].partition(":")
+    base = next((repository for repository in bases if repository.rpartition("/")[2] == name), None)
+    if base is None:
+        return f"Write {own}/public/… or {own}/<project>/…; GET /v2/images tells which there are."
+    tags = sorted(bases[base])
+    near = [t for t in tags if (tag or "latest") == t or tag.startswith((f"{t}-", f"{t}."))]
+    if near:
+        return f"Write {own}/{base}:{max(near, key=len)}."
+    return f"Write {own}/{base} with a tag that it has: {', '.join(tags[:_TAGS_TOLD])}."
 
 
 def _check_source(line: int, source: str) -> None:
@@ -133,4 +165,4 @@ def owners_for(project: str, actor: str) -> frozenset[str]:
 
 
 def _refused(line: int, rule: str, fix: str) -> BuildFailed:
-    return BuildFailed(f"Line {line} of the Dockerfile {rule}.", hint=f"{fix} Then push and retry.")
+    return BuildFailed(f"Line {line} of the Dockerfile {rule}.", hint=fix)

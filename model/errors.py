@@ -2,64 +2,44 @@
 
 MooringError
 ├── Invalid, TooLarge, NotImplementedYet, NoMetricsStore   the request itself is at fault, or asks for what is not here
+├── OtherRegistryUnavailable                      what is asked of lies outside the platform, and does not answer
 ├── Unauthenticated, Forbidden, NotFound          who asks, and what they may see
-├── Conflict, Superseded, ForwardOnly, IdempotencyMismatch, StaleAttempt
-├── ImageNotFound, CommandNotFound, CrashLoop, OutOfMemory, ProbeFailing, JobFailed, BuildFailed, SourceUnreachable
+├── Conflict, Superseded, ForwardOnly, IdempotencyMismatch, StaleAttempt, TooManyOpen, TooManyLive
+├── ImageNotFound, CommandNotFound, CrashLoop, OutOfMemory, ProbeFailing, JobFailed, JobInterrupted, BuildFailed, SourceUnreachable
 ├── Unschedulable, QuotaExceeded                  there is no room
+├── AdmissionRefused, NamespaceGone, HostUnreachable, DeletionHeld   what in the cluster stands against it
 ├── GateFailed                                    what was rolled out does not do well
 ├── DeadlineExceeded, Cancelled, RolledBack
-└── ClusterUnreachable, RegistryUnavailable, PushRefused, PlatformUnavailable, MetricsUnavailable, InternalError
+└── ClusterUnreachable, WebhookUnavailable, RegistryUnavailable, PushRefused, PlatformUnavailable, MetricsUnavailable, BuilderFull,
+    InternalError
 
-Each class states its code, HTTP status, whose fault it is, whether pressing retry can help, whether a running step tries again
-by itself (transient) and what to do next. The documented table of codes is `error_table()`; nothing branches on message text.
+Each class states its code, HTTP status, whose fault it is, whether pressing retry can help, whether a step tries again by itself
+(transient), seconds for Retry-After, and what to do. Their table is `model/error_table.py`; nothing branches on message text.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from model.base import Body
+from model.causes import Cause
+from model.evidence import Evidence as Evidence
+from model.evidence import told_once
+from model.operation_error import Fault
+from model.operation_error import OperationError as OperationError
+from model.problems import Problem as Problem
 
-Fault = Literal["user", "quota", "platform", "cluster"]
-
-
-class Evidence(Body):
-    """One piece of what was seen: a Kubernetes event, a container's exit, log lines, quota numbers, another operation's words."""
-
-    type: Literal["event", "container", "log", "scheduler", "quota", "build", "registry", "step", "operation", "metric", "probe"]
-    source: str
-    text: str
-    at: str | None = None
-
-
-class Problem(Body):
-    """One place in a document or body that is wrong; line and column count from 1 and are absent for JSON bodies."""
-
-    field: str
-    message: str
-    line: int | None = None
-    column: int | None = None
-
-
-class OperationError(Body):
-    """Why an operation failed, as its record tells it (mission A2)."""
-
-    code: int
-    reason: str
-    message: str
-    fault: Fault
-    retryable: bool
-    evidence: list[Evidence] = []
-    hint: str
+WITH_MORE_TIME = 'POST /v2/operations/{id}/retry {"deadlineSeconds": {more}}'
+"""In a hint the request that retries the operation with twice the time: `OperationError.of` fills it in."""
 
 
 class MooringError(Exception):
-    """The root: `message` says what happened to which thing, `hint` what to do about it."""
+    """The root: `message` says what happened to which thing, `hint` what to do, `cause` where it lies if the reason has several."""
 
     code: ClassVar[int] = 5000
     status: ClassVar[int] = 500
     fault: ClassVar[Fault] = "platform"
     retryable: ClassVar[bool] = True
     transient: ClassVar[bool] = False
+    retry_after: ClassVar[int | None] = None
     hint: str = "Look at the operation record and the platform's log, then retry."
 
     def __init__(
@@ -67,6 +47,7 @@ class MooringError(Exception):
         message: str,
         *,
         hint: str | None = None,
+        cause: Cause | None = None,
         evidence: Sequence[Evidence] = (),
         problems: Sequence[Problem] = (),
         operation_id: str | None = None,
@@ -74,7 +55,8 @@ class MooringError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint or type(self).hint
-        self.evidence = list(evidence)
+        self.cause = cause
+        self.evidence = told_once(evidence)
         self.problems = list(problems)
         self.operation_id = operation_id
 
@@ -88,6 +70,7 @@ class MooringError(Exception):
         return OperationError(
             code=self.code,
             reason=self.reason,
+            cause=self.cause,
             message=self.message,
             fault=self.fault,
             retryable=self.retryable,
@@ -158,11 +141,6 @@ class NotFound(MooringError):
     hint = "Check the name and the project."
 
 
-def no_operation(operation_id: str) -> NotFound:
-    """The error for an operation that there is not, or not for this actor."""
-    return NotFound(f"There is no operation {operation_id!r}.", hint="Check the id; list those there are: GET /v2/operations.")
-
-
 class Conflict(MooringError):
     """The thing is not in a state that allows this: the name is taken, or another operation runs on it."""
 
@@ -196,6 +174,20 @@ class StaleAttempt(MooringError):
 
     code, status, fault, retryable = 4094, 409, "platform", False
     hint = "Nothing to do: the newer attempt goes on."
+
+
+class TooManyOpen(MooringError):
+    """So many streams, logs, shells, uploads or waiting requests are open that no more is carried."""
+
+    code, status, fault, retry_after = 4290, 429, "quota", 5
+    hint = "Close one of them, or try again when some have ended."
+
+
+class TooManyLive(MooringError):
+    """So many operations have not ended that no more is accepted; deletes, kills, cancels and retries are."""
+
+    code, status, fault, retry_after = 4291, 429, "quota", 10
+    hint = "Wait until some have ended, or cancel some."
 
 
 class ImageNotFound(MooringError):
@@ -247,18 +239,25 @@ class JobFailed(MooringError):
     hint = "Read the last log lines in the evidence, mend the program and roll it out; retry runs it again as it is."
 
 
+class JobInterrupted(MooringError):
+    """A Job's last try was taken away from outside: evicted, preempted, deleted, or lost with its node."""
+
+    code, status, fault = 4410, 503, "cluster"
+    hint = "The program is not at fault: retry runs it again. Where it happens often, raise backoffLimit."
+
+
 class BuildFailed(MooringError):
     """The Dockerfile's build ended with an error."""
 
     code, status, fault = 4406, 422, "user"
-    hint = "Read the build log, mend the Dockerfile or the source, push and retry."
+    hint = "Read the build log, and mend the Dockerfile or the source."
 
 
 class SourceUnreachable(MooringError):
     """The Git repository, branch or file of a build cannot be had."""
 
     code, status, fault = 4407, 422, "user"
-    hint = "Check the repository's address, the branch and the Dockerfile's path, then retry."
+    hint = "Check the repository's address, the branch and the Dockerfile's path."
 
 
 class Unschedulable(MooringError):
@@ -279,7 +278,37 @@ class DeadlineExceeded(MooringError):
     """The operation did not get done within its deadline."""
 
     code, status, fault = 4503, 504, "cluster"
-    hint = "See the steps for what it waited on; raise deadlineSeconds or mend that, then retry."
+    hint = f"See the steps for what it waited on and mend that, then retry. Where it needs more time: {WITH_MORE_TIME}."
+
+
+class AdmissionRefused(MooringError):
+    """A rule of the cluster (an admission policy or webhook, a LimitRange, Pod Security) does not allow it."""
+
+    code, status, fault = 4510, 422, "cluster"
+    hint = "It is a rule of the cluster, not of Mooring. Change what it names, or ask who administers the cluster; then retry."
+
+
+class NamespaceGone(MooringError):
+    """The project's namespace is being removed, or is not in the cluster any more."""
+
+    code, status, fault = 4511, 409, "cluster"
+    hint = (
+        "Somebody removed it, not through Mooring if the project is still listed: delete the project, create it again and deploy."
+    )
+
+
+class HostUnreachable(MooringError):
+    """The host that instances are on has stopped reporting, so that nothing is known of them and nothing can be done to them."""
+
+    code, status, fault = 4512, 503, "cluster"
+    hint = "Have the cluster's administrator look at that host; when it reports again, or is taken out of the cluster, retry."
+
+
+class DeletionHeld(MooringError):
+    """What was deleted in the cluster does not go: a finalizer or something else holds it."""
+
+    code, status, fault = 4513, 409, "cluster"
+    hint = "Ask who runs what set the finalizer named; a platform admin can take it off. Then retry."
 
 
 class Cancelled(MooringError):
@@ -300,7 +329,14 @@ class ClusterUnreachable(MooringError):
     """The Kubernetes API does not answer or refuses for reasons of its own."""
 
     code, status, fault, transient = 5301, 503, "cluster", True
-    hint = "It is tried again by itself until the deadline; look at the cluster's health if it lasts."
+    hint = "It is tried again by itself until the deadline; if it lasts, look at the cluster's health, then retry."
+
+
+class WebhookUnavailable(ClusterUnreachable):
+    """An admission webhook of the cluster has to be asked and does not answer."""
+
+    code = 5306
+    hint = "It is tried again by itself until the deadline; if it lasts, ask who administers the cluster about that webhook."
 
 
 class RegistryUnavailable(MooringError):
@@ -308,6 +344,13 @@ class RegistryUnavailable(MooringError):
 
     code, status, fault, transient = 5302, 503, "platform", True
     hint = "It is tried again by itself until the deadline; look at the registry's health if it lasts."
+
+
+class OtherRegistryUnavailable(MooringError):
+    """A registry that is not the platform's does not answer."""
+
+    code, status, fault = 5307, 503, "outside"
+    hint = "Retry when it answers, or push the image to the platform's registry and use it from there."
 
 
 class PushRefused(MooringError):
@@ -331,6 +374,13 @@ class MetricsUnavailable(MooringError):
     hint = "It is tried again by itself until the deadline; `make status` shows metrics-server and metrics-store."
 
 
+class BuilderFull(MooringError):
+    """The image builder has no disk left."""
+
+    code, status, fault = 5308, 507, "platform"
+    hint = "Have the administrator free disk on the builder, then retry."
+
+
 class InternalError(MooringError):
     """A fault in the platform's own code."""
 
@@ -345,25 +395,6 @@ def error_classes() -> Iterator[type[MooringError]]:
         cls = pending.pop(0)
         yield cls
         pending.extend(cls.__subclasses__())
-
-
-def error_table() -> list[dict[str, Any]]:
-    """The documented table: reason, Code, HTTP status, fault, retryable, meaning, hint; sorted by code."""
-    return sorted(
-        (
-            {
-                "reason": c.__name__,
-                "code": c.code,
-                "status": c.status,
-                "fault": c.fault,
-                "retryable": c.retryable,
-                "meaning": (c.__doc__ or "").strip(),
-                "hint": c.hint,
-            }
-            for c in error_classes()
-        ),
-        key=lambda row: row["code"],
-    )
 
 
 BY_REASON: Mapping[str, type[MooringError]] = {c.__name__: c for c in error_classes()}

@@ -31,13 +31,6 @@ def event_count(event: Object) -> int:
     return int((event.get("series") or {}).get("count") or event.get("count") or 1)
 
 
-def failed_probes(pod: Object, container: str, events: Iterable[Object]) -> list[Object]:
-    """The failures of the container's probes, oldest first."""
-    place = f"{{{container}}}"
-    unhealthy = (e for e in events_of(pod, events) if e["reason"] == "Unhealthy")
-    return [e for e in unhealthy if place in e["involvedObject"].get("fieldPath", "")]
-
-
 def said(event: Object) -> str:
     """An event's words inside a sentence of ours: the first letter small, no line breaks, no full stop.
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from model.base import Frozen, Input, OfField
+from model.base import Frozen, Input, Number, OfField
 from model.gates import condition_of, seconds_of
 from model.layouts import Layout
 
@@ -57,9 +57,8 @@ def _batch(value: Any) -> Any:
 
 
 Duration = Annotated[int | str, Field(union_mode="left_to_right"), AfterValidator(_duration)]
-Count = Annotated[int, Field(ge=1)]
 Named = Annotated[list[str], Field(min_length=1, max_length=_MOST_NAMED)]
-BatchBody = Annotated[Count | str | Named, BeforeValidator(_batch)]
+BatchBody = Annotated[Number | str | Named, BeforeValidator(_batch)]
 
 
 class HttpGate(Input):

@@ -3,6 +3,9 @@
 Without a registry host an image is the platform's: one segment only means `public/…`, else the first segment is `public`, a
 project, or `~user` for a personal image. A registry's repository names cannot hold `~` (OCI distribution specification: pulling
 manifests), so `~bob/x` is stored as `user_bob/x`, which no project can be called.
+
+A name is a tenant's, and who looks it up connects to what it names: so only registries that the administrator listed may be
+named, each by the one name on the list. Every other, and every other spelling of a listed one, is refused unasked (targets S10).
 """
 
 import re
@@ -18,6 +21,57 @@ _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _HOST = re.compile(r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?(?::[0-9]{1,5})?", re.IGNORECASE)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+HUB = "docker.io"
+# What resolvers take for the machine itself, or for an address (inet_aton's numbers): the list has names of other machines.
+_THIS_MACHINE = re.compile(r"(.*\.)?localhost\.?|(127|0)(\.[0-9]+){3}|[0-9]+(\.[0-9a-fx]+){0,2}|0.*", re.IGNORECASE)
+
+
+class Registries(Frozen):
+    """Whose images may be used: the platform's `own` registry, and `others`, as its administrator wrote them."""
+
+    own: str
+    others: frozenset[str] = frozenset()
+
+    @classmethod
+    def listed(cls, own: str, others: str) -> "Registries":
+        """Of a setting: hosts with commas between. Raises ValueError for what is no host, or would be this machine.
+
+        >>> sorted(Registries.listed("localhost:5000", "docker.io, ghcr.io:443").others)
+        ['docker.io', 'ghcr.io']
+        """
+        found = [plain_host(word.strip()) for word in others.split(",") if word.strip()]
+        for host in found:
+            if not _HOST.fullmatch(host) or _THIS_MACHINE.fullmatch(host.partition(":")[0]):
+                raise ValueError(
+                    f"MOORING_REGISTRIES: {host!r} is not another machine's name, like docker.io or registry.example.com:5000"
+                )
+        return cls(own=own, others=frozenset(found) - {plain_host(own)})
+
+    def check(self, host: str) -> None:
+        """Return if images of that host may be used, else raise ValueError with what may."""
+        if not self.takes(host):
+            raise ValueError(f"names the registry {host[:100]!r}; {self.told('need not be written')}")
+
+    def takes(self, host: str) -> bool:
+        """Whether images of that host may be used."""
+        return plain_host(host) in {plain_host(self.own), *self.others}
+
+    def told(self, own: str) -> str:
+        """Whose images may be used, in words; `own` says how the platform's own registry is written there."""
+        more = f" and {', '.join(sorted(self.others))}" if self.others else ""
+        return (
+            f"this platform takes images of {self.own} (its own, which {own}){more} only, and its administrator may allow more "
+            "(MOORING_REGISTRIES)"
+        )
+
+
+def plain_host(host: str) -> str:
+    """A registry's host in one form: names have no case, and 443 is the port of https.
+
+    >>> plain_host("GHCR.io:443")
+    'ghcr.io'
+    """
+    return host.lower().removesuffix(":443")
 
 
 class ImageRef(Frozen):
@@ -70,11 +124,11 @@ def parse(written: str, registry: str) -> ImageRef:
     path, colon, tag = path.partition(":")
     if colon and not _TAG.fullmatch(tag):
         raise ValueError("the tag after ':' must be 1 to 128 letters, digits, '.', '_' or '-'")
-    own = host.lower() == registry.lower()  # host names have no case
+    own = plain_host(host) == plain_host(registry)
     if own:
         host = registry
         path = _own_repository(path)
-    elif host == "docker.io" and "/" not in path:
+    elif plain_host(host) == HUB and "/" not in path:
         path = f"library/{path}"
     if len(path) > 200 or not _REPOSITORY.fullmatch(path):
         raise ValueError(
@@ -82,6 +136,13 @@ def parse(written: str, registry: str) -> ImageRef:
             "like public/nginx:1.25"
         )
     return ImageRef(host=host, repository=path, tag=tag or "latest", digest=digest or None, own=own)
+
+
+def check_image(written: str, registries: Registries, actor: Actor) -> None:
+    """Raise ValueError for what is no image or of a registry that may not be named, Forbidden for another's."""
+    ref = parse(written, registries.own)
+    registries.check(ref.host)
+    check_use(ref, written, actor)
 
 
 def check_use(ref: ImageRef, written: str, actor: Actor) -> None:

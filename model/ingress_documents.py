@@ -1,6 +1,6 @@
 """Ingress documents: hosts and paths that lead to Services of the document (Kubernetes: Ingress v1)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from model.blueprints import Entrance, Route, ServiceName, Tls
 from model.config_references import References
@@ -16,9 +16,17 @@ TLS_ENTRIES = ("tls.crt", "tls.key")
 
 
 def entrance(
-    placed: Placed, deployment: str, services: Mapping[str, ServiceName], references: References, problems: Problems
+    placed: Placed,
+    deployment: str,
+    services: Mapping[str, ServiceName],
+    unsure: Collection[str],
+    references: References,
+    problems: Problems,
 ) -> Entrance:
-    """What an Ingress document means; notes at their places what leads nowhere, or further than the document."""
+    """What an Ingress document means; notes at their places what leads nowhere, or further than the document.
+
+    Of Services that are `unsure`, having problems of their own, nothing is said.
+    """
     said: Ingress = placed.said
     for name in said.metadata.annotations:
         told = "is for a controller, which may do more for it than this project may; annotations of an Ingress are refused"
@@ -30,7 +38,8 @@ def entrance(
             placed.note(problems, [*here, "host"], wrong)
         for index, path in enumerate(rule.http.paths):
             at: list[str | int] = [*here, "http", "paths", index]
-            route = _route(placed, at, rule.host, path, services, problems)
+            known = path.backend.service.name not in unsure
+            route = _route(placed, at, rule.host, path, services, problems) if known else None
             if any((r.host, r.path, r.exact) == (route.host, route.path, route.exact) for r in routes if route):
                 placed.note(problems, at, f"gives {rule.host}{path.path} a second time")
             routes += [route] if route else []
@@ -106,7 +115,7 @@ def _tls(placed: Placed, references: References, problems: Problems) -> tuple[Tl
     for number, tls in enumerate(said.spec.tls):
         here: list[str | int] = ["spec", "tls", number]
         for index, host in enumerate(tls.hosts):
-            if host not in ruled:
+            if host not in ruled and not placed.is_doubtful("spec", "rules"):
                 placed.note(problems, [*here, "hosts", index], "is no host of the rules")
         try:
             found = references.find(ConfigKind.SECRET, tls.secret_name)

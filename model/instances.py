@@ -11,7 +11,7 @@ from model.events import event_count, event_time, events_of
 from model.layouts import Workload
 from model.manifests import workload_name
 from model.pod_templates import RESTARTED, REVISION, TEMPLATE, pod_template, track_of
-from model.pods import Container, Object, condition, containers, is_over, leaves
+from model.pods import Container, Object, condition, containers, is_over, leaves, moving
 from model.standing import pods_by_track
 from model.troubles import Seen
 
@@ -95,7 +95,7 @@ def version_of(instance: Instance, revisions: Sequence[Revision], registry: str)
         return wanted
     if ran := instance.pod["metadata"].get("annotations", {}).get(REVISION):  # a Job's pod tells it
         return int(ran)
-    running = {c.name: c.image.partition("@")[2] for c in containers(instance.pod) if not c.init}
+    running = {c.name: c.runs.partition("@")[2] for c in containers(instance.pod) if not c.init}
     same = sorted((r for r in revisions if r.digests == running), key=lambda revision: revision.number != wanted)
     made_of = next((r.number for r in same if _is_of(instance.app, instance.pod, r, registry)), None)
     return made_of or (same[0].number if same else wanted)
@@ -129,9 +129,11 @@ def instance_reply(instance: Instance, seen: Seen, revisions: Sequence[Revision]
         place = {"image": spec.containers[0].image if spec else "", "ip": "", "host": "", "restarts": 0, "startedAt": None}
     else:
         state = instance_state(pod, seen)
+        if not state.reason and (changing := moving(pod)):
+            state = InstanceState(status=state.status, reason="Changing", message=_changing(pod, changing))
         main = next(c for c in containers(pod) if not c.init)
         place = {
-            "image": image_shown(main.name, main.image, revisions),
+            "image": image_shown(main.name, main.runs, revisions),
             "ip": pod["status"].get("podIP", ""),
             "host": pod["spec"].get("nodeName", ""),
             "restarts": sum(c.restarts for c in containers(pod)),
@@ -147,6 +149,11 @@ def instance_reply(instance: Instance, seen: Seen, revisions: Sequence[Revision]
         "reason": state.reason,
         "message": state.message,
     }
+
+
+def _changing(pod: Object, changing: Sequence[Container]) -> str:
+    names, grace = ", ".join(repr(c.name) for c in changing), pod["spec"].get("terminationGracePeriodSeconds", 30)
+    return f"the image of {names} is changed in place: what ran before serves until it has ended, for which it has {grace} s"
 
 
 def _state_without_pod(instance: Instance, seen: Seen) -> InstanceState:
@@ -180,7 +187,7 @@ def container_reply(c: Container, revisions: Sequence[Revision]) -> dict[str, An
     reason, message = (c.waiting.reason, c.waiting.message) if c.waiting else (c.end.reason, c.end.message) if c.end else ("", "")
     return {
         "name": c.name,
-        "image": image_shown(c.name, c.image, revisions),
+        "image": image_shown(c.name, c.runs, revisions),
         "status": "RUNNING" if c.running_since else "TERMINATED" if ended else "WAITING",
         "ready": c.ready,
         "restarts": c.restarts,

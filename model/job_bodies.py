@@ -19,6 +19,7 @@ _NOT_FOR_JOBS = {
     "portMappings": "port_mappings",
     "networkType": "network_type",
     "readinessProbe": "readiness_probe",
+    "lifecycle": "lifecycle",
     "minReadySeconds": "min_ready_seconds",
     "maxSurge": "max_surge",
     "maxUnavailable": "max_unavailable",

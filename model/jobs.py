@@ -11,17 +11,20 @@ from model.apps import App, AppPhase, AppSpec, AppStatus, Revision
 from model.base import Frozen
 from model.diagnosis import has_failed, troubles
 from model.errors import (
+    AdmissionRefused,
     CommandNotFound,
     DeadlineExceeded,
     Evidence,
-    Forbidden,
     ImageNotFound,
     JobFailed,
     MooringError,
+    NamespaceGone,
     OutOfMemory,
     ProbeFailing,
+    QuotaExceeded,
     Unschedulable,
 )
+from model.job_instances import interrupted, still_running
 from model.layouts import Layout, Workload
 from model.manifests import metadata_of, workload_name
 from model.pod_templates import TEMPLATE, Object, pod_template
@@ -34,7 +37,11 @@ LONGEST_NAME = 63 - len("-r9999-01234")  # a Job's name is a label's value of it
 _LONGEST_RUN = 3600  # seconds an operation waits for a run that says nothing itself
 _TO_BEGIN = 120  # seconds beyond a run's own time: to find a node, to pull the image
 _MOST_LOGS = 3
-_NO_TRY_HELPS = (ImageNotFound, CommandNotFound, Unschedulable, Forbidden)
+# An instance that is evicted, preempted or lost with its node is no try of the program's (Kubernetes: Pod failure policy).
+_TAKEN_AWAY = {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]}
+_TOO_LONG = "See in the evidence what it was at; raise activeDeadlineSeconds or mend that, and roll it out."
+_END_THEM = "An instance has run to its end when all its containers have: end the others when the first is done, or make them apps."
+_NO_TRY_HELPS = (ImageNotFound, CommandNotFound, Unschedulable, AdmissionRefused, NamespaceGone, QuotaExceeded)
 _TOLD_AS_THEY_ARE = (ImageNotFound, CommandNotFound, OutOfMemory, ProbeFailing)
 
 
@@ -52,6 +59,7 @@ class Run(Frozen):
     failure: str
     began: str
     ended: bool = False
+    failed_at: str = ""
 
     @property
     def over(self) -> bool:
@@ -85,6 +93,7 @@ def run_of(job: Object) -> Run:
         failure=failed[0].get("reason") or "Failed" if failed else "",
         began=job["metadata"].get("creationTimestamp", ""),
         ended=complete or condition(job, "Failed").get("status") == "True",
+        failed_at=min((c["lastTransitionTime"] for c in failed if "lastTransitionTime" in c), default=""),
     )
 
 
@@ -111,6 +120,8 @@ def job_object(app: App, revision: Revision, registry: str, workload: Workload, 
         "backoffLimit": job.backoff_limit,
         "template": pod_template(app, revision, registry, workload),
     }
+    if job.restart_policy == "Never":  # with another Kubernetes takes no such policy
+        spec["podFailurePolicy"] = _TAKEN_AWAY
     if job.active_deadline_seconds is not None:
         spec["activeDeadlineSeconds"] = job.active_deadline_seconds
     metadata["annotations"][RUN] = run
@@ -192,11 +203,12 @@ def dead_end(app: App, job: Object | None, seen: Seen) -> MooringError | None:
 
 def cause_at_deadline(app: App, job: Object | None, seen: Seen, message: str) -> MooringError:
     """Why the run is not over now that the operation's time is up; it goes on by itself."""
-    trouble = worst(_all_troubles(seen))
+    trouble, held_up = worst(_all_troubles(seen)), still_running(seen.pods)
     because = f": {trouble.error.message}" if trouble else "."
+    goes_on = "What has begun goes on by itself. Retry waits for it as long again; kill the app to stop it." if job else None
     return DeadlineExceeded(
         f"The Job {app.name!r} has not come to its end in time; {message}{because}",
-        hint="What has begun goes on by itself. Retry waits for it as long again; kill the app to stop it." if job else None,
+        hint=f"{_END_THEM} {goes_on}" if held_up else goes_on,
         evidence=trouble.error.evidence if trouble else _last_words(seen),
     )
 
@@ -206,13 +218,16 @@ def _failure(app: App, job: Object, seen: Seen) -> MooringError:
     run, spec = run_of(job), job["spec"]
     trouble = worst([t for pod in seen.pods for t in pod_troubles(pod, seen)])
     if run.failure == "DeadlineExceeded":
-        words = trouble.error.message if trouble else _last_line(seen)
+        held_up = still_running(seen.pods)
+        words = f"O{held_up[1:]}." if held_up else trouble.error.message if trouble else _last_line(seen)
         return JobFailed(
             f"The Job {app.name!r} was ended: it did not get done within its activeDeadlineSeconds of "
             f"{spec['activeDeadlineSeconds']} ({run.message}).{f' {words}' if words else ''}",
-            hint="See in the evidence what it was at; raise activeDeadlineSeconds or mend that, and roll it out.",
+            hint=_END_THEM if held_up else _TOO_LONG,
             evidence=trouble.error.evidence if trouble else _last_words(seen),
         )
+    if found := interrupted(app.name, seen.pods, spec["backoffLimit"]):
+        return found
     told = f"The Job {app.name!r} failed: no further try is made (backoffLimit {spec['backoffLimit']})."
     if trouble is None:
         return JobFailed(f"{told} {_last_end(seen)}".strip(), evidence=_last_words(seen))

@@ -8,217 +8,125 @@ kinds, and keys without a meaning here, are refused by line.
 """
 
 from graphlib import CycleError, TopologicalSorter
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BeforeValidator, Field
-from yaml import MappingNode
+from yaml import MappingNode, ScalarNode
 
-from model.app_bodies import LONGEST_NAME, Fraction, Labels, Protocol
-from model.apps import MOST_INSTANCES, AppSpec
+from model.app_bodies import LONGEST_NAME
+from model.apps import AppSpec
 from model.blueprints import Answer, Blueprint, Link, Member, ServiceName, answering
 from model.blueprints import ServicePort as NamedPort
 from model.config_documents import configuration, texts
 from model.config_references import References
-from model.configs import group_rule
-from model.documents import Node, Problems, inside, read_all, shaped
+from model.configs import ConfigKind, group_rule
+from model.documents import Node, Problems, entries, items, read_all
 from model.errors import Invalid
 from model.ingress_documents import entrance
 from model.jobs import LONGEST_NAME as LONGEST_JOB_NAME
-from model.kubernetes_jobs import REFUSED as REFUSED_IN_JOBS
 from model.kubernetes_jobs import Job, job_spec
-from model.kubernetes_shapes import REFUSED as REFUSED_IN_OTHERS
-from model.kubernetes_shapes import Annotations, ConfigMap, Ingress, Metadata, Placed, Secret
+from model.kubernetes_shapes import ConfigMap, Ingress, Placed, Secret
+from model.kubernetes_workloads import (
+    KINDS_REFUSED,
+    LANGUAGE,
+    MODELS,
+    Deployment,
+    DeploymentSpec,
+    Service,
+    ServicePort,
+    Serving,
+    Workload,
+)
 from model.layouts import AppType
 from model.names import check_name
-from model.pod_documents import CheckImage, pod_spec
-from model.pod_shapes import NO_DISK, PodTemplate, Written
-from model.pod_shapes import REFUSED as REFUSED_IN_PODS
+from model.pod_documents import CheckImage, PodAt, pod_spec
+from model.shaping import inside, partly
 from model.template_rollouts import ANNOTATION, AppRollout, checked, with_amounts, written
 
 OWN = "mooring.io/"
 DEPENDS_ON = f"{OWN}depends-on"
 MOST_DOCUMENTS = 200
-_LATER = "is not carried out; remove it"
-REFUSED = (
-    REFUSED_IN_PODS
-    | REFUSED_IN_JOBS
-    | REFUSED_IN_OTHERS
-    | {
-        "namespace": "is chosen by the project; remove it",
-        "status": "is the cluster's own; remove it",
-        "nodePort": "a port of the node cannot be chosen; remove it: the cluster picks it, and the app's portmapping tells it",
-        "externalIPs": "reaches for the host and is refused",
-        "clusterIP": "has no meaning here: every instance of a StatefulSet has an address of its own; remove it",
-        "volumeClaimTemplates": f"is not carried out: {NO_DISK}",
-        **dict.fromkeys(("serviceName", "podManagementPolicy", "updateStrategy", "revisionHistoryLimit", "paused"), _LATER),
-        **dict.fromkeys(("progressDeadlineSeconds", "ownerReferences", "finalizers", "generateName"), _LATER),
-    }
-)
-_KINDS_REFUSED = {
-    "CronJob": "nothing here starts by the clock; write a Job, and start it from outside by its app's restart",
-    "DaemonSet": "an app's instances are counted, not one a node",
-    "PersistentVolumeClaim": NO_DISK,
-    "Pod": "write a Deployment of it, or a template of the kind pod",
-}
+_WORKLOADS = {"Deployment", "StatefulSet", "Job"}
+_GROUPS = {kind.object: kind for kind in ConfigKind}
 
 
-def _amount(value: Any) -> Any:
-    """A document's values are text: a number is one again."""
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 6 else value
-
-
-Amount = Annotated[Fraction, BeforeValidator(_amount)]
-
-
-class TemplateMetadata(Written):
-    """`spec.template.metadata`."""
-
-    labels: Labels
-    annotations: Annotations = {}
-
-
-class Template(Written):
-    """`spec.template`."""
-
-    metadata: TemplateMetadata
-    spec: PodTemplate
-
-
-class Selector(Written):
-    """`spec.selector` of a workload."""
-
-    match_labels: Labels
-
-
-class RollingUpdate(Written):
-    """`spec.strategy.rollingUpdate`."""
-
-    max_surge: Amount = "25%"
-    max_unavailable: Amount = "25%"
-
-
-class Strategy(Written):
-    """`spec.strategy`."""
-
-    type: Literal["RollingUpdate"] = "RollingUpdate"
-    rolling_update: RollingUpdate = RollingUpdate()
-
-
-class StatefulSetSpec(Written):
-    """`spec` of a StatefulSet."""
-
-    replicas: Annotated[int, Field(ge=0, le=MOST_INSTANCES)] = 1
-    selector: Selector
-    template: Template
-    min_ready_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
-
-
-class DeploymentSpec(StatefulSetSpec):
-    """`spec` of a Deployment."""
-
-    strategy: Strategy = Strategy()
-
-
-class Deployment(Written):
-    """A microservice: instances alike."""
-
-    api_version: Literal["apps/v1"]
-    kind: Literal["Deployment"]
-    metadata: Metadata
-    spec: DeploymentSpec
-
-
-class StatefulSet(Written):
-    """A general service (TApp): every instance has an identity."""
-
-    api_version: Literal["apps/v1"]
-    kind: Literal["StatefulSet"]
-    metadata: Metadata
-    spec: StatefulSetSpec
-
-
-class ServicePort(Written):
-    """One entry of a Service's `ports`."""
-
-    port: Annotated[int, Field(ge=1, le=65535)]
-    target_port: str | None = None
-    name: str | None = None
-    protocol: Protocol = "tcp"
-
-
-class ServiceSpec(Written):
-    """`spec` of a Service."""
-
-    selector: Annotated[Labels, Field(min_length=1)]
-    ports: Annotated[list[ServicePort], Field(min_length=1, max_length=100)]
-    type: Literal["ClusterIP", "NodePort"] = "ClusterIP"
-
-
-class Service(Written):
-    """A name and ports by which one workload is reached."""
-
-    api_version: Literal["v1"]
-    kind: Literal["Service"]
-    metadata: Metadata
-    spec: ServiceSpec
-
-
-Serving = Deployment | StatefulSet
-Workload = Deployment | StatefulSet | Job
-_MODELS: dict[str, type[Written]] = {
-    "Deployment": Deployment,
-    "StatefulSet": StatefulSet,
-    "Job": Job,
-    "Service": Service,
-    "ConfigMap": ConfigMap,
-    "Secret": Secret,
-    "Ingress": Ingress,
-}
-
-
-def parse_kubernetes(content: str, deployment: str, check_image: CheckImage, references: References) -> Blueprint:
-    """Read several documents; `references` has the project's groups.
+def parse_kubernetes(
+    content: str, deployment: str, check_image: CheckImage, references: References, problems: Problems
+) -> Blueprint:
+    """Read several documents; `references` has the project's groups, `problems` what was noted already.
 
     Raises TooLarge, or Invalid with every problem found, each with line, column and field.
     """
-    problems, nodes = Problems(), read_all(content)
+    nodes = [node for one in read_all(content, problems) for node in _listed(one, problems)]
     if len(nodes) > MOST_DOCUMENTS:
         problems.add(nodes[MOST_DOCUMENTS], "content", f"is one document too many: at most {MOST_DOCUMENTS} are taken")
         problems.check("content")
     found = [placed for node in nodes if (placed := _document(node, problems))]
     workloads = {p.said.metadata.name: p for p in found if isinstance(p.said, Workload)}
     services = [p for p in found if isinstance(p.said, Service)]
-    problems.check("content")
-    if not workloads:
+    kinds = {kind for kind, _ in map(_named, nodes)}
+    if not kinds & _WORKLOADS:
         problems.add(nodes[0] if nodes else None, "content", "has no Deployment, StatefulSet or Job; describe at least one")
-    problems.check("content")
     _check_annotations(found, problems)
     _check_names(found, deployment, problems)
     groups = tuple(configuration(p, deployment, problems) for p in found if isinstance(p.said, ConfigMap | Secret))
-    references = references.with_own(texts(groups))
+    unsure = {_named(node) for node in nodes} - {_named(p.node) for p in found if not p.is_doubtful()}
+    references = references.with_own(texts(groups), [(_GROUPS[kind], name) for kind, name in unsure if kind in _GROUPS])
     specs = {name: _spec_of(p, check_image, references, problems) for name, p in workloads.items()}
-    reached = _reached(workloads, services, problems)
+    is_unsure = bool({kind for kind, _ in unsure} & _WORKLOADS)
+    reached = _reached(workloads, services, problems, is_unsure=is_unsure)
     names = {s.metadata.name: _service_name(s, member) for member, selecting in reached.items() for s in selecting}
-    entrances = tuple(entrance(p, deployment, names, references, problems) for p in found if isinstance(p.said, Ingress))
-    after = {name: _after(p, workloads, problems) for name, p in workloads.items()}
+    vague = [s.said.metadata.name for s in services if s.said.metadata.name not in names] + [n for k, n in unsure if k == "Service"]
+    ingresses = [p for p in found if isinstance(p.said, Ingress)]
+    entrances = tuple(entrance(p, deployment, names, vague, references, problems) for p in ingresses)
+    known = {name for kind, name in map(_named, nodes) if kind in _WORKLOADS or kind not in MODELS}
+    after = {name: _after(p, known, problems) for name, p in workloads.items()}
     rollouts = {name: _rollout(p, problems) for name, p in workloads.items()}
-    problems.check("content")
     _check_order(workloads, after, problems)
+    problems.check("content")
     plain = (_member(p, specs[name], reached, after, deployment) for name, p in workloads.items())
     members = tuple(_rolled(member, rollouts[member.name]) for member in plain)
     return Blueprint(members=members, groups=groups, services=tuple(names.values()), entrances=entrances)
 
 
+def _listed(node: Node, problems: Problems) -> list[Node]:
+    """The documents of a `List`, as kubectl writes several; any other document is one."""
+    if _named(node)[0] != "List":
+        return [node]
+    found = entries(node, "List", problems)
+    for key, (place, _) in found.items():
+        if key not in ("apiVersion", "kind", "metadata", "items"):
+            problems.add(place, f"List.{key}", LANGUAGE.unknown(key))
+    if "items" not in found:
+        problems.add(node, "List.items", "is required")
+        return []
+    return [one for _, item in items(found["items"][1], "List.items", problems) for one in _listed(item, problems)]
+
+
+def _named(node: Node) -> tuple[str, str]:
+    """The kind and name that a document says, right or wrong otherwise; "" for what it does not say."""
+
+    def said(inside: Node | None, key: str) -> Node | None:
+        pairs = inside.value if isinstance(inside, MappingNode) else []
+        return next((value for known, value in pairs if known.value == key), None)
+
+    def text(value: Node | None) -> str:
+        return str(value.value) if isinstance(value, ScalarNode) else ""
+
+    return text(said(node, "kind")), text(said(said(node, "metadata"), "name"))
+
+
 def _document(node: Node, problems: Problems) -> Placed | None:
     kinds = [value for key, value in node.value if key.value == "kind"] if isinstance(node, MappingNode) else []
-    kind = str(kinds[0].value) if kinds and isinstance(kinds[0].value, str) else ""
-    if kind not in _MODELS:
-        known = ", ".join(_MODELS)
-        told = f"{kind} is not taken: {_KINDS_REFUSED[kind]}" if kind in _KINDS_REFUSED else f"must be one of {known}"
+    kind = _named(node)[0]
+    if kind not in MODELS:
+        known = ", ".join(MODELS)
+        told = f"{kind} is not taken: {KINDS_REFUSED[kind]}" if kind in KINDS_REFUSED else f"must be one of {known}"
         problems.add(kinds[0] if kinds else node, "kind", told)
         return None
-    said: Any = shaped(_MODELS[kind], node, kind, problems, REFUSED)
-    return Placed(said=said, node=node, field=f"{kind}/{said.metadata.name}") if said else None
+    shaped = partly(MODELS[kind], node, kind, problems, LANGUAGE)
+    said: Any = shaped.said
+    field = f"{kind}/{said.metadata.name}" if said else ""
+    return Placed(said=said, node=shaped.node, field=field, is_doubtful=shaped.is_doubtful) if said else None
 
 
 def _check_annotations(found: list[Placed], problems: Problems) -> None:
@@ -262,18 +170,24 @@ def _name_rule(name: str, longest: int) -> str | None:
 
 
 def _spec_of(placed: Placed, check_image: CheckImage, references: References, problems: Problems) -> AppSpec:
+    path = ("spec", "template", "spec")
+
+    def is_doubtful(*inner: str | int) -> bool:
+        return placed.is_doubtful(*path, *inner)
+
+    at = PodAt(inside(placed.node, *path), f"{placed.field}.{'.'.join(path)}", problems, is_doubtful)
     if isinstance(placed.said, Job):
-        return job_spec(placed.said, placed.node, placed.field, check_image, references, problems)
-    return _spec(placed, check_image, references, problems)
+        return job_spec(placed.said, at, check_image, references)
+    return _spec(placed, at, check_image, references, problems)
 
 
-def _spec(placed: Placed, check_image: CheckImage, references: References, problems: Problems) -> AppSpec:
+def _spec(placed: Placed, at: PodAt, check_image: CheckImage, references: References, problems: Problems) -> AppSpec:
     workload: Serving = placed.said
     spec, template = workload.spec, workload.spec.template
-    if not spec.selector.match_labels.items() <= template.metadata.labels.items():
+    selected = spec.selector.match_labels.items() <= template.metadata.labels.items()
+    if not selected and not placed.is_doubtful("spec", "template", "metadata"):
         placed.note(problems, ["spec", "selector", "matchLabels"], "must be labels of the template")
-    node = inside(placed.node, "spec", "template", "spec")
-    made = pod_spec(template.spec, node, f"{placed.field}.spec.template.spec", check_image, problems, references)
+    made = pod_spec(template.spec, at, check_image, references)
     fields: dict[str, Any] = {"min_ready_seconds": spec.min_ready_seconds}
     if isinstance(spec, DeploymentSpec):
         rolling = spec.strategy.rolling_update
@@ -285,13 +199,17 @@ def _spec(placed: Placed, check_image: CheckImage, references: References, probl
     return made.model_copy(update=fields)
 
 
-def _reached(workloads: dict[str, Placed], services: list[Placed], problems: Problems) -> dict[str, list[Service]]:
-    """By workload the Services that select it; each selects exactly one."""
+def _reached(
+    workloads: dict[str, Placed], services: list[Placed], problems: Problems, *, is_unsure: bool
+) -> dict[str, list[Service]]:
+    """By workload the Services that select it; each selects exactly one. `is_unsure` says that some workload is not told whole."""
     reached: dict[str, list[Service]] = {name: [] for name in workloads}
     for placed in services:
         chosen = placed.said.spec.selector.items()
         serving = {name: w for name, w in workloads.items() if not isinstance(w.said, Job)}
         selected = [n for n, w in serving.items() if chosen <= w.said.spec.template.metadata.labels.items()]
+        if not selected and is_unsure:
+            continue
         if len(selected) != 1:
             which = f"selects {', '.join(selected)}" if selected else "selects none of the documents"
             placed.note(problems, ["spec", "selector"], f"{which}; it must select exactly one that serves, no Job")
@@ -299,7 +217,7 @@ def _reached(workloads: dict[str, Placed], services: list[Placed], problems: Pro
         reached[selected[0]].append(placed.said)
         names = _port_names(workloads[selected[0]].said)
         for index, port in enumerate(placed.said.spec.ports):
-            if _target(port, names) is None:
+            if _target(port, names) is None and not workloads[selected[0]].is_doubtful("spec", "template", "spec"):
                 placed.note(
                     problems,
                     ["spec", "ports", index, "targetPort"],
@@ -308,7 +226,7 @@ def _reached(workloads: dict[str, Placed], services: list[Placed], problems: Pro
     return reached
 
 
-def _after(placed: Placed, workloads: dict[str, Placed], problems: Problems) -> tuple[str, ...]:
+def _after(placed: Placed, workloads: set[str], problems: Problems) -> tuple[str, ...]:
     named = placed.said.metadata.annotations.get(DEPENDS_ON, "")
     names = tuple(dict.fromkeys(name.strip() for name in named.split(",") if name.strip()))
     for name in names:
@@ -349,7 +267,6 @@ def _check_order(workloads: dict[str, Placed], after: dict[str, tuple[str, ...]]
         path = list(reversed(error.args[1]))
         told = f"closes a cycle, and no order exists: {' → '.join(path)}"
         workloads[path[0]].note(problems, ["metadata", "annotations", DEPENDS_ON], told)
-    problems.check("content")
 
 
 def _member(

@@ -7,10 +7,9 @@ from pydantic import Field
 from model.app_bodies import Labels
 from model.apps import MOST_INSTANCES, AppSpec, JobRun
 from model.config_references import References
-from model.documents import Node, Problems, inside, locate
 from model.job_bodies import Parallel, Seconds, Tries
 from model.kubernetes_shapes import Annotations, Metadata
-from model.pod_documents import CheckImage, pod_spec
+from model.pod_documents import CheckImage, PodAt, pod_spec
 from model.pod_shapes import PodParts, Written
 
 _LATER = "is not carried out; remove it"
@@ -62,20 +61,18 @@ class Job(Written):
     spec: JobSpec
 
 
-def job_spec(job: Job, node: Node, field: str, check_image: CheckImage, references: References, problems: Problems) -> AppSpec:
-    """The spec a Job means; notes at their places ports and readiness probes, which mean nothing for what nobody reaches."""
-    inner, path = inside(node, "spec", "template", "spec"), f"{field}.spec.template.spec"
+def job_spec(job: Job, at: PodAt, check_image: CheckImage, references: References) -> AppSpec:
+    """The spec a Job means, its pod being `at`; notes ports and readiness probes at their places, as nobody reaches it."""
     pod = job.spec.template.spec
     for index, container in enumerate(pod.containers):
         for key, said in (("ports", container.ports), ("readinessProbe", container.readiness_probe)):
             if said:
-                place, name = locate(inner, path, ["containers", index, key])
-                problems.add(place, name, "means nothing for a Job, which runs to its end and is not reached; remove it")
+                at.note(["containers", index, key], "means nothing for a Job, which runs to its end and is not reached; remove it")
     run = JobRun(
         restart_policy=pod.restart_policy,
         backoff_limit=job.spec.backoff_limit,
         parallelism=job.spec.parallelism,
         active_deadline_seconds=job.spec.active_deadline_seconds,
     )
-    made = pod_spec(pod, inner, path, check_image, problems, references)
+    made = pod_spec(pod, at, check_image, references)
     return made.model_copy(update={"type": "Job", "job": run})

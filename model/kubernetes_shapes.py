@@ -1,6 +1,6 @@
 """Parts of Kubernetes documents: what every one has, configuration, Ingresses (Kubernetes: ConfigMap, Secret v1; Ingress v1)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -8,9 +8,10 @@ from pydantic import Field
 from model.app_bodies import Labels
 from model.base import Frozen
 from model.configs import MOST_ENTRIES
-from model.documents import Problems, locate
+from model.documents import Problems
 from model.pod_shapes import Written
 from model.rule_words import Like
+from model.shaping import locate
 
 _PATH = Like(r"^/[A-Za-z0-9/_.-]*$", "must be a path of letters, digits, '-', '_', '.' and '/', such as /shop")
 _CLASS = Like(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", "must be lower case letters, digits, '-' and '.', such as nginx")
@@ -26,12 +27,13 @@ class Metadata(Written):
 
 
 class Placed(Frozen):
-    """A document with its node, for places."""
+    """A document with its node, for places, as far as it is right: `is_doubtful` tells of a path whether anything was left out."""
 
     model_config = {"arbitrary_types_allowed": True}
     said: Any
     node: Any
     field: str
+    is_doubtful: Callable[..., bool] = lambda *_: False
 
     def note(self, problems: Problems, path: Sequence[str | int], message: str) -> None:
         """Note a problem at a path of the document."""

@@ -163,6 +163,19 @@ def changed_tracks(one: Layout, other: Layout) -> frozenset[str]:
     return frozenset(track for track in (*was, *becomes) if was.get(track) != becomes.get(track))
 
 
+def replaces(before: Layout, after: Layout) -> bool:
+    """Whether running instances go for others that come. Who changes a single instance of a TApp means that one.
+
+    >>> base = first("Deployment", 1, 2)
+    >>> replaces(base, base), replaces(base, scaled(base, 5)), replaces(base, at_revision(base, 2)), replaces(base, beside(base, 2))
+    (False, False, True, True)
+    """
+    if after.type == "TApp" and len(changed_tracks(before, after)) == 1:
+        return False
+    one, other = (Counter({(w.track, w.revision, w.restart): w.replicas for w in layout.workloads}) for layout in (before, after))
+    return bool(one - other) and bool(other - one)
+
+
 def versions_changed(one: Layout, other: Layout) -> frozenset[str]:
     """The tracks that get another revision, where that is all that differs and the revision in force stays; else none.
 

@@ -4,6 +4,8 @@ Nothing here is defaulted by the cluster where server-side apply needs it as a l
 all of the object, so that a field that is no longer asked for goes away.
 """
 
+from collections.abc import Iterable
+
 from model.apps import App, AppSpec, Revision
 from model.layouts import Workload
 from model.pod_templates import APP, APP_ID, REVISION, TRACK, Object, app_label, labels, pod_template, track_label
@@ -27,9 +29,12 @@ def workload_name(app: str, track: str) -> str:
     return f"{app}-{track}" if track else app
 
 
-def workload_object(app: App, revision: Revision, registry: str, workload: Workload) -> Object:
-    """The Deployment of one version, or the StatefulSet of one TApp instance, at a revision whose images are resolved."""
-    made = _deployment(revision.spec) if app.type == "Deployment" else _stateful_set(app, workload)
+def workload_object(app: App, revision: Revision, registry: str, workload: Workload, settle_seconds: int) -> Object:
+    """The Deployment of one version, or the StatefulSet of one TApp instance, at a revision whose images are resolved.
+
+    `settle_seconds` is how long an instance of a Deployment has to be ready until it counts.
+    """
+    made = _deployment(revision.spec, settle_seconds) if app.type == "Deployment" else _stateful_set(app, workload)
     spec = {
         **made["spec"],
         "replicas": workload.replicas,
@@ -40,14 +45,14 @@ def workload_object(app: App, revision: Revision, registry: str, workload: Workl
     return {**made, "metadata": metadata_of(app, name, workload.track, revision), "spec": spec}
 
 
-def _deployment(spec: AppSpec) -> Object:
+def _deployment(spec: AppSpec, settle_seconds: int) -> Object:
     rolling = {"maxSurge": spec.max_surge, "maxUnavailable": spec.max_unavailable}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "spec": {
             "strategy": {"type": "RollingUpdate", "rollingUpdate": rolling},
-            "minReadySeconds": spec.settle_seconds,
+            "minReadySeconds": settle_seconds,
             "revisionHistoryLimit": _KEPT_REPLICA_SETS,
         },
     }
@@ -91,12 +96,21 @@ def instance_service(app: App, owner: Object) -> Object:
     }
 
 
-def service(app: App, spec: AppSpec) -> Object | None:
-    """The Service named as the app, over all its ports; None without ports. networkType 2 (NAT) makes it a NodePort.
+def service(app: App, specs: Iterable[AppSpec], found: Object | None = None) -> Object | None:
+    """The Service named as the app, over all ports of its versions; None without ports. networkType 2 (NAT) makes it a NodePort.
 
-    It selects by the app's name, never by revision: revisions share the traffic by their count.
+    It selects by the app's name, never by revision: revisions share the traffic by their count. What it is `found` to lead to
+    stays beside that.
     """
-    ports = [port for container in spec.containers for port in container.ports]
+    versions = list(specs)
+    said = (port for spec in versions for container in spec.containers for port in container.ports)
+    ports = {_port_name(p.protocol, p.container_port): (p.protocol.upper(), p.container_port) for p in said}
+    outside = any(spec.network_type == 2 for spec in versions)
+    if found:
+        theirs = ((port["protocol"], port["port"], port.get("name")) for port in found["spec"].get("ports", []))
+        before = {name: (protocol, port) for protocol, port, name in theirs if name == _port_name(protocol, port)}
+        ports |= before
+        outside = outside or (bool(before) and found["spec"].get("type") == "NodePort")
     if not ports:
         return None
     return {
@@ -109,19 +123,17 @@ def service(app: App, spec: AppSpec) -> Object | None:
             "annotations": {APP_ID: app.id},
         },
         "spec": {
-            "type": "NodePort" if spec.network_type == 2 else "ClusterIP",
+            "type": "NodePort" if outside else "ClusterIP",
             "selector": {APP: app.name},
             "ports": [
-                {
-                    "name": f"{port.protocol}-{port.container_port}",
-                    "protocol": port.protocol.upper(),
-                    "port": port.container_port,
-                    "targetPort": port.container_port,
-                }
-                for port in ports
+                {"name": name, "protocol": protocol, "port": port, "targetPort": port} for name, (protocol, port) in ports.items()
             ],
         },
     }
+
+
+def _port_name(protocol: str, port: int) -> str:
+    return f"{protocol.lower()}-{port}"
 
 
 def metadata_of(app: App, name: str, track: str, revision: Revision) -> Object:

@@ -7,6 +7,7 @@ from model.errors import Invalid, Problem
 from model.rule_words import Like
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_PLAIN = re.compile(r"[A-Za-z0-9_./-]{0,80}")
 # Names that are also words of routes (/v2/…/{word}) would hide the route.
 ROUTE_WORDS = frozenset(
     {
@@ -23,6 +24,7 @@ ROUTE_WORDS = frozenset(
         "members",
         "events",
         "branches",
+        "sources",
         "autoscaling",
         "copy",
         "delete",
@@ -31,7 +33,7 @@ ROUTE_WORDS = frozenset(
 # `public` is the registry's own first word beside the projects' names.
 RESERVED_PROJECTS = frozenset({"default", "mooring", "mooring-system", "public"})
 # The platform's own actors: what they did must not look like a person's doing.
-RESERVED_USERS = frozenset({"autoscaler"})
+RESERVED_USERS = frozenset({"autoscaler", "mooring"})
 AppIdText = Annotated[
     str, Like(r"^[0-9a-f]{64}$", "must be an AppID: 64 digits and letters from a to f, as an app's own reply tells it")
 ]
@@ -49,6 +51,17 @@ def check_name(value: str, field: str, *, longest: int = 63) -> str:
     if value in ROUTE_WORDS:
         raise _invalid(field, value, "is a word of the API's own routes; choose another")
     return value
+
+
+def as_told(key: str) -> str:
+    """A key as refusals name it: as far as it is a plain word, for a value, perhaps a secret, may stand in its place.
+
+    >>> as_told("app.kubernetes.io/name"), as_told("DB_PASSWORD=hunter2")
+    ('app.kubernetes.io/name', 'DB_PASSWORD…')
+    """
+    found = _PLAIN.match(key)
+    word = found[0] if found else ""
+    return word if word == key else f"{word}…"
 
 
 def check_project_name(value: str, field: str = "name") -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from model.base import Body, Frozen
-from model.errors import OperationError
+from model.errors import NotFound, OperationError
 
 
 class Status(StrEnum):
@@ -136,12 +136,13 @@ class Step(Body):
 
 
 class Pause(Body):
-    """The pause that holds now: since when, until when it may last, why, and how to go on."""
+    """The pause that holds now: since when, until when it may last, why, and how to go on; after which `batch` that holds."""
 
     title: str
     message: str
     since: datetime
     until: datetime
+    batch: int | None = None
 
 
 class WaitsFor(Body):
@@ -154,16 +155,60 @@ class WaitsFor(Body):
 
 
 class Control(Body):
-    """Who asked what of an operation, and when: a Verb, cancel or retry; `attempt` is the operation's that it was asked of."""
+    """Who asked what of an operation, and when: a Verb, cancel, retry, or scale in a pause; `words` say what of that.
+
+    `attempt` is the operation's that it was asked of.
+    """
 
     verb: str
     actor: str
     at: datetime
     attempt: int
+    words: str = ""
+
+
+class Afterwards(Body):
+    """What became of an app since the operation on it succeeded, where it is not well: its status now, and why."""
+
+    status: str
+    reason: str
+    message: str
+    hint: str
+
+
+class Version(Body):
+    """How many instances of an app shall have a revision, and its images by container."""
+
+    revision: int
+    images: dict[str, str]
+    count: int
+
+
+class Line(Body):
+    """Where a WAITING operation stands: how many of its own project's come `before` it, how many wait in all.
+
+    `places` is how many work at once, of which `running` are taken. The projects that wait take turns.
+    """
+
+    before: int
+    waiting: int
+    running: int
+    places: int
+
+
+class InForce(Body):
+    """What an app's instances shall be now, as its record has it; no versions where it is stopped or deleted."""
+
+    versions: list[Version]
 
 
 class OperationRecord(Body):
-    """The record as the API shows it; `available` are the controls that would change something now, `waitsFor` paused children."""
+    """The record as the API shows it; `available` are the controls that would change something now, `waitsFor` paused children.
+
+    `inForce` is told where one operation on an app is read that was cancelled: what is in force instead. `line` is told where one
+    is read that waits for a place. `leadsBack` is told where one rollout is read that failed: whether a rollback of the app, as it
+    is now, would be accepted.
+    """
 
     id: str
     kind: str
@@ -181,7 +226,11 @@ class OperationRecord(Body):
     available: list[Verb] = []
     pause: Pause | None = None
     waits_for: list[WaitsFor] | None = None
+    line: Line | None = None
+    in_force: InForce | None = None
+    leads_back: bool | None = None
     controls: list[Control] | None = None
+    afterwards: Afterwards | None = None
     parent_id: str | None = None
     workflow_id: str
     run_id: str | None = None
@@ -198,3 +247,8 @@ def workflow_id(kind: str, project: str, target: str, operation_id: str) -> str:
     'app.create/shop/web/op-1'
     """
     return f"{kind}/{project}/{target}/{operation_id}"
+
+
+def no_operation(operation_id: str) -> NotFound:
+    """The error for an operation that there is not, or not for this actor."""
+    return NotFound(f"There is no operation {operation_id!r}.", hint="Check the id; list those there are: GET /v2/operations.")

@@ -5,7 +5,7 @@ Every key without a meaning here is refused with its line, above all what reache
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -14,11 +14,14 @@ from model.apps import DEFAULT_DEADLINE, AppSpec, ContainerSpec, EnvVar, Mount, 
 from model.autoscaling import Scale
 from model.base import Frozen, Input
 from model.config_references import References
-from model.documents import Node, Problems, inside, is_null, locate, read, shaped
+from model.documents import Node, Problems, is_null, read
 from model.errors import MooringError
 from model.pod_references import PodReferences
-from model.pod_shapes import REFUSED, Container, ContainerResources, Directories, PodDocument, PodParts, Variable
+from model.pod_shapes import LANGUAGE, Container, ContainerResources, Directories, PodDocument, PodParts, Variable
+from model.revisions import as_written
 from model.scheduling import Probe
+from model.serving import end_rule, same_but_defaults, with_defaults
+from model.shaping import inside, locate, partly
 from model.template_rollouts import EXTENSION, AppRollout, Extension, checked, with_amounts
 
 MOST_PORTS = 100
@@ -61,55 +64,80 @@ class Document(PodDocument):
 CheckImage = Callable[[str], object]
 
 
-def parse_pod(content: str, check_image: CheckImage = lambda _: None, references: References | None = None) -> PodApp:
+def parse_pod(
+    content: str,
+    check_image: CheckImage = lambda _: None,
+    references: References | None = None,
+    problems: Problems | None = None,
+) -> PodApp:
     """Read a pod document; `check_image` raises ValueError or an error of ours, `references` has the project's groups.
 
-    Raises TooLarge, or Invalid with every problem found, each with line, column and field.
+    Raises TooLarge, or Invalid with every problem found, those noted in `problems` already among them, each with line, column
+    and field.
     """
-    problems, root = Problems(), read(content)
+    problems = problems or Problems()
+    root = read(content, problems)
     if root is None or is_null(root):
         problems.add(root, "content", "is empty; describe at least one container")
-    elif document := shaped(Document, root, "", problems, REFUSED):
-        spec = pod_spec(document, root, "", check_image, problems, references or References(), document.annotation)
-        rollout = None
-        if how := document.extension.rollout:
-            path = (EXTENSION, "rollout")
-            rollout = checked(how, inside(root, *path), ".".join(path), problems, "the pod", replicas=document.replicas)
         problems.check("content")
-        return PodApp(spec=with_amounts(spec, rollout), replicas=document.replicas, rollout=rollout)
+    assert root is not None
+    found = partly(Document, root, "", problems, LANGUAGE)
+    if (document := found.said) is None:
+        problems.check("content")
+        raise AssertionError("check() raises for what was noted")
+    at = PodAt(node=found.node, field="", problems=problems, is_doubtful=found.is_doubtful)
+    spec = pod_spec(document, at, check_image, references or References(), document.annotation)
+    rollout = None
+    if how := document.extension.rollout:
+        path = (EXTENSION, "rollout")
+        rollout = checked(how, inside(found.node, *path), ".".join(path), problems, "the pod", replicas=document.replicas)
     problems.check("content")
-    raise AssertionError("check() raises")
+    return PodApp(spec=with_amounts(with_defaults(spec), rollout), replicas=document.replicas, rollout=rollout)
 
 
 def in_place_of(before: AppSpec, pod: PodApp) -> AppSpec:
     """The spec after an update of the document, which says all of the pod; how it is reached, and what else is not said, stays."""
     said = {name: getattr(pod.spec, name) for name in _OF_THE_POD}
-    return with_amounts(before.model_copy(update=said), pod.rollout)
+    after = as_written(before, with_amounts(before.model_copy(update=said), pod.rollout))
+    return before if same_but_defaults(before, after) else after
 
 
 _OF_THE_POD = ("containers", "volumes", "node_labels", "affinity", "termination_grace_period_seconds", "priority_class_name")
 
 
+class PodAt(NamedTuple):
+    """Where a pod stands in its document, and which of its parts were left out as wrong."""
+
+    node: Node
+    field: str
+    problems: Problems
+    is_doubtful: Callable[..., bool]
+
+    def note(self, path: Sequence[str | int], message: str) -> None:
+        """Note a problem at a path of the pod."""
+        place, name = locate(self.node, self.field, path)
+        self.problems.add(place, name, message)
+
+
 def pod_spec(
     pod: PodParts,
-    node: Node,
-    field: str,
+    at: PodAt,
     check_image: CheckImage,
-    problems: Problems,
     references: References,
     directories: Sequence[Directories] = (),
 ) -> AppSpec:
     """The spec a pod means; notes at their places what its parts say against each other."""
-    check = _Checks(node, field, problems)
+    check = _Checks(at)
     check.once(["containers"], [c.name for c in pod.containers], "name")
     check.once(["volumes"], [v.name for v in pod.volumes], "name")
     by_container = check.directories(pod, directories)
     check.ports(pod)
-    groups = PodReferences(pod, references, check.note)
+    groups = PodReferences(pod, references, at.note)
     for index, container in enumerate(pod.containers):
         kept = by_container.get(container.name)
         check.container(index, container, pod, kept, check_image)
-        groups.check_mounts(index, container, [path for path in (kept.log_path, kept.data_path) if path] if kept else [])
+        own = [path for path in (kept.log_path, kept.data_path) if path] if kept else []
+        groups.check_mounts(index, container, own, kept=at.problems.kept)
     return AppSpec(
         containers=tuple(_container(c, by_container.get(c.name), groups, i) for i, c in enumerate(pod.containers)),
         volumes=tuple(SharedVolume(name=v.name, size_limit=v.empty_dir.size_limit) for v in pod.volumes if v.empty_dir),
@@ -123,13 +151,9 @@ def pod_spec(
 class _Checks:
     """What a pod's parts must be to each other."""
 
-    def __init__(self, node: Node, field: str, problems: Problems) -> None:
-        self._node, self._field, self._problems = node, field, problems
-
-    def note(self, path: Sequence[str | int], message: str) -> None:
-        """Note a problem at a path of the pod."""
-        place, name = locate(self._node, self._field, path)
-        self._problems.add(place, name, message)
+    def __init__(self, at: PodAt) -> None:
+        self._at = at
+        self.note = at.note
 
     def once(self, path: Sequence[str | int], names: Sequence[str], *key: str) -> None:
         """Every name stands for one thing."""
@@ -143,8 +167,9 @@ class _Checks:
         """The directories by container."""
         names = [c.name for c in pod.containers]
         self.once(["annotation"], [d.container_name for d in listed], "containerName")
+        unsure = self._at.is_doubtful("containers")
         for index, one in enumerate(listed):
-            if one.container_name not in names:
+            if one.container_name not in names and not unsure:
                 self.note(["annotation", index, "containerName"], f"names none of the containers: {', '.join(names)}")
         return {one.container_name: one for one in listed}
 
@@ -178,13 +203,16 @@ class _Checks:
         own = {path for path in (kept.log_path, kept.data_path) if path} if kept else set()
         volumes = {v.name for v in pod.volumes}
         for number, mount in enumerate(container.volume_mounts):
-            if mount.name not in volumes:
+            if mount.name not in volumes and not self._at.is_doubtful("volumes"):
                 self.note([*here, "volumeMounts", number, "name"], f"names {mount.name!r}, and volumes has no such entry")
             if mount.mount_path in own:
                 self.note([*here, "volumeMounts", number, "mountPath"], "is the place of another volume, or of logPath or dataPath")
             own.add(str(mount.mount_path))
         if kept and {f"{container.name}-log", f"{container.name}-data"} & volumes:
             self.note([*here, "name"], "its log and data directories are volumes of the names of two under volumes; rename those")
+        slept, grace = container.lifecycle, pod.termination_grace_period_seconds
+        if slept and slept.pre_stop.sleep.seconds >= max(grace, 1):
+            self.note([*here, "lifecycle", "preStop", "sleep", "seconds"], end_rule(grace))
         for resource, request, limit in _pairs(container.resources):
             if request is not None and limit is not None and request > limit:
                 self.note([*here, "resources", "requests", resource], "must not be more than the limit")
@@ -240,6 +268,7 @@ def _container(container: Container, kept: Directories | None, groups: PodRefere
         liveness_probe=container.liveness_probe,
         readiness_probe=container.readiness_probe,
         startup_probe=container.startup_probe,
+        pre_stop_sleep=container.lifecycle.pre_stop.sleep.seconds if container.lifecycle else None,
     )
 
 

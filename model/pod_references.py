@@ -6,6 +6,7 @@ from typing import TypeVar
 from model.config_mounts import ConfigUse
 from model.config_references import Chosen, Found, References, joined, uses
 from model.configs import ConfigKind, variable_rule
+from model.directories import group_rule
 from model.pod_shapes import Container, GroupFiles, PodParts
 
 Note = Callable[[Sequence[str | int], str], None]
@@ -39,13 +40,18 @@ class PodReferences:
         config_map, secret = joined([uses(self._variables(["containers", index], container)), *files])
         return {"config_map": config_map, "secret": secret}
 
-    def check_mounts(self, index: int, container: Container, others: Sequence[str]) -> None:
-        """Nothing lies in a directory of groups, which is read-only; `others` are paths beside those of volumeMounts."""
+    def check_mounts(self, index: int, container: Container, others: Sequence[str], *, kept: bool = False) -> None:
+        """Nothing lies in a directory of groups, which is read-only; `others` are paths beside those of volumeMounts.
+
+        A document that is `kept` may mount one where no container can start with it: earlier releases took it.
+        """
         paths = [*others, *(str(m.mount_path) for m in container.volume_mounts)]
         for number, mount in enumerate(container.volume_mounts):
             inner = [path for path in paths if path.startswith(f"{mount.mount_path}/")]
-            if mount.name in self._volumes and inner:
-                where: Path = ["containers", index, "volumeMounts", number, "mountPath"]
+            where: Path = ["containers", index, "volumeMounts", number, "mountPath"]
+            if mount.name in self._volumes and (rule := group_rule(str(mount.mount_path))) and not kept:
+                self._note(where, rule)
+            elif mount.name in self._volumes and inner:
                 self._note(where, f"{mount.mount_path!r} would be read-only and holds {inner[0]!r}; mount it elsewhere")
 
     def _files(self, here: Path, sources: Sequence[tuple[Path, ConfigKind, GroupFiles]]) -> dict[str, Chosen]:

@@ -3,15 +3,19 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from model.app_bodies import Argument, Cpu, Disk, EnvName, Labels, Memory, Priority, Protocol
 from model.apps import MOST_INSTANCES
 from model.base import Input
 from model.configs import ConfigKind, file_rule
 from model.directories import Directory
+from model.documents import Node
+from model.known_keys import KUBERNETES
 from model.names import DNS_LABEL
-from model.scheduling import Affinity, Probe
+from model.scheduling import Affinity, Lifecycle, Probe, ReadinessProbe
+from model.security_contexts import refuse
+from model.shaping import Language, Path, is_empty
 
 MOST_CONTAINERS = 20
 MOST_MOUNTS = 100  # of one container
@@ -25,27 +29,37 @@ _THERE = "has no meaning here: what an app uses of a group has to be there; remo
 _LATER = "is not carried out; remove it"
 NO_DISK = "no disk outlives an instance here yet; use emptyDir for data that need not last"
 _DISK = f"is refused: {NO_DISK}"
+_AT_TOP = "belongs to a Kubernetes document; write the pod's own keys at the top level"
 REFUSED: dict[str, str] = {
     **dict.fromkeys(("hostPath", "hostNetwork", "hostPID", "hostIPC", "hostUsers", "hostPort", "hostIP", "procMount"), _HOST),
-    **dict.fromkeys(("securityContext", "volumeDevices", "setHostnameAsFQDN", "runtimeClassName"), _HOST),
+    **dict.fromkeys(("volumeDevices", "setHostnameAsFQDN", "runtimeClassName"), _HOST),
     **dict.fromkeys(("serviceAccount", "serviceAccountName", "automountServiceAccountToken"), "no instance acts on the cluster"),
     **dict.fromkeys(("downwardAPI", "podCertificate", "clusterTrustBundle"), _LATER),
     "serviceAccountToken": "no instance acts on the cluster",
     "optional": _THERE,
     **dict.fromkeys(("defaultMode", "mode"), "has no meaning here: files of groups are readable by all; remove it"),
     **dict.fromkeys(("persistentVolumeClaim", "nfs", "iscsi", "cephfs", "rbd", "csi", "ephemeral", "local", "glusterfs"), _DISK),
-    **dict.fromkeys(("initContainers", "ephemeralContainers", "lifecycle", "resizePolicy", "resourceFieldRef"), _LATER),
-    **dict.fromkeys(("tolerations", "topologySpreadConstraints", "schedulerName", "nodeName", "dnsPolicy", "dnsConfig"), _LATER),
+    **dict.fromkeys(("initContainers", "ephemeralContainers", "postStart", "resizePolicy", "resourceFieldRef"), _LATER),
+    **dict.fromkeys(("tolerations", "topologySpreadConstraints", "schedulerName", "nodeName"), _LATER),
+    **dict.fromkeys(("dnsPolicy", "dnsConfig"), "is the platform's to choose; remove it"),
+    "enableServiceLinks": "has no meaning here: no variables of Services are set; remove it",
     **dict.fromkeys(("hostAliases", "hostname", "subdomain", "stdin", "stdinOnce", "tty", "workingDir", "subPath"), _LATER),
     **dict.fromkeys(("subPathExpr", "mountPropagation", "medium", "preemptionPolicy", "activeDeadlineSeconds"), _LATER),
     **dict.fromkeys(("terminationMessagePath", "terminationMessagePolicy", "readinessGates", "overhead", "os"), _LATER),
+    **dict.fromkeys(("exec", "httpGet", "tcpSocket"), "is not carried out before an end; write preStop: {sleep: {seconds: 5}}"),
     "imagePullPolicy": "has no meaning here: a tag is resolved to a digest when the app is deployed; remove it",
     "imagePullSecrets": "has no meaning here: the platform's own registry needs none; remove it",
-    "apiVersion": "belongs to a Kubernetes document; write the pod's own keys at the top level",
-    "kind": "belongs to a Kubernetes document; write the pod's own keys at the top level",
-    "metadata": "belongs to a Kubernetes document; write the pod's own keys at the top level",
-    "spec": "belongs to a Kubernetes document; write the pod's own keys at the top level",
 }
+
+
+def says_nothing(path: Path, node: Node) -> bool:
+    """Whether a key of Kubernetes may be passed over: nothing is set by it, as generated documents have it (`status: {}`)."""
+    return str(path[-1]) in KUBERNETES and is_empty(node)
+
+
+LANGUAGE = Language(
+    "Kubernetes", KUBERNETES, REFUSED | dict.fromkeys(("apiVersion", "kind", "metadata", "spec"), _AT_TOP), says_nothing
+)
 
 
 class Written(Input):
@@ -78,6 +92,7 @@ def _file(value: str) -> str:
     return value
 
 
+SecurityContext = Annotated[None, BeforeValidator(refuse)]
 Label = Annotated[str, AfterValidator(_label)]
 GroupName = Annotated[str, Field(min_length=1, max_length=253)]
 EntryName = Annotated[str, Field(min_length=1, max_length=253)]
@@ -214,8 +229,10 @@ class Container(Written):
     resources: ContainerResources = ContainerResources()
     volume_mounts: Annotated[list[VolumeMount], Field(max_length=MOST_MOUNTS)] = []
     liveness_probe: Probe | None = None
-    readiness_probe: Probe | None = None
+    readiness_probe: ReadinessProbe | None = None
     startup_probe: Probe | None = None
+    lifecycle: Lifecycle | None = None
+    security_context: SecurityContext = None
 
     @model_validator(mode="before")
     @classmethod
@@ -315,6 +332,7 @@ class PodParts(Written):
     affinity: Affinity | None = None
     termination_grace_period_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
     priority_class_name: Priority = None
+    security_context: SecurityContext = None
 
 
 class PodTemplate(PodParts):

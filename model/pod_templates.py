@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from model import config_mounts
-from model.apps import App, ContainerSpec, EnvVar, JobRun, Resources, Revision, SharedVolume
+from model.apps import App, AppSpec, ContainerSpec, EnvVar, JobRun, Resources, Revision, SharedVolume
 from model.layouts import Workload
 from model.scheduling import Probe
 
@@ -88,6 +88,13 @@ def pod_template(app: App, revision: Revision, registry: str, workload: Workload
     return template
 
 
+def pod_asked(spec: AppSpec, project: str) -> Object:
+    """A pod of the spec as far as the scheduler looks at it, without images: what it asks for, and where it may go."""
+    affinity = {"affinity": _kubernetes(spec.affinity)} if spec.affinity else {}
+    asked = [{"name": c.name, "resources": {"requests": _limits(c.resources) | _requests(c.resources)}} for c in spec.containers]
+    return {"metadata": {"namespace": project}, "spec": {"containers": asked, "nodeSelector": spec.node_labels, **affinity}}
+
+
 def digest(value: Object) -> str:
     """Ten hex digits that stand for the value's content."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:10]
@@ -162,8 +169,10 @@ def _container(container: ContainerSpec, image: str) -> Object:
         made["volumeMounts"] = mounts
     for field in ("liveness_probe", "readiness_probe", "startup_probe"):
         probe: Probe | None = getattr(container, field)
-        if probe:
+        if probe and (field != "readiness_probe" or container.asked):
             made[field.replace("_p", "P")] = _kubernetes(probe)
+    if container.pre_stop_sleep:
+        made["lifecycle"] = {"preStop": {"sleep": {"seconds": container.pre_stop_sleep}}}
     return made
 
 

@@ -10,9 +10,24 @@ from model.quantities import amount
 
 Object = dict[str, Any]
 SHORT_LIFE_SECONDS = 60.0
+# After an end a container has to run for twice as long as it did before, within these seconds, until it counts as stable.
+_LEAST_STABLE, _MOST_STABLE = 10.0, 600.0
 # On a pod whose images were changed in place: by container the id of the life that ran before (a JSON object).
 REPLACED = "mooring.io/replaced"
+RESTARTS_BEFORE = "mooring.io/restarts-before"  # by container how often it had been restarted until then (a JSON object)
+# As the kubelet ends a container: it obeys, or SIGKILL, SIGTERM. One that is changed and changed back may be ended twice for it.
+_ENDED_BY_KUBELET, _ENDS_OF_A_CHANGE = frozenset({0, 137, 143}), 2
+_TO_BE_ENDED = 15.0  # seconds in which the kubelet has begun to end what it is to end
 JOB_NAME = "batch.kubernetes.io/job-name"
+
+
+def stable_after(life: float) -> float:
+    """For how many seconds what follows a life of so many has to last until it may be taken for stable.
+
+    >>> stable_after(1), stable_after(30), stable_after(3600)
+    (10.0, 60, 600.0)
+    """
+    return min(max(2 * life, _LEAST_STABLE), _MOST_STABLE)
 
 
 class End(Frozen):
@@ -45,12 +60,15 @@ class Waiting(Frozen):
 class Container(Frozen):
     """One container of a pod as it stands; `ended` counts its lives that are over, `end` is the last of them.
 
-    `id` is the newest life's in the container runtime, "" before the first.
+    `id` is the newest life's in the container runtime, "" before the first. `image` is what the pod says, `runs` what that life
+    is of: another one while an image is changed in place, as far as the runtime has `told`.
     """
 
     name: str
     id: str
     image: str
+    runs: str
+    told: bool
     init: bool
     ready: bool
     started: bool
@@ -60,6 +78,15 @@ class Container(Frozen):
     end: End | None
     ended: int
     probes: dict[str, Object]
+
+    def loops(self, now: datetime) -> bool:
+        """Whether it ended not long after its start, and has not run for so much longer since that it may be taken for stable.
+
+        A program that crashes again and again is ready in between, for as long as it runs; one that ran for long just runs again.
+        """
+        if self.end is None or self.end.lost or self.end.seconds >= _MOST_STABLE:
+            return False
+        return self.running_since is None or (now - _time(self.running_since)).total_seconds() <= stable_after(self.end.seconds)
 
     @property
     def exit_code(self) -> int | None:
@@ -73,30 +100,61 @@ def containers(pod: Object) -> list[Container]:
     A life that ended because its image was changed in place is no end of its own doing.
     """
     found = []
-    replaced = replaced_lives(pod)
+    replaced, before = replaced_lives(pod), _noted(pod, RESTARTS_BEFORE)
     for init, field in ((True, "initContainers"), (False, "containers")):
         statuses = {s["name"]: s for s in pod["status"].get("initContainerStatuses" if init else "containerStatuses", [])}
         for spec in pod["spec"].get(field, []):
-            found.append(_container(spec, statuses.get(spec["name"], {}), init, replaced.get(spec["name"])))
+            name = spec["name"]
+            found.append(_container(spec, statuses.get(name, {}), init, replaced.get(name), before.get(name)))
     return found
 
 
 def replaced_lives(pod: Object) -> dict[str, str]:
     """By container the id of the life that ran before its image was changed in place."""
-    lives: dict[str, str] = json.loads(pod["metadata"].get("annotations", {}).get(REPLACED, "{}"))
-    return lives
+    return _noted(pod, REPLACED)
 
 
-def _container(spec: Object, status: Object, init: bool, replaced: str | None) -> Container:
+def moving(pod: Object, now: datetime | None = None) -> list[Container]:
+    """The containers whose image was changed in place and that are not of it yet: what ran before still ends, or began meanwhile.
+
+    The kubelet has to have seen the change (Kubernetes: PodStatus, observedGeneration), and the newest life to be of the image: by
+    its digest, else by being another life than the one before. Where two equal images have one digest, it is taken for the new
+    one when it has run for longer, at `now`, than one that is to end could.
+    """
+    noted, seen = replaced_lives(pod), pod["status"].get("observedGeneration")
+    unseen = seen is not None and seen < pod["metadata"].get("generation", 0)
+    longest = pod["spec"].get("terminationGracePeriodSeconds", 0) + _TO_BE_ENDED
+
+    def is_new(c: Container) -> bool:
+        if c.runs != c.image:
+            lasts = now and c.running_since and (now - _time(c.running_since)).total_seconds() > longest
+            return bool(lasts) and c.id != noted[c.name]
+        return c.told or c.id != noted[c.name]
+
+    return [c for c in containers(pod) if not c.init and c.name in noted and (unseen or not is_new(c))]
+
+
+def _noted(pod: Object, annotation: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(pod["metadata"].get("annotations", {}).get(annotation, "{}"))
+    return found
+
+
+def _container(spec: Object, status: Object, init: bool, replaced: str | None, restarts_before: int | None) -> Container:
     state, last = status.get("state", {}), status.get("lastState", {})
     over = state.get("terminated") or last.get("terminated")
-    by_us = bool(over and replaced and over.get("containerID") == replaced)
     restarts = status.get("restartCount", 0)
+    obeyed = bool(over and over["exitCode"] in _ENDED_BY_KUBELET and over.get("reason") != "OOMKilled")
+    changed = restarts_before is not None and obeyed and restarts - restarts_before <= _ENDS_OF_A_CHANGE
+    by_us = changed or bool(over and replaced and over.get("containerID") == replaced)
+    digest = status.get("imageID", "").partition("@")[2]
+    name, _, wanted = spec["image"].partition("@")
     running = state.get("running")
     return Container(
         name=spec["name"],
         id=status.get("containerID", ""),
         image=spec["image"],
+        runs=f"{name}@{digest}" if replaced is not None and digest and wanted else spec["image"],
+        told=bool(digest),
         init=init,
         ready=status.get("ready", False),
         started=bool(status.get("started")),

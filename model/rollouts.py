@@ -8,10 +8,9 @@ from model.apps import App, AppPhase, AppStatus
 from model.base import Frozen
 from model.layouts import Layout, Workload
 from model.pod_templates import TEMPLATE
-from model.pods import Container, containers, is_over, leaves
+from model.pods import containers, is_over, leaves
 
 Object = dict[str, Any]
-_STEADY_SECONDS = 10.0
 BY_OPERATION = {
     "app.create": AppStatus.PENDING,
     "app.start": AppStatus.PENDING,
@@ -27,7 +26,10 @@ BY_OPERATION = {
 
 
 class Rollout(Frozen):
-    """Counts of instances: wanted, of the newest spec, all, ready to serve of the newest spec; `seen` by the controller."""
+    """Counts of instances: wanted, of the newest spec, all, ready for `settle` seconds, ready; `seen` by the controller.
+
+    Those that are ready are counted whatever their spec is.
+    """
 
     wanted: int
     updated: int
@@ -35,6 +37,7 @@ class Rollout(Frozen):
     available: int
     ready: int
     seen: bool
+    settle: int = 0
 
     @property
     def replaced(self) -> bool:
@@ -58,10 +61,26 @@ class Rollout(Frozen):
         older = self.total - self.updated
         if self.updated < self.wanted or older:
             return (
-                f"{self.updated} of {self.wanted} instances are of this revision, {self.ready} ready"
+                f"{min(self.updated, self.wanted)} of {self.wanted} instances are of this revision, "
+                f"{min(self.ready, self.wanted)} ready{self.proved}"
                 f"{f', {older} older ones to go' if older else ''}"
             )
-        return f"{self.available} of {self.wanted} instances are ready"
+        return f"{self.of_wanted} instances are ready{self.proved}"
+
+    @property
+    def of_wanted(self) -> str:
+        """How many of the wanted ones are ready, for however long."""
+        return f"{min(self.ready, self.wanted)} of {self.wanted}"
+
+    @property
+    def proved(self) -> str:
+        """How many of them were so for long enough, in words, where not all were.
+
+        >>> Rollout(wanted=2, updated=2, total=2, available=1, ready=2, seen=True, settle=10).message
+        '2 of 2 instances are ready, 1 of them for 10 s'
+        """
+        ready = min(self.ready, self.wanted)
+        return f", {self.available} of them for {self.settle} s" if self.settle and self.available < ready else ""
 
 
 def rollout_of(deployment: Object) -> Rollout:
@@ -73,6 +92,7 @@ def rollout_of(deployment: Object) -> Rollout:
         total=status.get("replicas", 0),
         available=status.get("availableReplicas", 0),
         ready=status.get("readyReplicas", 0),
+        settle=deployment["spec"].get("minReadySeconds", 0),
         seen=status.get("observedGeneration", 0) >= deployment["metadata"]["generation"],
     )
 
@@ -99,24 +119,29 @@ def has_settled(pods: Sequence[Object], now: datetime) -> bool:
     A program that crashes again and again is ready in between, for as long as it runs.
     """
     staying = (pod for pod in pods if not leaves(pod) and not is_over(pod))
-    return all(_steady(container, now) for pod in staying for container in containers(pod) if not container.init)
-
-
-def _steady(container: Container, now: datetime) -> bool:
-    if container.running_since is None:
-        return False
-    crashed = container.end is not None and not container.end.lost
-    return not crashed or (now - datetime.fromisoformat(container.running_since)).total_seconds() > _STEADY_SECONDS
+    return all(
+        container.running_since is not None and not container.loops(now)
+        for pod in staying
+        for container in containers(pod)
+        if not container.init
+    )
 
 
 def app_status(
-    app: App, operation: str | None, operation_status: str | None, workloads: Sequence[Object], *, dead: bool = False
+    app: App,
+    operation: str | None,
+    operation_status: str | None,
+    workloads: Sequence[Object],
+    *,
+    dead: bool = False,
+    restarts: bool = False,
 ) -> tuple[AppStatus, str]:
     """An app's Status and InstanceSummary from its record, its newest operation (kind and status) and its workloads.
 
     A running operation says what the app goes through. Else what serves counts: all instances that shall run ready is RUNNING,
     however the last operation ended; less is FAILED after a failed operation, where an upgrade was cancelled of what never ran, or
-    where the instances are `dead`, in a state that does not mend itself, and PENDING where the cluster is expected to mend it.
+    where the instances are `dead`, in a state that does not mend itself, and PENDING where the cluster is expected to mend it. One
+    that `restarts` is not well in between either, until it has run for long enough: so the status does not flicker.
     """
     ready = ready_of(workloads)
     killed = app.layout.total - app.layout.running
@@ -128,10 +153,28 @@ def app_status(
     if app.phase is not AppPhase.LIVE or (cancelled and operation == "app.create"):
         return AppStatus.STOPPED, summary
     there = bool(workloads) or app.type == "TApp"  # a TApp without instances has no objects
-    if there and ready >= app.layout.running and all(rollout_of(item).seen for item in workloads):
+    well = not dead and not restarts
+    if there and well and ready >= app.layout.running and all(rollout_of(item).seen for item in workloads):
         return AppStatus.RUNNING, summary
     lost = dead or cancelled or operation_status == "FAILED"
     return (AppStatus.FAILED if lost else AppStatus.PENDING), summary
+
+
+def still_serving(app: App, ready: Mapping[int, int], upgrade: Mapping[str, Any]) -> str:
+    """That other revisions than the one of a failed upgrade serve on, why that failed and what to do, "" where none does.
+
+    `ready` has by revision how many instances are ready.
+    """
+    new = upgrade["revision"]
+    others = {revision: ready[revision] for revision in sorted(ready, reverse=True) if ready[revision] and revision != new}
+    if not others:
+        return ""
+    told = " and ".join(
+        f"revision {revision} serves on ({count} instance{'' if count == 1 else 's'})" for revision, count in others.items()
+    )
+    why = f"app.upgrade {upgrade['id']} to revision {new} failed: {upgrade['error']['message']}"
+    back = f"Go back: POST {app.path}/rollback. " if new in app.layout.revisions else ""
+    return f"{told[0].upper()}{told[1:]}; {why} {back}Go on: POST {app.path}/rollout with what mends it."
 
 
 def ready_of(workloads: Iterable[Object]) -> int:

@@ -1,6 +1,6 @@
-"""Probes and affinity, named as Kubernetes names them; only what a tenant may say, unknown fields refused (Kubernetes: Pod v1)."""
+"""Probes, lifecycle and affinity, named as Kubernetes names them; only what a tenant may say (Kubernetes: Pod v1)."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -64,6 +64,54 @@ class Probe(Input):
         if sum(a is not None for a in (self.http_get, self.tcp_socket, self.exec, self.grpc)) != 1:
             raise ValueError("must have exactly one of httpGet, tcpSocket, exec and grpc")
         return self
+
+
+class ReadinessProbe(Probe):
+    """The probe that decides whether an instance serves; `none` says that nothing is asked, where a default would be."""
+
+    none: bool = False
+
+    @model_validator(mode="after")
+    def _one_action(self) -> Self:
+        if sum(a is not None for a in (self.http_get, self.tcp_socket, self.exec, self.grpc, self.none or None)) != 1:
+            raise ValueError('must have exactly one of httpGet, tcpSocket, exec and grpc, or be {"none": true}')
+        return self
+
+
+class Sleep(Input):
+    """A wait in the kubelet itself: the image needs no program for it."""
+
+    seconds: Annotated[int, Field(ge=0, le=3600)]
+
+
+class PreStop(Input):
+    """What happens before a container is told to end."""
+
+    sleep: Sleep
+
+    @model_validator(mode="before")
+    @classmethod
+    def _wrong_only(cls, value: Any) -> Any:
+        return _filled(value, {"sleep": _NO_WAIT})
+
+
+class Lifecycle(Input):
+    """What happens around a container's end; 0 seconds turn a default off."""
+
+    pre_stop: PreStop
+
+    @model_validator(mode="before")
+    @classmethod
+    def _wrong_only(cls, value: Any) -> Any:
+        return value if isinstance(value, dict) and "pre_stop" in value else _filled(value, {"preStop": {"sleep": _NO_WAIT}})
+
+
+_NO_WAIT = {"seconds": 0}
+
+
+def _filled(value: Any, needed: dict[str, Any]) -> Any:
+    """What is said, with what is needed where it says something else instead: then only that is told, which is refused."""
+    return needed | value if isinstance(value, dict) and value else value
 
 
 class Expression(Input):

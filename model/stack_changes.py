@@ -8,21 +8,25 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from model.apps import AppSpec, differences
+from model.autoscaling import asks_for_cpu
 from model.base import Body, Frozen
 from model.batches import stages
 from model.blueprints import Blueprint, Configuration, Member, completed, is_group
 from model.configs import Held, told
 from model.gray import OnFailure, PauseAfter
 from model.layouts import Layout, scaled
+from model.revisions import as_written, pins, short
+from model.serving import same_but_defaults
 from model.template_rollouts import tracks
 
 NEW = "new"  # stands for the id of a content that is still to be written
 
 
 class Action(StrEnum):
-    """What happens to a part. UPDATE keeps the app and changes it in place; RECREATE deletes it first."""
+    """What happens to a part. UPDATE changes the app in place, START goes on with a stopped one, RECREATE deletes it first."""
 
     CREATE = "create"
+    START = "start"
     UPDATE = "update"
     RECREATE = "recreate"
     DELETE = "delete"
@@ -39,11 +43,13 @@ class Running(Frozen):
 
 
 class Standing(Frozen):
-    """A live app of the stack: the spec in force, what its images resolved to, and whether its last operation went well.
+    """An app of the stack: the spec in force, what its images resolved to, and whether its last operation went well.
 
-    `running` is that operation where it has not ended.
+    `running` is that operation where it has not ended; one that is `stopped` was killed, or its creation was cancelled.
 
-    Of one that is autoscaled the number of instances is not the document's to say.
+    Of one that is autoscaled the number of instances is not the document's to say; `cpu_target` is what percent of the cpu that it
+    asks for its policy keeps in use. `failed` says that what brought the revision
+    in force, its creation or an upgrade, FAILED and nothing came after it.
     """
 
     app: str
@@ -54,6 +60,9 @@ class Standing(Frozen):
     well: bool = True
     running: Running | None = None
     autoscaled: bool = False
+    cpu_target: int | None = None
+    failed: bool = False
+    stopped: bool = False
 
     @property
     def revision(self) -> int:
@@ -64,6 +73,13 @@ class Standing(Frozen):
     def replicas(self) -> int:
         """The number of instances."""
         return self.layout.total
+
+    def pins(self, wanted: AppSpec) -> dict[str, str]:
+        """By container the images that an upgrade to `wanted` keeps: those that its document names as before.
+
+        None of them where the revision in force failed: what was pushed since may be what mends it.
+        """
+        return {} if self.failed else pins(self.spec, self.digests, wanted)
 
 
 class Gray(Body):
@@ -120,11 +136,13 @@ def change(
     """
     if now is None:
         return Change(name=member.name, app=member.app, action=Action.CREATE, reason="there is no such app", replaces=True)
-    wanted = completed(member, _known(member, addresses), contents)
+    wanted = as_written(now.spec, completed(member, _known(member, addresses), contents))
+    if same_but_defaults(now.spec, wanted):
+        wanted = now.spec
     if wanted.type != now.spec.type:
         reason = f"type {now.spec.type} → {wanted.type}: an app keeps its type, so it is deleted and created"
         return Change(name=member.name, app=member.app, action=Action.RECREATE, reason=reason, replaces=True)
-    fields = _reasons(now.spec, wanted)
+    fields = _reasons(now, wanted)
     if digests is not None and not fields and dict(digests) != now.digests:
         fields = ["images: the exact ones of that version"]
     if len(now.layout.versions) > 1:
@@ -133,22 +151,32 @@ def change(
     if member.replicas is not None and member.replicas != now.replicas and not now.autoscaled:
         fields.append(f"replicas {now.replicas} → {member.replicas}")
         replaces = replaces or wanted.type == "Job"
-    if not now.well:
+    if now.stopped:
+        fields = ["it is stopped", *fields]
+    elif not now.well:
         fields.append(_in_the_way(now.running) if now.running else "its last operation did not succeed")
+    if digests is None and now.failed:
+        fields += _anew(now, wanted)
+    if now.cpu_target and asks_for_cpu(now.spec) and not asks_for_cpu(wanted):
+        fields.append(
+            f"its autoscaling stands still: that keeps {now.cpu_target} % of cpu in use, and no container asks for any more"
+        )
     if fields and wanted.type == "Job":
         fields.append("going back does not run it again" if at_once else "it is run again")
-    action = Action.UPDATE if fields else Action.UNCHANGED
-    gray = _gray(member, now) if replaces and not at_once else None
+    action = Action.START if now.stopped else Action.UPDATE if fields else Action.UNCHANGED
+    gray = _gray(member, now) if action is Action.UPDATE and replaces and not at_once else None
+    replaces = replaces or now.stopped
     return Change(name=member.name, app=member.app, action=action, reason="; ".join(fields), replaces=replaces, gray=gray)
 
 
 def steps(member: Member, now: Standing, revision: int, *, at_once: bool = False) -> list[Layout]:
     """The layouts by which an app comes to `revision` as its document says: one, or one for each batch.
 
-    New instances come with the first. What never ran has no version to keep beside the new one, so it goes at once.
+    New instances come with the first. What never ran, or is stopped, has no version to keep beside the new one: it goes at once.
     """
     sized = now.layout if member.replicas is None or now.autoscaled else scaled(now.layout, member.replicas)
-    batches = (member.rollout.how.batches or []) if member.rollout and now.digests and not at_once else []
+    has_none = at_once or now.stopped or not now.digests
+    batches = (member.rollout.how.batches or []) if member.rollout and not has_none else []
     return stages(sized, revision, tracks(batches, member.name))
 
 
@@ -261,10 +289,18 @@ def _known(member: Member, addresses: Mapping[str, str]) -> dict[str, str]:
     return {link.member: addresses.get(link.member, f"address of {link.member}") for link in member.links}
 
 
-def _reasons(now: AppSpec, wanted: AppSpec) -> list[str]:
+def _anew(now: Standing, wanted: AppSpec) -> list[str]:
+    """The images of a revision that failed are looked up anew."""
+    same = pins(now.spec, now.digests, wanted)
+    return [
+        f"image of {c.name}: what {c.image} is now, instead of {short(same[c.name])}" for c in wanted.containers if c.name in same
+    ]
+
+
+def _reasons(now: Standing, wanted: AppSpec) -> list[str]:
     """What differs, in words without values but for images: a variable's value may be a secret."""
     words = []
-    for found in differences(now, wanted):
+    for found in differences(now.spec, wanted):
         field: str = found["field"]
         container, _, name = field.removeprefix("containers.").rpartition(".")
         if field == "host_aliases":
@@ -272,14 +308,15 @@ def _reasons(now: AppSpec, wanted: AppSpec) -> list[str]:
         elif field == "variables":
             words.append(f"variables from {', '.join(_differing(found['before'], found['after']))}")
         elif name == "image" and found["before"] and found["after"]:
-            words.append(f"image of {container}: {found['before']} → {found['after']}")
+            digest = f" {short(now.digests[container])}" if container in now.digests else ""
+            words.append(f"image of {container}: {found['before']}{digest} → {found['after']}")
         elif field.startswith("containers.") and name == "image":
             words.append(f"container {container} {'added' if found['after'] else 'removed'}")
         elif field.startswith("containers.") and found["before"] is not None and name != "cmd":
             words.append(f"{name} of {container}")
         elif not field.startswith("containers."):
             words.append(field)
-    return list(dict.fromkeys(words)) or (["its containers' order"] if now != wanted else [])
+    return list(dict.fromkeys(words)) or (["its containers' order"] if now.spec != wanted else [])
 
 
 def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

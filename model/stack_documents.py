@@ -10,10 +10,11 @@ from model.app_bodies import LONGEST_NAME
 from model.blueprints import Blueprint, Member, answering
 from model.compose_services import parse_services
 from model.config_references import References
-from model.documents import Node, read
+from model.documents import Node, Problems, read
 from model.kubernetes_documents import parse_kubernetes
 from model.names import check_name
 from model.pod_documents import CheckImage, parse_pod
+from model.serving import with_defaults
 
 
 class Kind(StrEnum):
@@ -40,13 +41,18 @@ def read_blueprint(
     deployment: str,
     check_image: CheckImage = lambda _: None,
     references: References | None = None,
+    *,
+    kept: bool = False,
 ) -> Blueprint:
     """Read a document for the deployment of that name; `check_image` raises ValueError or an error of ours.
 
-    `references` has the project's groups; without it nothing is known of them. Raises TooLarge, or Invalid with every problem
-    found, each with line, column and field.
+    `references` has the project's groups; without it nothing is known of them. One that is `kept` was accepted before, perhaps
+    by an earlier release, and means what it meant. Raises TooLarge, or Invalid with every problem found, each with line, column
+    and field.
     """
-    return _READERS[kind](content, deployment, check_image, references or References())
+    found = _READERS[kind](content, deployment, check_image, references or References(), Problems(kept=kept))
+    members = (member.model_copy(update={"spec": with_defaults(member.spec)}) for member in found.members)
+    return found.model_copy(update={"members": tuple(members)})
 
 
 def check_deployment(name: str, field: str) -> str:
@@ -54,11 +60,11 @@ def check_deployment(name: str, field: str) -> str:
     return check_name(name, field, longest=LONGEST_DEPLOYMENT)
 
 
-def _compose(content: str, deployment: str, check_image: CheckImage, _: References) -> Blueprint:
-    root = read(content)
+def _compose(content: str, deployment: str, check_image: CheckImage, _: References, problems: Problems) -> Blueprint:
+    root = read(content, problems)
     if root is not None and _is_modern(root):
-        return parse_services(root, deployment, check_image)
-    return compose.parse_root(root, deployment, check_image).blueprint(deployment)
+        return parse_services(root, deployment, check_image, problems)
+    return compose.parse_root(root, deployment, check_image, problems).blueprint(deployment)
 
 
 def _is_modern(root: Node) -> bool:
@@ -69,16 +75,16 @@ def _is_modern(root: Node) -> bool:
     return any("image" not in [key.value for key, _ in value.value] for value in inside)
 
 
-def _pod(content: str, deployment: str, check_image: CheckImage, references: References) -> Blueprint:
+def _pod(content: str, deployment: str, check_image: CheckImage, references: References, problems: Problems) -> Blueprint:
     """One app, named as the deployment (manual: stackInstanceName)."""
-    pod = parse_pod(content, check_image, references)
+    pod = parse_pod(content, check_image, references, problems)
     ports = [(port.protocol, port.container_port) for container in pod.spec.containers for port in container.ports]
     name = check_name(deployment, "name", longest=LONGEST_NAME)
     member = Member(name=name, app=name, spec=pod.spec, replicas=pod.replicas, answers=answering(ports), rollout=pod.rollout)
     return Blueprint(members=(member,))
 
 
-_READERS: dict[Kind, Callable[[str, str, CheckImage, References], Blueprint]] = {
+_READERS: dict[Kind, Callable[[str, str, CheckImage, References, Problems], Blueprint]] = {
     Kind.COMPOSE: _compose,
     Kind.POD: _pod,
     Kind.KUBERNETES: parse_kubernetes,

@@ -1,16 +1,16 @@
 """Stacks: the apps of one deployed document, in every version it had (manual, 应用编排 and compose编排接口; mission D)."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from model.base import Frozen, Input
+from model.base import Frozen, Input, Number
 from model.blueprints import Blueprint, Member
 from model.errors import BY_REASON, Evidence, InternalError, MooringError, OperationError
-from model.operations import TERMINAL, Ask, Status
+from model.operations import Ask, Status
 from model.pod_templates import APP
 from model.stack_changes import Action, Change
 from model.stack_documents import Kind
@@ -31,7 +31,7 @@ class StackUpgradeBody(Input):
     """Body of POST …/upgrade: the document, or the version of the template it shall be deployed from (by default the newest)."""
 
     content: str | None = None
-    template_version: Annotated[int, Field(ge=1)] | None = None
+    template_version: Number | None = None
     on_failure: Literal["keep", "rollback"] = "keep"
     deadline_seconds: Annotated[int, Field(ge=5, le=86400)] | None = None
 
@@ -39,7 +39,7 @@ class StackUpgradeBody(Input):
 class StackRollbackBody(Input):
     """Body of POST …/rollback: to `version`, by default the newest that was deployed before the one in force."""
 
-    version: Annotated[int, Field(ge=1)] | None = None
+    version: Number | None = None
     on_failure: Literal["keep", "rollback"] = "keep"
     deadline_seconds: Annotated[int, Field(ge=5, le=86400)] | None = None
 
@@ -165,39 +165,6 @@ class Part(Frozen):
     def lasting(self, seconds: int | None) -> "Part":
         """The part with so much time, where that is left; None changes nothing."""
         return self if seconds is None else self.model_copy(update={"seconds": max(1, min(seconds, self.left or seconds))})
-
-
-class Gone(Frozen):
-    """What the stack has in the version that is wanted, and what was deleted (DELETED) or killed (STOPPED) by itself since."""
-
-    part: str
-    kind: str
-    name: str
-    status: Literal["DELETED", "STOPPED"]
-
-    @property
-    def message(self) -> str:
-        """What happened to it, and what to do."""
-        what = self.name if self.kind == "app" else f"The {self.kind} {self.name}"
-        if self.status == "STOPPED":
-            return f"{what} is stopped: start it."
-        return f"{what} was deleted by itself: upgrade the stack to have it again, or delete the stack."
-
-
-def gone_of(kind: str, status: str, found: Iterable[Mapping[str, Any]]) -> list[Gone]:
-    """What is `found` to be gone, where the newest operation on the stack has ended and did not delete it."""
-    return [Gone.model_validate(one) for one in found] if status in TERMINAL and kind != "stack.delete" else []
-
-
-def stack_status(kind: str, status: str, gone: Sequence[Gone]) -> str:
-    """A stack's own state, by its newest operation: DEPLOYING, UPGRADING, DEPLOYED, FAILED, CANCELLED or DELETING.
-
-    PARTIAL is one that was deployed whole, of which something is `gone` since.
-    """
-    if kind == "stack.delete":
-        return "FAILED" if status == Status.FAILED else "DELETING"
-    ended = {Status.SUCCEEDED: "PARTIAL" if gone else "DEPLOYED", Status.FAILED: "FAILED", Status.CANCELLED: "CANCELLED"}
-    return ended.get(Status(status), "UPGRADING" if kind == "stack.upgrade" else "DEPLOYING")
 
 
 def address_name(stack_id: str, member: str) -> str:

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from model.base import Frozen
 from model.layouts import Layout, Workload
 from model.pod_templates import SHAPE, TEMPLATE, Object, track_of
-from model.pods import condition, containers, is_over, is_ready, leaves, replaced_lives
+from model.pods import condition, containers, is_over, is_ready, leaves, moving
 
 
 class Standing(Frozen):
     """One instance: whether its StatefulSet is as wanted, its pod too (gone, where it is killed), and whether it serves.
 
-    `pod_stays` says that it has a pod that is not on its way out; `serves_at` is when it will have been ready for long enough,
-    where it is ready.
+    `pod_stays` says that it has a pod that is not on its way out, `moves` that a container of that is not of the image that it
+    was told yet, `serves` that it is ready, whatever it runs. `serves_at` is when it will have been ready for long enough as it
+    is wanted, where it is.
     """
 
     track: str
@@ -22,6 +23,8 @@ class Standing(Frozen):
     pod_right: bool
     pod_stays: bool
     available: bool
+    moves: bool = False
+    serves: bool = False
     serves_at: datetime | None = None
 
     @property
@@ -34,7 +37,7 @@ def standing_of(
     workload: Workload, template: Object, settle_seconds: int, found: Object | None, pod: Object | None, now: datetime
 ) -> Standing:
     """Compare one instance's StatefulSet and pod with what is wanted; `settle_seconds` is how long it has to be ready."""
-    serves_at = _serves_at(pod, settle_seconds) if pod else None
+    serves_at = _serves_at(pod, settle_seconds, now) if pod else None
     stays = pod is not None and not leaves(pod)
     return Standing(
         track=workload.track,
@@ -43,6 +46,8 @@ def standing_of(
         pod_right=(pod is not None and stays and _of(pod, template)) if workload.replicas else pod is None,
         pod_stays=stays,
         available=serves_at is not None and serves_at <= now,
+        moves=pod is not None and stays and bool(moving(pod, now)),
+        serves=pod is not None and is_ready(pod) and not is_over(pod),
         serves_at=serves_at,
     )
 
@@ -84,16 +89,15 @@ def _of(owner: Object, template: Object) -> bool:
     return same and all(images.get(c["name"]) == c["image"] for c in template["spec"]["containers"])
 
 
-def _serves_at(pod: Object, settle_seconds: int) -> datetime | None:
+def _serves_at(pod: Object, settle_seconds: int, now: datetime) -> datetime | None:
     """When it counts as serving: ready and every container begun for so long, the changed ones really started again."""
-    if not is_ready(pod) or is_over(pod):
+    if not is_ready(pod) or is_over(pod) or moving(pod, now):
         return None
-    before = replaced_lives(pod)
     since = [datetime.fromisoformat(condition(pod, "Ready")["lastTransitionTime"])]
     for container in containers(pod):
         if container.init:
             continue
-        if container.running_since is None or container.id == before.get(container.name):
+        if container.running_since is None:
             return None
         since.append(datetime.fromisoformat(container.running_since))
     return datetime.fromtimestamp(max(since).timestamp() + settle_seconds, UTC)

@@ -22,10 +22,13 @@ from yaml import ScalarNode
 from model.app_bodies import NO_SURGE, Fraction
 from model.apps import AppSpec
 from model.base import Frozen
-from model.documents import Node, Problems, locate, shaped
+from model.documents import Node, Problems
 from model.gray import Grayness, not_rising
 from model.layouts import AppType
 from model.pod_shapes import Written
+from model.scheduling import Lifecycle, ReadinessProbe
+from model.serving import end_rule
+from model.shaping import locate, shaped
 
 EXTENSION = "x-mooring"
 ANNOTATION = "mooring.io/rollout"
@@ -58,6 +61,25 @@ class Extension(Written):
     """`x-mooring` of an app: what this platform knows and the language does not."""
 
     rollout: Rollout | None = None
+
+
+class ServiceExtension(Extension):
+    """`x-mooring` of a compose service, whose language has no words for these."""
+
+    readiness_probe: ReadinessProbe | None = None
+    lifecycle: Lifecycle | None = None
+
+    def check(self, grace: int, node: Node, field: str, problems: Problems) -> None:
+        """Note, at its place below `node`, a wait that leaves nothing of the grace period."""
+        if self.lifecycle and self.lifecycle.pre_stop.sleep.seconds >= max(grace, 1):
+            problems.add(*locate(node, field, ["lifecycle", "preStop", "sleep", "seconds"]), end_rule(grace))
+
+    def of(self, spec: AppSpec) -> AppSpec:
+        """The spec of a service of one container with what is said here."""
+        (container,) = spec.containers
+        sleep = self.lifecycle.pre_stop.sleep.seconds if self.lifecycle else container.pre_stop_sleep
+        said = {"readiness_probe": self.readiness_probe or container.readiness_probe, "pre_stop_sleep": sleep}
+        return spec.model_copy(update={"containers": (container.model_copy(update=said),)})
 
 
 class Query(Frozen):
@@ -96,7 +118,7 @@ def written(text: Node, field: str, problems: Problems) -> tuple[Rollout, Node, 
     assert isinstance(text, ScalarNode), "a value of `annotations` is a text"
     inner = problems.inside(text)
     root = inner.root(text, field)
-    how = shaped(Rollout, root, field, inner, {}) if root is not None else None
+    how = shaped(Rollout, root, field, inner) if root is not None else None
     return (how, root, inner) if how is not None and root is not None else None
 
 

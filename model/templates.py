@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from model.base import Body, Input
+from model.base import Body, Input, Number
 from model.stack_documents import Kind
 
 # Lines before times lines after, of all differences of one reply: comparing takes longer than in proportion.
@@ -31,7 +31,7 @@ class TemplateChange(Input):
 
     content: str | None = None
     description: Annotated[str | None, Field(max_length=1000)] = None
-    based_on: Annotated[int, Field(ge=1)] | None = None
+    based_on: Number | None = None
     reason: Annotated[str, Field(max_length=500)] = ""
 
 
@@ -47,7 +47,7 @@ class Deployment(Input):
     """Body of POST …/{name}/deploy."""
 
     deployment_name: str
-    version: Annotated[int, Field(ge=1)] | None = None
+    version: Number | None = None
     cluster: str | None = None
     deadline_seconds: Annotated[int, Field(ge=5, le=86400)] | None = None
 

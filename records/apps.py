@@ -33,9 +33,18 @@ class AppStore(Store):
     sql = "apps"
 
     async def add(
-        self, app_id: str, project: Project, name: str, spec: AppSpec, *, replicas: int, username: str, actor: str
+        self,
+        app_id: str,
+        project: Project,
+        name: str,
+        spec: AppSpec,
+        *,
+        replicas: int,
+        username: str,
+        actor: str,
+        pinned: Mapping[str, str] | None = None,
     ) -> None:
-        """Insert a LIVE app with its first revision; in a transaction.
+        """Insert a LIVE app with its first revision, with images by digest where `pinned` has them (a copy); in a transaction.
 
         Idempotent by id, for a parent's step that is tried again. Raises Conflict when another live app has the name, or one
         that its instances would have.
@@ -56,21 +65,20 @@ class AppStore(Store):
             created_by=actor,
         )
         if added:
-            await self.add_revision(app_id, spec, actor, "created")
+            await self.add_revision(app_id, spec, actor, "created", pinned)
         elif await self._call("app_by_id", id=app_id) is None:
             raise _taken(project.name, name)
 
     async def add_revision(
-        self, app_id: str, spec: AppSpec, actor: str, reason: str, digests: Mapping[str, str] | None = None
+        self, app_id: str, spec: AppSpec, actor: str, reason: str, pinned: Mapping[str, str] | None = None
     ) -> Revision:
-        """Insert the next revision; with `digests` it is pinned to those images (a rollback is exact)."""
+        """Insert the next revision; the containers in `pinned` keep those images, by digest (a rollback is exact)."""
         return _revision(
             await self._call(
                 "insert_revision",
                 app_id=app_id,
                 spec=spec.model_dump(mode="json", by_alias=True),
-                digests=dict(digests or {}),
-                pinned=bool(digests),
+                pinned=dict(pinned or {}),
                 created_by=actor,
                 reason=reason,
             )
@@ -135,6 +143,17 @@ class AppStore(Store):
         row: Row | None = await self._call("newest_upgrade", app_id=app.id, project=app.project, name=app.name)
         return row
 
+    async def brought_by(self, app: App, number: int) -> str | None:
+        """The newest operation that brought all instances to that revision and SUCCEEDED, or None."""
+        place = {"project": app.project, "name": app.name, "app_id": app.id, "number": number}
+        found: str | None = await self._call("brought_by", **place)
+        return found
+
+    async def outcomes(self, app: App, numbers: Iterable[int]) -> dict[int, Row]:
+        """By revision how the operation that rolled it out ended (id, kind, status, error): well where any did."""
+        place = {"project": app.project, "name": app.name, "app_id": app.id}
+        return {row["number"]: row for row in await self._rows("outcomes", **place, numbers=list(numbers))}
+
     async def in_use(self, ids: Sequence[str]) -> dict[str, dict[int, Revision]]:
         """By AppID the revisions its instances have and the one in force, by number."""
         found: dict[str, dict[int, Revision]] = {}
@@ -150,7 +169,7 @@ class AppStore(Store):
     async def revisions(self, app_id: str, size: int, skip: int) -> tuple[int, list[Revision]]:
         """Revisions, newest first; with the total."""
         rows = await self._rows("list_revisions", app_id=app_id, size=size, skip=skip)
-        return await self._call("count_revisions", app_id=app_id), [_revision(row) for row in rows]
+        return await self._count("count_revisions", app_id=app_id), [_revision(row) for row in rows]
 
     async def running_on(self, project: str, name: str) -> Row | None:
         """The operation that holds the name (id, kind, status, target_id), or None."""
@@ -158,13 +177,17 @@ class AppStore(Store):
         return row
 
     async def newest_operations(self, project: str, ids: Sequence[str]) -> dict[str, Row]:
-        """By AppID its newest operation (id, kind, status, error)."""
+        """By AppID its newest operation (id, kind, status, error); of an upgrade what it `leaves` for which `revision`."""
         rows = await self._rows("newest_operations", project=project, ids=list(ids))
         return {row["target_id"]: row for row in rows}
 
     async def set_digests(self, app_id: str, number: int, digests: Mapping[str, str]) -> None:
         """Keep what the revision's images resolved to, by container name; idempotent."""
         await self._call("set_digests", app_id=app_id, number=number, digests=dict(digests))
+
+    async def pin(self, app_id: str, numbers: Iterable[int]) -> None:
+        """Have those revisions keep the images that were found for them; idempotent."""
+        await self._call("pin_revisions", app_id=app_id, numbers=list(numbers))
 
     async def set_phase(self, app_id: str, phase: AppPhase) -> None:
         """Move the app's life; idempotent; a deleted one stays deleted. Raises Conflict when another live app took the name."""

@@ -38,7 +38,10 @@ class BuildStore(Store):
             "insert_build", id=new_id("bld"), project_id=project_id, name=name, created_by=created_by, **_columns(source)
         )
         if row is None:
-            raise Conflict(f"name: a build project {name!r} exists already in {project!r}.", hint="Choose another name.")
+            raise Conflict(
+                f"name: a build project {name!r} exists already in {project!r}.",
+                hint=f"To correct it: PUT /v2/builds/{project}/{name}. Or choose another name.",
+            )
         return _build(project, row)
 
     async def change(self, project: str, project_id: str, name: str, source: BuildSource) -> Build:
@@ -75,7 +78,7 @@ class BuildStore(Store):
 
     async def history(self, build_id: str, size: int, skip: int) -> tuple[int, list[Row]]:
         """The operations that built it, newest first, with the total."""
-        total = await self._call("count_records", id=build_id)
+        total = await self._count("count_records", id=build_id)
         return total, await self._rows("list_records", id=build_id, size=size, skip=skip)
 
     async def append_log(self, operation_id: str, run: int, stage: Stage, text: str) -> None:
@@ -87,9 +90,13 @@ class BuildStore(Store):
         size: int = await self._call("log_size", operation_id=operation_id, run=run, stage=stage)
         return size
 
-    async def logs_after(self, operation_id: str, stage: Stage | None, after: int) -> list[Row]:
-        """Up to 50 pieces of the log (of one stage where given) with a sequence above `after`, in order."""
-        return await self._rows("logs_after", operation_id=operation_id, stage=stage, after=after)
+    async def logs_after(self, operation_id: str, stage: Stage | None, run: int | None, after: int) -> list[Row]:
+        """Up to 50 pieces of the log (of one stage, of one run where given) with a sequence above `after`, in order."""
+        return await self._rows("logs_after", operation_id=operation_id, stage=stage, run=run, after=after)
+
+    async def made(self, project_id: str) -> dict[str, list[str]]:
+        """By repository the digests of all images that builds of the project have made, of deleted build projects too."""
+        return {row["image"]: row["digests"] for row in await self._rows("images_made", project_id=project_id)}
 
 
 def _there(row: Row | None, project: str, name: str) -> Row:

@@ -6,6 +6,7 @@ from typing import Any
 from model.apps import AppSpec
 from model.blueprints import Configuration
 from model.config_references import References
+from model.config_restarts import VariableRead
 from model.config_uses import Use, problems_of, uses_of_pod, uses_of_spec
 from model.configs import Change, ConfigKind, Entry, Group, GroupVersion, Held, changes, check_sizes, is_text
 from model.errors import Conflict, Invalid, NotFound
@@ -148,7 +149,7 @@ class ConfigStore(Store):
     async def versions(self, group: Group, size: int, skip: int) -> tuple[int, list[GroupVersion]]:
         """Versions, newest first; with the total."""
         rows = await self._rows("list_versions", group_id=group.id, size=size, skip=skip)
-        return await self._call("count_versions", group_id=group.id), [_version(row) for row in rows]
+        return await self._count("count_versions", group_id=group.id), [_version(row) for row in rows]
 
     async def contents(self, entries: Mapping[str, Entry]) -> dict[str, bytes]:
         """The entries' contents, opened; raises PlatformUnavailable without the key they were sealed with."""
@@ -179,7 +180,7 @@ class ConfigStore(Store):
     async def reads(self, group: Group, size: int, skip: int) -> tuple[int, list[dict[str, Any]]]:
         """Who was shown which entries of which version, and when, newest first; with the total."""
         rows = await self._rows("list_reads", group_id=group.id, size=size, skip=skip)
-        return await self._call("count_reads", group_id=group.id), [dict(row) for row in rows]
+        return await self._count("count_reads", group_id=group.id), [dict(row) for row in rows]
 
     async def uses(self, project_id: str) -> set[Use]:
         """What apps use by the record: the specs in force of live apps, and those that running operations move between."""
@@ -192,6 +193,20 @@ class ConfigStore(Store):
         ids = await self.app_ids(project_id, sorted({use.app_id for use in running}))
         theirs = {use.model_copy(update={"app_id": ids[use.app_id]}) for use in running if use.app_id in ids}
         return theirs | await self.uses(project_id)
+
+    async def outdated(self, project_id: str, reads: Collection[VariableRead]) -> set[VariableRead]:
+        """Those of `reads` whose entries the cluster has otherwise by now than when they were read."""
+        if not reads:
+            return set()
+        listed = list(reads)
+        columns = {
+            "kinds": [one.kind for one in listed],
+            "names": [one.group for one in listed],
+            "keys": [one.key for one in listed],
+            "ats": [one.at for one in listed],
+        }
+        rows = await self._rows("outdated", project_id=project_id, **columns)
+        return {VariableRead(kind=row["kind"], group=row["name"], key=row["key"], at=row["at"]) for row in rows}
 
     async def check_certificate(self, group: Group, forbidden: Collection[str], *, without: str = "") -> None:
         """Raise Conflict naming the stacks, but the one `without`, whose Ingresses have their certificate in one of the entries."""

@@ -38,7 +38,14 @@ class ControlStore(Store):
         """
         place = {"id": hold.operation_id, "attempt": hold.attempt, "seq": seq}
         paused = await self._call(
-            "hold", **place, run_id=run_id, version=hold.version, title=hold.title, message=message[:2000], until=until
+            "hold",
+            **place,
+            run_id=run_id,
+            version=hold.version,
+            title=hold.title,
+            message=message[:2000],
+            until=until,
+            batch=hold.batch,
         )
         if paused:
             return True

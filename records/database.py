@@ -1,26 +1,30 @@
 """The connection pool and transactions: the door to all stores."""
 
-import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pydantic_core
 
+from records.admission import AdmissionStore
 from records.apps import AppStore
 from records.autoscaling import AutoscalingStore
 from records.builds import BuildStore
 from records.configs import ConfigStore
 from records.controls import ControlStore
 from records.documents import DocumentStore
+from records.live import LiveStore
 from records.operations import OperationStore
 from records.people import PeopleStore
 from records.projects import ProjectStore
 from records.sealing import Seal
+from records.seats import SeatStore
 from records.shells import ShellStore
+from records.sources import SourceStore
 from records.stacks import StackStore
 from records.store import Executor, connected, translated
+from records.suspensions import SuspensionStore
 from records.templates import TemplateStore
 
 
@@ -47,6 +51,21 @@ class Records:
         return OperationStore(self._executor)
 
     @functools.cached_property
+    def admission(self) -> AdmissionStore:
+        """Which operations run at once, and who waits for a place."""
+        return AdmissionStore(self._executor)
+
+    @functools.cached_property
+    def suspensions(self) -> SuspensionStore:
+        """Steps that wait without an activity."""
+        return SuspensionStore(self._executor)
+
+    @functools.cached_property
+    def live(self) -> LiveStore:
+        """How many operations have not ended."""
+        return LiveStore(self._executor)
+
+    @functools.cached_property
     def controls(self) -> ControlStore:
         """What was asked of running operations, and the pauses that hold."""
         return ControlStore(self._executor)
@@ -67,6 +86,11 @@ class Records:
         return BuildStore(self._executor)
 
     @functools.cached_property
+    def sources(self) -> SourceStore:
+        """Archives of directories that are built as they were sent."""
+        return SourceStore(self._executor)
+
+    @functools.cached_property
     def stacks(self) -> StackStore:
         """Stacks and which apps they became."""
         return StackStore(self._executor, self._seal)
@@ -75,6 +99,11 @@ class Records:
     def shells(self) -> ShellStore:
         """Web shells: who had one, and how it ended."""
         return ShellStore(self._executor)
+
+    @functools.cached_property
+    def seats(self) -> SeatStore:
+        """What is open in the processes of the API."""
+        return SeatStore(self._executor)
 
     @functools.cached_property
     def configs(self) -> ConfigStore:
@@ -120,22 +149,14 @@ async def _nothing_to_reset(_: asyncpg.Connection) -> None:
     """No session state is ever set on a pooled connection, so a return to the pool costs no round trip."""
 
 
-async def connect(url: str, *, size: int = 20, seal: Seal | None = None) -> Records:
+async def connect(url: str, *, size: int = 20, seal: Seal | None = None, lazy: bool = False) -> Records:
     """Open a pool of up to `size` connections; it reconnects by itself after PostgreSQL was away.
 
-    Without a seal the contents of configuration groups can be neither written nor read.
+    Without a seal the contents of configuration groups can be neither written nor read. A lazy pool opens none before it is used.
     """
+    least = 0 if lazy else 1
     with translated():
         pool = await asyncpg.create_pool(
-            url, min_size=1, max_size=size, init=_prepare, reset=_nothing_to_reset, command_timeout=10, timeout=5
+            url, min_size=least, max_size=size, init=_prepare, reset=_nothing_to_reset, command_timeout=10, timeout=5
         )
     return Records(pool, seal or Seal())
-
-
-async def listen(url: str, channel: str, hear: Callable[[str], None], lost: asyncio.Event) -> asyncpg.Connection:
-    """Hold one LISTEN connection; `hear` gets each payload, `lost` is set when the connection ends."""
-    with translated():
-        connection = await asyncpg.connect(url, timeout=5)
-        connection.add_termination_listener(lambda _: lost.set())
-        await connection.add_listener(channel, lambda _c, _pid, _channel, payload: hear(payload))
-    return connection

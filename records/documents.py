@@ -41,7 +41,7 @@ class DocumentStore(Store):
     async def reads(self, subject: str, size: int, skip: int) -> tuple[int, list[dict[str, Any]]]:
         """Who was shown which version, and when, newest first; with the total."""
         rows = await self._rows("list_reads", subject=subject, size=size, skip=skip)
-        return await self._call("count_reads", subject=subject), [dict(row) for row in rows]
+        return await self._count("count_reads", subject=subject), [dict(row) for row in rows]
 
     async def reseal(self) -> int:
         """Seal every document that is sealed with the newest key; returns how many. Idempotent, safe while the platform runs."""

@@ -2,21 +2,24 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pydantic_core
 
+from model.apps import ScaleApp
 from model.base import Frozen
 from model.controls import Stop
-from model.errors import Conflict, ForwardOnly, IdempotencyMismatch, StaleAttempt, Superseded, no_operation
-from model.operations import AUTOSCALER, TERMINAL, Ask, Outcome, Status, StepNote, StepStatus, Target
+from model.errors import Conflict, ForwardOnly, IdempotencyMismatch, StaleAttempt, Superseded
+from model.operations import AUTOSCALER, TERMINAL, Ask, Outcome, Status, StepNote, StepStatus, Target, no_operation
+from records.operation_pages import Filters, page_query
 from records.store import Row, Store
 
 
 class NewOperation(Frozen):
-    """What is written when an operation is accepted; `request` is the body as the record shows it, without secrets."""
+    """What is written when an operation is accepted; `request` is the body as the record shows it, without secrets.
+
+    `pool` is whose places it needs one of, None where it needs none.
+    """
 
     kind: str
     target: Target
@@ -27,6 +30,14 @@ class NewOperation(Frozen):
     preempts: bool
     request: dict[str, Any]
     parent_id: str | None = None
+    pool: str | None = None
+
+
+class Lodged(NamedTuple):
+    """An operation that was accepted: whom it took its target from, and whether it waits for a place before it may start."""
+
+    preempts: str | None
+    waits: bool
 
 
 class OperationStore(Store):
@@ -34,14 +45,14 @@ class OperationStore(Store):
 
     sql = "operations"
 
-    async def accept(self, new: NewOperation) -> str | None:
-        """Insert ACCEPTED and take the target's lock; to be called in a transaction; the operation it took the target from.
+    async def accept(self, new: NewOperation) -> Lodged:
+        """Insert it, ACCEPTED or WAITING for a place, and take the target's lock; to be called in a transaction.
 
         Raises Conflict naming the running operation. A pre-empting kind, and what people ask for while the autoscaler's runs,
         marks that one CANCELLING and takes its lock.
         """
         ask = new.ask
-        await self._call(
+        inserted = await self._call(
             "insert_operation",
             id=ask.operation_id,
             kind=new.kind,
@@ -56,11 +67,17 @@ class OperationStore(Store):
             ask=ask.model_dump(mode="json"),
             parent_id=new.parent_id,
             workflow_id=new.workflow_id,
+            pool=new.pool,
+            goes_first=new.preempts,
         )
-        return await self._lock(ask.operation_id, ask.project, new.target, ask.actor, preempts=new.preempts)
+        place = ask.operation_id, ask.project, new.target, ask.actor
+        victim = await self._lock(*place, preempts=new.preempts, kind=_locked(new))
+        return Lodged(victim, inserted["status"] == Status.WAITING)
 
-    async def _lock(self, operation_id: str, project: str, target: Target, actor: str, *, preempts: bool) -> str | None:
-        place = {"project": project, "target_kind": target.kind, "target_name": target.name}
+    async def _lock(
+        self, operation_id: str, project: str, target: Target, actor: str, *, preempts: bool, kind: str | None = None
+    ) -> str | None:
+        place = {"project": project, "target_kind": kind or target.kind, "target_name": target.name}
         while await self._call("take_lock", operation_id=operation_id, **place) is None:
             holder = await self._call("lock_holder", **place)
             if holder is None or holder["finished_at"]:  # it settled between the two looks, or while this one waited for its row
@@ -111,6 +128,11 @@ class OperationStore(Store):
                 raise Conflict(f"The operation {operation_id} is {found['status']} already.", hint="There is nothing to cancel.")
             raise ForwardOnly(f"{found['kind']} {operation_id} can no longer be cancelled.")
         return row
+
+    async def take_from(self, operation_id: str, by: str) -> bool:
+        """Move an operation to CANCELLING, because `by` takes over what it works on; whether it could be. Idempotent."""
+        row = await self._call("request_cancel", id=operation_id, preempted_by=by, verb="cancel", actor=None)
+        return row is not None
 
     async def hold_attempt(self, operation_id: str, attempt: int) -> None:
         """Lock a running operation's row for this transaction, to decide about its children; raises StaleAttempt."""
@@ -187,7 +209,7 @@ class OperationStore(Store):
         if row is None:
             raise Conflict(
                 f"The operation {operation_id} is {found['status']}; only a FAILED or CANCELLED one can be retried.",
-                hint="Wait for it to end.",
+                hint="There is nothing to retry." if found["status"] == Status.SUCCEEDED else "Wait for it to end.",
                 operation_id=operation_id,
             )
         target = Target(kind=found["target_kind"], name=found["target_name"])
@@ -268,27 +290,22 @@ class OperationStore(Store):
             raise no_operation(operation_id)
         return row
 
-    async def page(
-        self,
-        filters: Mapping[str, str | datetime | None],
-        project_ids: list[str] | None,
-        viewer: str,
-        before: str | None,
-        size: int,
-    ) -> tuple[int, list[Row]]:
-        """Rows newest first before the cursor, with the total; `project_ids` None means everything is seen."""
-        names = ("project", "target", "kind", "status", "actor", "parent", "since", "until")
-        chosen = {name: filters.get(name) for name in names} | {"project_ids": project_ids, "viewer": viewer}
-        total = await self._call("count_operations", **chosen)
-        return total, await self._rows("list_operations", **chosen, before=before, size=size)
+    async def page(self, filters: Filters, project_ids: list[str] | None, before: str | None, size: int) -> tuple[int, list[Row]]:
+        """Rows newest first before the cursor, and how many match: at most MOST_COUNTED + 1, which stands for more.
+
+        `project_ids` None means everything is seen. Error, request and result are text; of an ended operation there is no ask.
+        """
+        several = sum(value is not None for value in filters.values()) > 1  # which of them is rare, their values say
+        rows = await self._fetch(*page_query(filters, project_ids, before, size), planned_anew=several)
+        return rows[0]["counted"], [row for row in rows if row["id"] is not None]
 
     async def events_after(self, operation_id: str, after: int) -> list[Row]:
         """Up to 500 events with a sequence above `after`, in order."""
         return await self._rows("events_after", id=operation_id, after=after)
 
-    async def unsettled(self, older_than: float) -> list[Row]:
-        """Live operations accepted more than `older_than` seconds ago, for the reconciler."""
-        return await self._rows("unsettled_operations", older_than=older_than)
+    async def unsettled(self, older_than: float, size: int = 100) -> list[Row]:
+        """Live operations accepted more than `older_than` seconds ago, for the reconciler; of those that go on about `size`."""
+        return await self._rows("unsettled_operations", older_than=older_than, size=size)
 
     async def preempt_project(self, project_id: str, by: str) -> list[Row]:
         """Move all of a project's live operations but `by` to CANCELLING, pre-empted by it, as far as they can be cancelled.
@@ -299,6 +316,19 @@ class OperationStore(Store):
         for row in rows:
             await self._call("request_cancel", id=row["id"], preempted_by=by, verb="cancel", actor=None)
         return rows
+
+    async def paused_upgrade(self, project: str, app: str) -> Row | None:
+        """The upgrade that pauses on the app (id, ask, pause), held for this transaction, or None."""
+        row: Row | None = await self._call("paused_upgrade", project=project, name=app)
+        return row
+
+    async def scalings(self, project: str, app: str, upgrade: str) -> list[Row]:
+        """What was scaled in that upgrade's pauses (id, kind, status, actor, ask, workflow_id, …), the newest first."""
+        return await self._rows("scalings", project=project, name=app, id=upgrade)
+
+    async def tell_scaling(self, upgrade: str, actor: str, words: str) -> None:
+        """Have a pause that holds tell what is scaled in it."""
+        await self._call("tell_scaling", id=upgrade, actor=actor, words=f" Scaled since: {words}.")
 
     async def holder(self, project: str, kind: str, name: str) -> str | None:
         """The id of the operation that holds the target, or None."""
@@ -313,6 +343,12 @@ class OperationStore(Store):
                 return False
             await asyncio.sleep(0.25)
         return True
+
+
+def _locked(new: NewOperation) -> str:
+    """What the operation has to itself: its target, or what may be done in a pause of the upgrade that has that, one at a time."""
+    within = isinstance(new.ask, ScaleApp) and new.ask.within
+    return new.kind if within else new.target.kind
 
 
 def canonical(body: Any) -> bytes:

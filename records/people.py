@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from model.access import Actor, Role
-from model.errors import Conflict
+from model.errors import Conflict, Unauthenticated
 from records.ids import new_id, new_token, token_hash
 from records.store import Row, Store
 
@@ -32,6 +32,10 @@ class PeopleStore(Store):
         row: Row | None = await self._call("get_user", name=name)
         return row
 
+    async def known_to(self, actor: str, user: str) -> bool:
+        """Whether the two are in a project together."""
+        return bool(await self._call("known_to", actor=actor, user=user))
+
     async def users(self) -> list[Row]:
         """All users by name."""
         return await self._rows("list_users")
@@ -47,12 +51,21 @@ class PeopleStore(Store):
             raise Conflict(f"{name!r} is the last platform admin.", hint="Create another first: POST /v2/users.")
         return False
 
-    async def add_token(self, user: str, name: str, expires_at: datetime | None) -> tuple[str, Row]:
-        """Make a token for `user`; returns the token itself, shown this once, and its row. Raises Conflict on the name."""
-        token = new_token()
-        row = await self._call(
-            "insert_token", id=new_id("tok"), hash=token_hash(token), user=user, name=name, expires_at=expires_at
-        )
+    async def token(self, hashed: bytes) -> Row | None:
+        """The token of that hash (id, expires_at), or None."""
+        row: Row | None = await self._call("token_of_hash", hash=hashed)
+        return row
+
+    async def add_token(self, user: str, name: str, expires_at: datetime | None, parent: bytes | None = None) -> tuple[str, Row]:
+        """Make a token for `user`; returns the token itself, shown this once, and its row. Raises Conflict on the name.
+
+        One with a `parent` (a token's hash) ends with it: at its time at the latest, and when it is revoked. Raises Unauthenticated
+        where that is gone.
+        """
+        token, made = new_token(), {"id": new_id("tok"), "user": user, "name": name}
+        row = await self._call("insert_token", **made, hash=token_hash(token), expires_at=expires_at, parent=parent)
+        if row is None and parent and await self.token(parent) is None:
+            raise Unauthenticated("The token is unknown, expired or revoked.")
         if row is None:
             raise Conflict(f"{user!r} has a token named {name!r} already.", hint="Choose another name, or delete that token.")
         return token, row
@@ -74,4 +87,6 @@ class PeopleStore(Store):
 def _actor(row: Row) -> Actor:
     roles = {name: Role(role) for name, (_id, role) in row["projects"].items()}
     ids = {name: project_id for name, (project_id, _role) in row["projects"].items()}
-    return Actor(name=row["name"], admin=row["admin"], roles=roles, project_ids=ids)
+    return Actor(
+        name=row["name"], admin=row["admin"], roles=roles, project_ids=ids, deleted_projects=frozenset(row["deleted_projects"])
+    )

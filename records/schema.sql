@@ -6,7 +6,7 @@ CREATE TABLE app_revisions (
     created_by text NOT NULL,
     digests jsonb NOT NULL DEFAULT '{}'::jsonb,
     number integer NOT NULL,
-    pinned boolean NOT NULL DEFAULT false,
+    pinned jsonb NOT NULL DEFAULT '{}'::jsonb,
     reason text NOT NULL DEFAULT ''::text,
     spec jsonb NOT NULL,
     CONSTRAINT app_revisions_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id),
@@ -91,7 +91,7 @@ CREATE TABLE builds (
     id text NOT NULL,
     name text NOT NULL,
     project_id text NOT NULL,
-    repository text NOT NULL,
+    repository text,
     scope text NOT NULL,
     tag text,
     CONSTRAINT builds_pkey PRIMARY KEY (id),
@@ -250,11 +250,14 @@ CREATE TABLE operations (
     done integer NOT NULL DEFAULT 0,
     error jsonb,
     finished_at timestamp with time zone,
+    goes_first boolean NOT NULL DEFAULT false,
+    has_place boolean NOT NULL DEFAULT false,
     id text NOT NULL,
     kind text NOT NULL,
     parent_id text,
     pause jsonb,
     pause_asked boolean NOT NULL DEFAULT false,
+    pool text,
     preempted_by text,
     project text NOT NULL,
     project_id text NOT NULL,
@@ -278,9 +281,27 @@ CREATE TABLE operations (
 CREATE INDEX operations_by_parent ON public.operations USING btree (parent_id) WHERE (parent_id IS NOT NULL);
 CREATE INDEX operations_by_project ON public.operations USING btree (project, id DESC);
 CREATE INDEX operations_by_target ON public.operations USING btree (project, target_kind, target_name, id DESC);
+CREATE INDEX operations_in_line ON public.operations USING btree (pool, project_id, accepted_at) WHERE (status = 'WAITING'::text);
 CREATE INDEX operations_live ON public.operations USING btree (status, accepted_at) WHERE (finished_at IS NULL);
+CREATE INDEX operations_live_of_actor ON public.operations USING btree (actor) WHERE (finished_at IS NULL);
+CREATE INDEX operations_live_of_project ON public.operations USING btree (project_id) WHERE (finished_at IS NULL);
 CREATE INDEX operations_newest_of_target ON public.operations USING btree (target_id, id DESC);
+CREATE INDEX operations_not_succeeded ON public.operations USING btree (status, id DESC) WHERE (status = ANY (ARRAY['FAILED'::text, 'CANCELLED'::text]));
+CREATE INDEX operations_of_actor ON public.operations USING btree (actor, id DESC);
+CREATE INDEX operations_of_kind ON public.operations USING btree (kind, id DESC);
+CREATE INDEX operations_of_name ON public.operations USING btree (target_name, id DESC);
+CREATE INDEX operations_of_project ON public.operations USING btree (project_id, id DESC);
 CREATE UNIQUE INDEX operations_pkey ON public.operations USING btree (id);
+CREATE INDEX operations_places ON public.operations USING btree (pool, project_id) WHERE has_place;
+
+CREATE TABLE pools (
+    name text NOT NULL,
+    places integer NOT NULL,
+    CONSTRAINT pools_pkey PRIMARY KEY (name),
+    CONSTRAINT pools_places_check CHECK ((places > 0))
+);
+
+CREATE UNIQUE INDEX pools_pkey ON public.pools USING btree (name);
 
 CREATE TABLE projects (
     created_at timestamp with time zone NOT NULL DEFAULT now(),
@@ -305,6 +326,17 @@ CREATE TABLE schema_migrations (
 
 CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (name);
 
+CREATE TABLE seats (
+    kind text NOT NULL,
+    number integer NOT NULL,
+    person text NOT NULL,
+    process integer NOT NULL,
+    CONSTRAINT seats_pkey PRIMARY KEY (kind, person, number)
+);
+
+CREATE INDEX seats_of_process ON public.seats USING btree (process);
+CREATE UNIQUE INDEX seats_pkey ON public.seats USING btree (kind, person, number);
+
 CREATE TABLE shells (
     actor text NOT NULL,
     alive_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
@@ -326,6 +358,32 @@ CREATE TABLE shells (
 
 CREATE INDEX shells_of_instance ON public.shells USING btree (project_id, instance, id DESC);
 CREATE UNIQUE INDEX shells_pkey ON public.shells USING btree (id);
+
+CREATE TABLE source_pieces (
+    content bytea NOT NULL,
+    number integer NOT NULL,
+    source_id text NOT NULL,
+    CONSTRAINT source_pieces_pkey PRIMARY KEY (source_id, number),
+    CONSTRAINT source_pieces_source_id_fkey FOREIGN KEY (source_id) REFERENCES sources(id) ON DELETE CASCADE
+);
+
+CREATE UNIQUE INDEX source_pieces_pkey ON public.source_pieces USING btree (source_id, number);
+
+CREATE TABLE sources (
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    created_by text NOT NULL,
+    digest text NOT NULL,
+    id text NOT NULL,
+    project_id text NOT NULL,
+    size bigint NOT NULL,
+    used_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT sources_pkey PRIMARY KEY (id),
+    CONSTRAINT sources_project_id_digest_key UNIQUE (project_id, digest),
+    CONSTRAINT sources_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id)
+);
+
+CREATE UNIQUE INDEX sources_pkey ON public.sources USING btree (id);
+CREATE UNIQUE INDEX sources_project_id_digest_key ON public.sources USING btree (project_id, digest);
 
 CREATE TABLE stack_apps (
     app_id text NOT NULL,
@@ -443,6 +501,19 @@ CREATE TABLE steps (
 
 CREATE UNIQUE INDEX steps_pkey ON public.steps USING btree (operation_id, run, seq);
 
+CREATE TABLE suspended_steps (
+    attempt integer NOT NULL,
+    operation_id text NOT NULL,
+    since timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    worker text NOT NULL,
+    workflow_id text NOT NULL,
+    CONSTRAINT suspended_steps_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id),
+    CONSTRAINT suspended_steps_pkey PRIMARY KEY (operation_id)
+);
+
+CREATE INDEX suspended_steps_by_worker ON public.suspended_steps USING btree (worker);
+CREATE UNIQUE INDEX suspended_steps_pkey ON public.suspended_steps USING btree (operation_id);
+
 CREATE TABLE target_locks (
     operation_id text NOT NULL,
     project text NOT NULL,
@@ -496,14 +567,17 @@ CREATE TABLE tokens (
     hash bytea NOT NULL,
     id text NOT NULL,
     name text NOT NULL,
+    parent_id text,
     user_name text NOT NULL,
     CONSTRAINT tokens_hash_key UNIQUE (hash),
+    CONSTRAINT tokens_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES tokens(id) ON DELETE CASCADE,
     CONSTRAINT tokens_pkey PRIMARY KEY (id),
     CONSTRAINT tokens_user_name_fkey FOREIGN KEY (user_name) REFERENCES users(name) ON DELETE CASCADE,
     CONSTRAINT tokens_user_name_name_key UNIQUE (user_name, name)
 );
 
 CREATE UNIQUE INDEX tokens_hash_key ON public.tokens USING btree (hash);
+CREATE INDEX tokens_of_parent ON public.tokens USING btree (parent_id) WHERE (parent_id IS NOT NULL);
 CREATE UNIQUE INDEX tokens_pkey ON public.tokens USING btree (id);
 CREATE UNIQUE INDEX tokens_user_name_name_key ON public.tokens USING btree (user_name, name);
 
@@ -515,3 +589,11 @@ CREATE TABLE users (
 );
 
 CREATE UNIQUE INDEX users_pkey ON public.users USING btree (name);
+
+CREATE TABLE workers (
+    id text NOT NULL,
+    seen_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT workers_pkey PRIMARY KEY (id)
+);
+
+CREATE UNIQUE INDEX workers_pkey ON public.workers USING btree (id);

@@ -31,4 +31,4 @@ class ShellStore(Store):
         """The sessions of the instance of that name, newest first; with the total."""
         place = {"project_id": project_id, "instance": instance}
         rows = await self._rows("list_shells", size=size, skip=skip, silence=_SILENCE, **place)
-        return await self._call("count_shells", **place), rows
+        return await self._count("count_shells", **place), rows

@@ -23,12 +23,13 @@ def _stack(row: Row) -> Stack:
 
 
 def _standing(row: Row) -> Standing:
-    fields = {name: row[name] for name in Standing.model_fields if name not in ("well", "running")}
+    fields = {name: row[name] for name in Standing.model_fields if name not in ("well", "running", "failed")}
     running = None
     if row["status"] is not None and row["status"] not in TERMINAL:
         yields = row["actor"] == AUTOSCALER and row["cancellable"]
         running = Running(id=row["operation_id"], kind=row["kind"], status=row["status"], yields=yields)
-    return Standing(**fields, well=row["status"] == Status.SUCCEEDED, running=running)
+    well, failed = row["status"] == Status.SUCCEEDED, bool(row["failed"])
+    return Standing(**fields, well=well, running=running, failed=failed)
 
 
 class StackStore(SealedDocuments):
@@ -126,7 +127,7 @@ class StackStore(SealedDocuments):
     async def versions(self, stack_id: str, size: int, skip: int) -> tuple[int, list[StackVersion]]:
         """Versions, newest first; with the total."""
         rows = await self._rows("list_versions", stack_id=stack_id, size=size, skip=skip)
-        return await self._call("count_versions", stack_id=stack_id), [self._version(row) for row in rows]
+        return await self._count("count_versions", stack_id=stack_id), [self._version(row) for row in rows]
 
     async def put_version_app(self, stack_id: str, version: int, service: str, app_id: str, revision: int) -> None:
         """Note which revision of which app the version brings the service to; idempotent."""
@@ -155,9 +156,10 @@ class StackStore(SealedDocuments):
         return await self._call("count_stacks", **chosen), [_stack(row) for row in rows]
 
     async def last_operations(self, project_id: str, ids: Sequence[str]) -> dict[str, Row]:
-        """By stack id its newest operation (id, kind, status, error, done, total, created_at, finished_at, waits_for, gone).
+        """By stack id its newest operation.
 
-        `gone` has of the version that is wanted what was deleted, or stands still: part, kind, name, status (DELETED or STOPPED).
+        It has id, kind, status, version, error, result, done, total, created_at, finished_at, waits_for, gone. `gone` has of the
+        version that is wanted what was deleted, or stands still: part, kind, name, status (DELETED or STOPPED).
         """
         rows = await self._rows("last_operations", project_id=project_id, ids=list(ids))
         return {row["target_id"]: row for row in rows}
@@ -171,7 +173,7 @@ class StackStore(SealedDocuments):
         return {row["service"]: row["app_id"] for row in await self._rows("apps_of", stack_id=stack_id)}
 
     async def standing(self, stack_id: str) -> dict[str, Standing]:
-        """By service the live apps as they are now."""
+        """By service the apps as they are now, but for deleted ones."""
         rows = await self._rows("standing", stack_id=stack_id)
         return {row["service"]: _standing(row) for row in rows}
 

@@ -94,7 +94,7 @@ class TemplateStore(SealedDocuments):
 
     async def operations(self, template_id: str, size: int, skip: int) -> tuple[int, list[Row]]:
         """What was done to its deployments, newest first; with the total."""
-        return await self._call("count_operations", id=template_id), await self._rows(
+        return await self._count("count_operations", id=template_id), await self._rows(
             "operations_of", id=template_id, size=size, skip=skip
         )
 

@@ -1,8 +1,11 @@
 """Groups, and the fixtures that integration, e2e and faults share. `make test` has run `make up` before."""
 
 import os
+from collections import Counter
 from collections.abc import AsyncIterator
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -37,6 +40,23 @@ def _group(item: pytest.Item) -> str:
     return item.path.relative_to(_HERE).parts[0]
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """With --durations also where the time went by group and file: the seconds of all test processes added."""
+    most = terminalreporter.config.option.durations
+    if most is None:
+        return
+    groups, files = Counter[str](), Counter[str]()
+    for report in chain.from_iterable(terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport):
+            file = report.nodeid.partition("::")[0]
+            groups[Path(file).parts[1]] += report.duration
+            files[file] += report.duration
+    for what, spent in (("groups", groups), ("files", files)):
+        terminalreporter.section(f"slowest {what}")
+        for name, seconds in spent.most_common(most or None):
+            terminalreporter.write_line(f"{seconds:.0f}s {name}")
+
+
 @pytest.fixture(scope="session")
 async def platform() -> AsyncIterator[Platform]:
     """The platform of `make up`, used by its admin; what tests make there is removed at the end of the session."""
@@ -56,6 +76,9 @@ async def cluster() -> AsyncIterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-async def project(platform: Platform) -> str:
-    """A project of the module's own."""
-    return await platform.project()
+async def project(platform: Platform) -> AsyncIterator[str]:
+    """A project of the module's own, on its way out when the next module begins: the machine's one node holds them all."""
+    name = await platform.project()
+    yield name
+    if name in platform.projects:
+        await platform.discard(name)

@@ -23,6 +23,7 @@ from records import connect
 from records.migrations import create_database, migrate
 from tests.platform import eventually, unique
 
+_PLACES = 1000  # many tests accept what nobody carries out
 TOKEN = "mrg_the-admin-of-this-instance"
 
 
@@ -60,6 +61,7 @@ async def database() -> AsyncIterator[str]:
         await migrate(url)
         records = await connect(url, size=1)
         await records.people.ensure_admin("admin", TOKEN)
+        await records.admission.set_places({"control": _PLACES, "builds": _PLACES})
         await records.close()
         yield url
     finally:
@@ -75,6 +77,7 @@ async def own_instance() -> AsyncIterator[Instance]:
         before = dict(os.environ)
         key = Fernet.generate_key().decode()
         os.environ.update(DATABASE_URL=url, TEMPORAL_NAMESPACE=client.namespace, MOORING_TOKEN=TOKEN, MOORING_SECRET_KEY=key)
+        os.environ.update(MOORING_OPERATIONS_AT_ONCE=str(_PLACES))
         try:
             yield Instance(url, client)
         finally:

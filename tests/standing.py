@@ -11,6 +11,8 @@ from clients.watch import Changed
 from model.apps import App, AppSpec, ContainerSpec, JobRun, Revision
 from model.errors import ClusterUnreachable, Conflict
 from model.layouts import Layout
+from model.operations import TERMINAL, Ask
+from model.suspension import Suspended
 
 Object = dict[str, Any]
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -87,7 +89,10 @@ class FakeCluster:
         return self._told(found)
 
     async def delete(self, kind: str, name: str, namespace: str, *, uid: str | None = None) -> bool:
-        return self.objects.pop((kind, name), None) is not None
+        was = self.objects.pop((kind, name), None)
+        if kind == "Pod":  # its maker makes another
+            self.control()
+        return was is not None
 
     def _told(self, item: Object) -> Object:
         self._version += 1
@@ -138,8 +143,31 @@ class Unsure(Changed):
         await asyncio.sleep(0)
         return True
 
+    @property
+    def pending(self) -> bool:
+        """Always."""
+        return True
+
     def take(self) -> None:
         """Nothing is told."""
+
+
+class FakeSuspensions:
+    """Keeps which steps were suspended; `taken` says whether they are."""
+
+    def __init__(self) -> None:
+        self.suspended: list[str] = []
+        self.released: list[str] = []
+
+    async def suspend(self, ask: Ask, workflow_id: str, place: tuple[str, str], kinds: Iterable[str], look: int) -> Suspended:
+        self.suspended.append(ask.operation_id)
+        return Suspended(seconds=10)
+
+    async def release(self, operation_id: str) -> None:
+        self.released.append(operation_id)
+
+    async def forget(self, operation_id: str) -> None:
+        pass
 
 
 class FakeWatches:
@@ -151,13 +179,18 @@ class FakeWatches:
 
 
 class FakeRecords:
-    """One app, its layouts by id, and the operations by id; it stands for its own stores."""
+    """One app, its layouts by id, and the operations by id; it stands for its own stores.
+
+    `within` is what was scaled in an upgrade's pauses, the newest first.
+    """
 
     def __init__(self, app: App, *layouts: Layout) -> None:
         self.app = app
         self.layouts = dict(enumerate(layouts, 1))
         self.rows: dict[str, Object] = {"op-1": {"preempted_by": None, "ask": {}}}
+        self.within: list[Object] = []
         self.asked: Callable[[], None] = lambda: None
+        self.settles: int | None = 0
 
     @property
     def apps(self) -> "FakeRecords":
@@ -166,6 +199,25 @@ class FakeRecords:
     @property
     def operations(self) -> "FakeRecords":
         return self
+
+    @property
+    def configs(self) -> "FakeRecords":
+        return self
+
+    async def veil(self, project_id: str, pods: Iterable[Object]) -> Callable[[str], str]:
+        return lambda text: text
+
+    async def scalings(self, project: str, app: str, upgrade: str) -> list[Object]:
+        return [row for row in self.within if row["ask"]["within"] == upgrade]
+
+    async def take_from(self, operation_id: str, by: str) -> bool:
+        found = next(row for row in self.within if row["id"] == operation_id)
+        found |= {"status": "CANCELLING", "preempted_by": by}
+        return True
+
+    async def wait_settled(self, operation_id: str, seconds: float) -> bool:
+        found = next(row for row in self.within if row["id"] == operation_id)
+        return found["status"] in TERMINAL
 
     async def get(self, operation_id: str) -> Object:
         self.asked()
@@ -185,7 +237,7 @@ class FakeRecords:
 
     async def revision(self, app_id: str, number: int) -> Revision:
         job = JobRun() if self.app.type == "Job" else None
-        spec = REVISIONS[number].spec.model_copy(update={"type": self.app.type, "job": job})
+        spec = REVISIONS[number].spec.model_copy(update={"type": self.app.type, "job": job, "min_ready_seconds": self.settles})
         return REVISIONS[number].model_copy(update={"spec": spec})
 
 

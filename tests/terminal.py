@@ -22,6 +22,8 @@ class Pseudo:
         self._pid, self._file = pty.fork()
         if self._pid == 0:
             os.chdir(ROOT)
+            # Whoever runs the tests in the background has Ctrl-C ignored, and what he starts with him; a person's shell has not.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execv(sys.executable, [sys.executable, "-m", "cli", *words])
         self.resize(rows, cols)
 

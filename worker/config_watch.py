@@ -14,7 +14,7 @@ from clients.kubernetes import Cluster, Expired, Object
 from clients.temporal import Operations
 from model.config_objects import CONFIG, by_hand, config_object, is_of
 from model.configs import ApplyConfig, ConfigKind, Group
-from model.errors import Conflict, MooringError, NotFound
+from model.errors import AdmissionRefused, Conflict, MooringError, NotFound
 from model.operations import Status, Target, workflow_id
 from records import Records
 from records.ids import new_id
@@ -142,8 +142,10 @@ class ConfigWatch:
 
 
 def waits_for_a_person(last: Row, group_id: str) -> bool:
-    """Whether the newest operation on a group failed for what only people mend, such as an object in the way.
+    """Whether the newest operation on a group failed for what only people mend, such as an object in the way or a rule.
 
     Tried again by itself it would fail the same way; what the cluster's absence made fail would not.
     """
-    return last["target_id"] == group_id and last["status"] == Status.FAILED and last["error"]["fault"] == "user"
+    if last["target_id"] != group_id or last["status"] != Status.FAILED:
+        return False
+    return last["error"]["fault"] in ("user", "quota") or last["error"]["reason"] == AdmissionRefused.__name__

@@ -1,13 +1,15 @@
 """The bookkeeping of steps: written straight to PostgreSQL around each try, without one workflow event (architecture: One step).
 
-The workflow side puts the step's note into a header of the activity; the activity side writes the step's row, sends
-heartbeats by a timer, and turns our errors into Temporal's failures.
+The workflow side puts the step's note into a header of the activity and says how soon its worker's death is noticed, which no
+history depends on. The activity side writes the step's row, sends heartbeats by a timer, and turns our errors into Temporal's
+failures.
 """
 
 import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -27,18 +29,23 @@ from temporalio.worker import (
 from activities.progress import Teller, teller
 from model.errors import InternalError, MooringError, PlatformUnavailable
 from model.operations import StepNote, StepStatus
+from model.suspension import Suspended, look_of, step_of
 from records import Records
+from worker.metrics import RAN_OUT, RUNNING
 
 log = structlog.get_logger()
 _HEADER = "mooring-step"
 _FINISH_WITHIN = 10.0
+_OVERLOADED = "PlatformOverloaded: The workflow service did not hear of this try in time and gave it up; it is tried again."
+BEATS = 5  # heartbeats in the time of one timeout, so that a busy machine may delay some
 
 
 class StepInterceptor(Interceptor):
-    """Given to the worker; `records` is where the rows go."""
+    """Given to the worker; `records` is where the rows go, what is silent for `heartbeat` is taken up by another worker."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, heartbeat: timedelta) -> None:
         self._records = records
+        self._heartbeat = heartbeat
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """Wrap every try of an activity."""
@@ -46,21 +53,28 @@ class StepInterceptor(Interceptor):
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
         """Wrap what workflows start."""
-        return _WorkflowSide
+        heartbeat = self._heartbeat
+
+        class WorkflowSide(WorkflowInboundInterceptor):
+            def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+                super().init(_Outbound(outbound, heartbeat))
+
+        return WorkflowSide
 
 
-class _WorkflowSide(WorkflowInboundInterceptor):
-    def init(self, outbound: WorkflowOutboundInterceptor) -> None:
-        super().init(_Notes(outbound))
+class _Outbound(WorkflowOutboundInterceptor):
+    def __init__(self, next: WorkflowOutboundInterceptor, heartbeat: timedelta) -> None:
+        super().__init__(next)
+        self._heartbeat = heartbeat
 
-
-class _Notes(WorkflowOutboundInterceptor):
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
         # The sandbox imports the workflow's modules anew, so its Operation is another class object: ask for the method.
         note_of = getattr(workflow.instance(), "note", None)
         if note_of and input.summary and input.activity_id:
             payload = pydantic_data_converter.payload_converter.to_payload(note_of(input.summary))
             input = dataclasses.replace(input, headers={**input.headers, _HEADER: payload})
+        if input.heartbeat_timeout is None:
+            input = dataclasses.replace(input, heartbeat_timeout=self._heartbeat)
         return super().start_activity(input)
 
 
@@ -73,16 +87,23 @@ class _ActivitySide(ActivityInboundInterceptor):
         """Run one try: row, heartbeats, the activity, row."""
         payload = input.headers.get(_HEADER)
         async with _heartbeats():
-            if payload is None:
-                return await _told(lambda: self.next.execute_activity(input))
-            note = pydantic_data_converter.payload_converter.from_payload(payload, StepNote)
-            return await _told(lambda: self._step(note, input))
+            with RUNNING.labels(activity.info().activity_type).track_inprogress():
+                return await self._run(payload, input)
+
+    async def _run(self, payload: Any, input: ExecuteActivityInput) -> Any:
+        if payload is None:
+            return await _told(lambda: self.next.execute_activity(input))
+        note = pydantic_data_converter.payload_converter.from_payload(payload, StepNote)
+        return await _told(lambda: self._step(note, input))
 
     async def _step(self, note: StepNote, input: ExecuteActivityInput) -> Any:
         operations = self._records.operations
         info = activity.info()
-        seq = int(info.activity_id)
-        await operations.step_started(note, seq, info.activity_type, info.workflow_run_id or "")
+        seq = step_of(info.activity_id)
+        if look_of(info.activity_id):
+            await self._records.suspensions.resume(note.operation_id, note.attempt)
+        if not look_of(info.activity_id) or info.attempt > 1:
+            await operations.step_started(note, seq, info.activity_type, info.workflow_run_id or "")
 
         async def write(message: str) -> None:
             with contextlib.suppress(PlatformUnavailable):  # words on the way are not worth failing a step
@@ -93,7 +114,10 @@ class _ActivitySide(ActivityInboundInterceptor):
         try:
             result = await self.next.execute_activity(input)
         except asyncio.CancelledError:
-            if not activity.is_worker_shutdown():
+            if _ran_out():
+                RAN_OUT.labels(info.activity_type).inc()
+                await self._finish(note, seq, StepStatus.FAILED, _OVERLOADED)
+            elif not activity.is_worker_shutdown():
                 await self._finish(note, seq, StepStatus.CANCELLED, telling.message or "cancelled")
             raise
         except MooringError as error:
@@ -104,6 +128,8 @@ class _ActivitySide(ActivityInboundInterceptor):
             raise
         finally:
             teller.reset(token)
+        if isinstance(result, Suspended):
+            return result  # it goes on: the row stays open, with the words that it was left with
         await self._finish(note, seq, StepStatus.UNCHANGED if telling.unchanged else StepStatus.SUCCEEDED, telling.message)
         return result
 
@@ -117,6 +143,12 @@ class _ActivitySide(ActivityInboundInterceptor):
                 if asyncio.get_running_loop().time() > give_up:
                     raise
                 await asyncio.sleep(0.3)
+
+
+def _ran_out() -> bool:
+    """Whether it was not told to stop, but given up by Temporal, which had not heard of it in time."""
+    details = activity.cancellation_details()
+    return bool(details and (details.timed_out or details.not_found) and not (details.cancel_requested or details.worker_shutdown))
 
 
 async def _told(run: Callable[[], Awaitable[Any]]) -> Any:
@@ -150,7 +182,7 @@ async def _heartbeats() -> AsyncIterator[None]:
 
     async def beat() -> None:
         while True:
-            await asyncio.sleep(timeout.total_seconds() / 5)  # first: a short activity costs no request for it
+            await asyncio.sleep(timeout.total_seconds() / BEATS)  # first: a short activity costs no request for it
             activity.heartbeat()
 
     beating = asyncio.create_task(beat())

@@ -88,7 +88,7 @@ class AppStart(AppOperation):
 
     @workflow.run
     async def run(self, ask: StartApp) -> None:
-        """As create; the tags are looked up again, for the images may have been removed meanwhile."""
+        """As create; the images, kept by digest, are looked for again: they may have been removed meanwhile."""
         async with self.recorded(ask, steps=3) as record:
             record.result = await self.bring(ask, "Create the objects")
 

@@ -24,6 +24,6 @@ class ConfigApply(Operation):
     async def run(self, ask: ApplyConfig) -> None:
         """The object, then the instances that have it as files; no content passes through here."""
         async with self.recorded(ask, steps=2) as record:
-            version = await self.step("Write the object", ConfigActivities.write_object, ask)
+            version = await self.step("Write the object", ConfigActivities.write_object, ask, policy=WATCH)
             woken = await self.step("Wake the instances that have it as files", ConfigActivities.wake_instances, ask, policy=WATCH)
             record.result = {"version": version, "instances": woken}

@@ -12,8 +12,8 @@ from temporalio.exceptions import TimeoutError as StepTimeout
 
 with workflow.unsafe.imports_passed_through():
     from activities.operations import OperationActivities
-    from model.errors import DeadlineExceeded, Evidence, InternalError, MooringError, OperationError
-    from model.operations import Outcome
+    from model.errors import BY_REASON, Cancelled, DeadlineExceeded, Evidence, InternalError, MooringError, OperationError
+    from model.operations import Child, Outcome
 
 R = TypeVar("R")
 _SETTLE_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5))
@@ -58,6 +58,9 @@ def why(error: BaseException) -> OperationError:
         return OperationError.model_validate(error.details[0])
     if isinstance(error, StepTimeout):
         last = why(error.cause) if error.cause is not None else None
+        if last and last.reason in BY_REASON and BY_REASON[last.reason].transient:
+            # What it was tried again for until the end is the cause, and not that the time is up.
+            return last.model_copy(update={"message": f"It did not get done in time: {last.message}"})
         told = DeadlineExceeded("It did not get done in time." + (f" Last: {last.message}" if last else "")).as_error()
         return told.model_copy(update={"evidence": last.evidence}) if last else told
     if isinstance(error, MooringError):
@@ -70,3 +73,17 @@ def with_trouble(told: OperationError, trouble: list[OperationError]) -> Operati
     seen = [Evidence(type="step", source="undo", text=f"{t.reason}: {t.message}") for t in trouble]
     message = f"{told.message} Taking back what was done failed too: {trouble[0].message}"
     return told.model_copy(update={"message": message, "evidence": [*told.evidence, *seen]})
+
+
+class ChildFailed(Exception):
+    """A child operation ended FAILED or, by a cancel of its own, CANCELLED; `error` is what its record tells."""
+
+    def __init__(self, child: Child, error: OperationError) -> None:
+        super().__init__(error.message)
+        self.child = child
+        self.error = error
+
+
+def by_somebody(child: Child) -> OperationError:
+    """The error of a child that ended CANCELLED; Temporal does not pass on why, its record does."""
+    return Cancelled(f"It was cancelled or rolled back; the record of {child.operation_id} says by whom.").as_error()

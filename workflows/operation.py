@@ -19,14 +19,15 @@ from temporalio.exceptions import (
 )
 from temporalio.workflow import ActivityCancellationType, ChildWorkflowCancellationType, ParentClosePolicy
 
-from workflows.ending import settle, shielded, why, with_trouble
+from workflows.ending import ChildFailed, by_somebody, settle, shielded, why, with_trouble
+from workflows.suspension import Wakes
 
 with workflow.unsafe.imports_passed_through():
     from activities.controls import ControlActivities
     from activities.operations import OperationActivities
     from clients.temporal import CONTROL_SIGNAL, run_options
     from model.controls import LONGEST_PAUSE, Controls, Hold, stopped
-    from model.errors import Cancelled, DeadlineExceeded, MooringError, OperationError
+    from model.errors import DeadlineExceeded, MooringError, OperationError
     from model.operations import Ask, Child, Outcome, Status, StepNote, Verb
     from workflows.planning.order import Order
     from workflows.policies import QUICK, UNDO_WITHIN, WATCH, Policy
@@ -37,6 +38,8 @@ Step = Callable[[Any, A], Awaitable[R]]
 
 _STATUS = SearchAttributeKey.for_keyword("MooringStatus")
 _CHILD_TRIES = 3
+_PARTS_AT_ONCE = 16  # a stack of thousands is not to have everything to itself
+_TO_ASK = timedelta(seconds=30)
 
 
 class Operation:
@@ -62,6 +65,12 @@ class Operation:
         self._standing = 0
         self._standing_since: datetime | None = None
         self._told = Controls(attempt=0)
+        self._wakes = Wakes()
+
+    @workflow.signal(name="wake")
+    def wake(self) -> None:
+        """Look again at the steps that are suspended."""
+        self._wakes.tell()
 
     @workflow.signal(name="control")
     def control(self, asked: Controls) -> None:
@@ -83,24 +92,27 @@ class Operation:
     async def step(self, title: str, method: Step[A, R], arg: A, *, undo: Step[A, None] | None = None, policy: Policy = QUICK) -> R:
         """Run one activity as a titled step; `undo` is registered before it starts and gets the same argument.
 
-        A transient failure is tried again until the deadline; after `point_of_no_return` a cancellation is not heard.
+        A transient failure is tried again until the deadline; after `point_of_no_return` a cancellation is not heard. One that
+        stands still is suspended: nothing runs until it is woken.
         """
         if undo is not None:
             self._undos.append((title, undo, arg))
         left = self._left()
         return await self._heeding(self._run(title, method, arg, policy, left))
 
-    async def checkpoint(self, title: str, words: str, *, because: str = "", always: bool = False) -> None:
+    async def checkpoint(
+        self, title: str, words: str, *, because: str = "", always: bool = False, batch: int | None = None
+    ) -> None:
         """A point between parts of the work where a pause holds that was asked for or that the operation makes by itself.
 
-        `because` says why it does; promoted it does not, unless `always`. Without a pause it passes at once. The record is
-        PAUSED meanwhile, its message begins with `words`, and the deadline's clock stands; resume and promote go on, a
-        cancellation is heard. Raises DeadlineExceeded when nobody did for LONGEST_PAUSE.
+        `because` says why it does; promoted it does not, unless `always`. `batch` is the one that holds then. Without a pause
+        it passes at once. The record is PAUSED meanwhile, its message begins with `words`, and the deadline's clock stands; resume
+        and promote go on, a cancellation is heard. Raises DeadlineExceeded when nobody did for LONGEST_PAUSE.
         """
         while self._asked.paused or (because and (always or not self._asked.promoted)):
             known = self._asked.version
             with self._clock_standing():
-                held = await self._hold(title, words, because)
+                held = await self._hold(title, words, because, batch)
                 try:
                     await self._heeding(self._until_asked(title, known))
                 finally:
@@ -127,7 +139,7 @@ class Operation:
         assert self._ask is not None
         return self._told if self._told.attempt == self._ask.attempt else Controls(attempt=self._ask.attempt)
 
-    async def _hold(self, title: str, words: str, because: str) -> bool:
+    async def _hold(self, title: str, words: str, because: str, batch: int | None) -> bool:
         """Have the pause recorded; False when the record knows of something newer, which is then about to be told."""
         assert self._ask is not None
         hold = Hold(
@@ -137,6 +149,7 @@ class Operation:
             title=title[:200],
             words=words,
             because=because,
+            batch=batch,
             verbs=tuple(verb for verb in Verb if verb in self.controls_of(self._ask.model_dump())),
         )
         workflow.upsert_search_attributes([_STATUS.value_set(Status.PAUSED)])
@@ -177,7 +190,7 @@ class Operation:
             with self._clock_standing() if child.has_own_time else contextlib.nullcontext():
                 await (shielded(handle) if self._forward else handle)
         except ChildWorkflowError as error:
-            told = _by_somebody(child) if is_cancelled_exception(error) else why(error)
+            told = by_somebody(child) if is_cancelled_exception(error) else why(error)
             raise ChildFailed(child, told) from error
 
     @contextlib.contextmanager
@@ -211,23 +224,33 @@ class Operation:
                     parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
                     **run_options(child.kind, Ask.model_validate(child.ask)),
                 )
-                if child.asked:
-                    with contextlib.suppress(FailureError):  # it has ended already: nothing is left to pause or promote
-                        await handle.signal(CONTROL_SIGNAL, Controls.model_validate(child.asked))
+                # It may have ended already: then nothing is left to pause. What is not told here the reconciler tells.
+                with contextlib.suppress(FailureError):
+                    if asked := await self._asked_of(child):
+                        await handle.signal(CONTROL_SIGNAL, asked)
                 return child, handle
             except WorkflowAlreadyStartedError:
                 # Somebody retried it alone at the same moment: asked again, the step waits for that run's end.
                 if tries == _CHILD_TRIES:
                     raise
 
+    async def _asked_of(self, child: Child) -> Controls | None:
+        """What was asked of a child until it was started: where it was not there yet nobody could tell it."""
+        if child.has_own_time and workflow.patched("what-was-asked-before-the-start"):
+            found = await self._run(None, ControlActivities.asked, child.operation_id, QUICK, _TO_ASK)
+            return found if found and found.version else None
+        return Controls.model_validate(child.asked) if child.asked else None
+
     async def in_order(self, order: Order, run: Callable[[str], Coroutine[Any, Any, None]]) -> dict[str, Exception]:
-        """Run each part as soon as those it comes after are done, independent ones at once; the failures by part.
+        """Run each part as soon as those it comes after are done, independent ones side by side; the failures by part.
 
         A pause holds before the next parts start; what runs goes on. A failure lets what runs finish, and keeps what comes
         after it from starting. A cancellation is passed on to all that runs and raised when they have ended.
         """
         running: dict[str, asyncio.Task[None]] = {}
         failed: dict[str, Exception] = {}
+        if len(order) > _PARTS_AT_ONCE and workflow.patched("parts-take-turns"):
+            order.take_turns(_PARTS_AT_ONCE)
         try:
             while True:
                 if ready := order.ready():
@@ -241,6 +264,7 @@ class Operation:
                     if error := running.pop(part).exception():
                         assert isinstance(error, Exception)
                         failed[part] = error
+                        order.failed(part)
                     else:
                         order.done(part)
         except asyncio.CancelledError:
@@ -301,17 +325,22 @@ class Operation:
     async def _run(self, title: str | None, method: Step[A, R], arg: A, policy: Policy, left: timedelta) -> R:
         """One activity; with a title it is a step, of which the worker's interceptor keeps a row."""
         self._seq += 1
-        return await workflow.execute_activity_method(
-            method,  # type: ignore[arg-type]  # the SDK's overloads cannot express a generic method
-            arg,
-            activity_id=str(self._seq),
-            summary=title[:200] if title else None,
-            start_to_close_timeout=min(policy.one_try or left, left),
-            schedule_to_close_timeout=left,
-            heartbeat_timeout=policy.heartbeat,
-            retry_policy=policy.retry,
-            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-        )
+
+        async def look(activity_id: str, left: timedelta) -> R:
+            return await workflow.execute_activity_method(
+                method,  # type: ignore[arg-type]  # the SDK's overloads cannot express a generic method
+                arg,
+                activity_id=activity_id,
+                summary=title[:200] if title else None,
+                start_to_close_timeout=min(policy.one_try or left, left),
+                schedule_to_close_timeout=left,
+                retry_policy=policy.retry,
+                cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            )
+
+        heeds = not self._forward and not self._unwinding
+        result: R = await self._wakes.run_to_end(look, self._seq, left, heeds=heeds)
+        return result
 
     async def _end(self, result: dict[str, Any] | None, error: BaseException | None) -> None:
         assert self._ask is not None
@@ -325,6 +354,7 @@ class Operation:
             trouble = await self._unwind(cancelled=cancelled)
             if trouble:
                 status, told = Status.FAILED, with_trouble(told, trouble)
+            told = told.of(self._ask.operation_id, self._ask.deadline_seconds)
         workflow.upsert_search_attributes([_STATUS.value_set(status)])
         outcome = Outcome(operation_id=self._ask.operation_id, attempt=self._ask.attempt, status=status, error=told, result=result)
         await settle(outcome)
@@ -347,26 +377,16 @@ class Operation:
     keeps_failed: ClassVar[bool] = False
 
 
-class ChildFailed(Exception):
-    """A child operation ended FAILED or, by a cancel of its own, CANCELLED; `error` is what its record tells."""
-
-    def __init__(self, child: Child, error: OperationError) -> None:
-        super().__init__(error.message)
-        self.child = child
-        self.error = error
-
-
-def _by_somebody(child: Child) -> OperationError:
-    """The error of a child that ended CANCELLED; Temporal does not pass on why, its record does."""
-    return Cancelled(f"It was cancelled or rolled back; the record of {child.operation_id} says by whom.").as_error()
-
-
 class _Recorded:
-    """The async context manager behind `Operation.recorded`; set `result` to what the record shall show."""
+    """The async context manager behind `Operation.recorded`; set `result` to what the record shall show.
+
+    `left` is what it shows of an attempt that did not succeed.
+    """
 
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
         self.result: dict[str, Any] | None = None
+        self.left: dict[str, Any] | None = None
 
     async def __aenter__(self) -> "_Recorded":
         return self
@@ -374,6 +394,6 @@ class _Recorded:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         # Anything but an Exception or a cancellation is the SDK evicting the workflow: it must pass untouched.
         if error is None or isinstance(error, Exception | asyncio.CancelledError):
-            await shielded(self._operation._end(self.result if error is None else None, error))
+            await shielded(self._operation._end(self.result if error is None else self.left, error))
         if isinstance(error, MooringError):
             raise ApplicationError(error.message, error.as_error(), type=error.reason, non_retryable=True) from error

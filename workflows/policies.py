@@ -1,8 +1,7 @@
 """The named, bounded ways to run a step (Temporal: activity timeouts and retry policies).
 
 Attempts are not counted out: a transient failure is tried again until the operation's deadline, a definite one is raised as
-non-retryable by the worker's interceptor at once. The heartbeat is sent by a timer, so its timeout only says how soon the
-death of a worker is noticed.
+non-retryable by the worker's interceptor at once. The heartbeat, and its timeout, are the worker's (worker/interceptors.py).
 """
 
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ class Policy:
     """How long one try may take (None: until the operation's deadline) and how it is tried again."""
 
     one_try: timedelta | None
-    heartbeat: timedelta = timedelta(seconds=5)
 
     @property
     def retry(self) -> RetryPolicy:

@@ -30,16 +30,19 @@ class ProjectCreate(Operation):
 
 @workflow.defn(name="project.delete")
 class ProjectDelete(Operation):
-    """Remove the project's namespace with all in it. Forward only: FAILED leaves where it got, retry goes on."""
+    """Remove the project's namespace with all in it, and its images. Forward only: FAILED leaves where it got, retry goes on."""
 
     forward_only = True
     preempts = True
 
     @workflow.run
     async def run(self, ask: DeleteProject) -> None:
-        """Take a running project.create over, stop what runs in the project, remove the namespace, free the name."""
-        async with self.recorded(ask, steps=3):
+        """Take a running project.create over, stop what runs in the project, remove the namespace and the images, free the name."""
+        images = workflow.patched("project.delete removes images")
+        async with self.recorded(ask, steps=4 if images else 3):
             await self.take_over(ask)
             await self.step("Stop what runs in it", OperationActivities.stop_others, ask, policy=WATCH)
             await self.step("Remove the namespace", ProjectActivities.remove_namespace, ask, policy=WATCH)
+            if images:
+                await self.step("Remove its images", ProjectActivities.remove_images, ask, policy=WATCH)
             await self.step("Close the project", ProjectActivities.forget, ask)

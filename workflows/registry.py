@@ -11,19 +11,29 @@ from workflows.configs import ConfigApply
 from workflows.instances import InstanceKill, InstanceStart, InstanceUpdate
 from workflows.operation import Operation
 from workflows.projects import ProjectCreate, ProjectDelete
+from workflows.releases import ObjectRelease
 from workflows.stacks import StackDelete, StackDeploy, StackUpgrade
 from workflows.upgrades import AppUpgrade
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of operation; name and input model are read off the workflow itself."""
+    """One kind of operation; name and input model are read off the workflow itself.
+
+    What `waits` is admitted as there are places for it (records/admission.py).
+    """
 
     workflow: type[Operation]
     target: str
     permission: str
     queue: str = "control"
     deadline_seconds: int = 300
+    waits: bool = True
+
+    @property
+    def pool(self) -> str | None:
+        """Whose places an operation of it needs one of, as long as it works; None for what is not to wait for others."""
+        return self.queue if self.waits else None
 
     @cached_property
     def name(self) -> str:
@@ -38,8 +48,9 @@ class Kind:
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind(ProjectCreate, target="project", permission="platform:admin", deadline_seconds=60),
-    Kind(ProjectDelete, target="project", permission="project:write"),
+    Kind(ProjectCreate, target="project", permission="platform:admin", deadline_seconds=60, waits=False),
+    Kind(ProjectDelete, target="project", permission="project:write", deadline_seconds=1800, waits=False),
+    Kind(ObjectRelease, target="object", permission="platform:admin", waits=False),
     Kind(AppCreate, target="app", permission="app:write"),
     Kind(AppStart, target="app", permission="app:write"),
     Kind(AppUpgrade, target="app", permission="app:write"),
@@ -53,7 +64,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(StackDeploy, target="stack", permission="stack:write", deadline_seconds=1800),
     Kind(StackUpgrade, target="stack", permission="stack:write", deadline_seconds=1800),
     Kind(StackDelete, target="stack", permission="stack:write", deadline_seconds=3600),
-    Kind(ConfigApply, target="config", permission="config:write"),
+    Kind(ConfigApply, target="config", permission="config:write", waits=False),
     Kind(ImageBuild, target="build", permission="build:write", queue="builds", deadline_seconds=1800),
 )
 

@@ -7,10 +7,10 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from workflows.apps import AppCreate, AppDelete, AppScale
+from workflows.apps import AppCreate, AppDelete, AppScale, AppStart
 from workflows.configs import ConfigApply
-from workflows.ending import why
-from workflows.operation import ChildFailed, Operation
+from workflows.ending import ChildFailed, why
+from workflows.operation import Operation
 from workflows.upgrades import AppUpgrade
 
 with workflow.unsafe.imports_passed_through():
@@ -39,6 +39,7 @@ with workflow.unsafe.imports_passed_through():
 _LONGEST_DEPLOY = 300  # seconds one app may take, where the stack's own deadline leaves that much
 _DEPLOYS: Mapping[str, Callable[..., Any]] = {
     "app.create": AppCreate.run,
+    "app.start": AppStart.run,
     "app.upgrade": AppUpgrade.run,
     "app.scale": AppScale.run,
     "config.apply": ConfigApply.run,
@@ -153,19 +154,19 @@ class StackUpgrade(_StackOperation):
             except (asyncio.CancelledError, *_FAILURES) as error:
                 stop = workflow.cancellation_reason()
                 if stop is None and ask.on_failure == "rollback":
-                    await self._go_back(ask, why(error))
+                    record.left = await self._go_back(ask, why(error))
                     raise brought_back(why(error), ask.before) from error
                 if stop is not None and is_rollback(stop):
-                    await self._go_back(ask, stopped(stop).as_error())
+                    record.left = await self._go_back(ask, stopped(stop).as_error())
                     raise asyncio.CancelledError from error  # what failed while it was stopped is nobody's question any more
                 raise
 
-    async def _go_back(self, ask: UpgradeStack, because: OperationError) -> None:
-        """The undo of a whole stack: it has its whole time again, and only goes forward."""
+    async def _go_back(self, ask: UpgradeStack, because: OperationError) -> dict[str, Any]:
+        """The undo of a whole stack: it has its whole time again, and only goes forward. What it did, by the parts."""
         self.point_of_no_return()
         self.renew_deadline()
         try:
-            await self._move(StackMove(ask=ask, version=ask.before, before=ask.version))
+            return await self._move(StackMove(ask=ask, version=ask.before, before=ask.version))
         except _FAILURES as error:
             raise failed_twice(because, why(error), ask.before) from error
 

@@ -78,9 +78,10 @@ class AppUpgrade(AppOperation):
                 because = "onFailure is pause; resume tries the batch again with the whole deadline."
                 await self.checkpoint(f"Pause in {name}", told, because=because, always=True)
         if number < len(plan.stages):
-            words = f"{stage.moved} of {stage.total} instances are of revision {ask.revision}."
+            new, total = moved.of_new or stage.moved, moved.total or stage.total
+            words = f"{new} of {total} instances are of revision {ask.revision}."
             because = "This pause was planned." if plan.pauses_after(number) else ""
-            await self.checkpoint(f"Pause after {name}", words, because=because)
+            await self.checkpoint(f"Pause after {name}", words, because=because, batch=number)
         return moved
 
     async def _move(self, ask: UpgradeApp, plan: GrayPlan, number: int, name: str) -> Moved:

@@ -9,6 +9,7 @@ from api.app_operations import (
     Place,
     Prepare,
     act,
+    check_deadline,
     check_deployed,
     check_images,
     check_live,
@@ -17,26 +18,31 @@ from api.app_operations import (
     moving,
     upgrading,
 )
-from api.autoscaling import check_bounds, set_policy
+from api.autoscaling import check_bounds, check_scaled, set_policy
 from api.gray_upgrades import check_gates, upgrading_gray
 from api.instances_found import app_meant
-from api.parameters import AppId, Page, ShownAs, Size, body_of
+from api.parameters import AppId, DeadlineSeconds, Page, ShownAs, Size, body_of
+from api.replies import counted
+from api.rollbacks import back_before, check_can_go_back, earlier, half_done
+from api.rollouts import changes_nothing, kept, named_again
 from api.services import Services, Using
-from api.submission import Prepared
+from api.submission import Prepared, Unchanged
 from model.app_replies import revision_reply
 from model.apps import MOST_INSTANCES, App, Revision, UpgradeApp
 from model.autoscaling import Scale
 from model.change_bodies import ManualScale, Rollback, Rollout, changed
-from model.errors import Conflict
+from model.deadlines import start_notice
 from model.job_bodies import deadline_for
 from model.layouts import fewer, restarted, scaled
 from model.manifests import selector
-from model.operations import TERMINAL, Target
 from model.pod_templates import APP_ID, Object, app_label, track_of
 from model.pods import leaves
+from model.revisions import image_plan
+from model.room_notices import growth_notice, upgrade_notice
+from model.serving import left_behind
 from records import Records
 from records.ids import new_id
-from records.operations import busy
+from records.pauses import scaling_in_pause
 from workflows.apps import AppRestart, AppScale
 from workflows.upgrades import AppUpgrade
 
@@ -52,21 +58,39 @@ async def rollout_app(
 ) -> dict[str, Any]:
     """Upgrade an app to another image, or change other fields with it; what the body does not name stays.
 
+    An image that it does not name stays what it is, by digest; one that it names is looked up, the tag that it has already too.
+    The reply's `images` tell for each container {image, digest, before}, where a digest of null is looked up by the operation.
+    Where nothing would differ there is no operation and no revision: 200 with `unchanged`, and the OperationID of what brought it.
+
     With `batches` it is gray: numbers and percentages are cumulative, a list names instances of a TApp; after each batch its
     gates have to pass, then it may pause. POST /v2/operations/{id}/pause, resume, promote and rollback control it.
     """
     await check_gates(services, body)
+    named = await named_again(services, caller, (project, name, app_id), body)
+    room, how = await services.rooms.known(), body.on_unschedulable
 
-    async def prepare(tx: Records, app: App) -> Prepared:
+    async def prepare(tx: Records, app: App) -> Prepared | Unchanged:
         before = await tx.apps.revision(app.id, app.revision)
         spec = changed(before.spec, body)
         check_images(services, caller, spec, "image")
-        made = await tx.apps.add_revision(app.id, spec, caller.actor.name, body.reason or "rollout")
+        deadline = deadline_for(body, spec)
+        check_deadline(spec, deadline)
+        notices = (
+            upgrade_notice(spec, app.layout.running, room, project, how) if room else "",
+            start_notice(spec, deadline),
+            *left_behind(before.spec, spec),
+        )
+        more = {"on_unschedulable": how, "notice": " ".join(filter(None, notices))}
         if body.gray:
             check_serves(app, "it has no batches, gates and pauses")
+        if unchanged := await changes_nothing(tx, app, before, spec, named):
+            return unchanged
+        await check_scaled(tx, app, spec)
+        made = await tx.apps.add_revision(app.id, spec, caller.actor.name, body.reason or "rollout", kept(before, spec, body))
+        if body.gray:
             asked = body.deadline_seconds if "deadline_seconds" in body.model_fields_set else None
-            return await upgrading_gray(tx, app, made, body, on_failure=body.on_failure, deadline_seconds=asked)
-        return await upgrading(tx, app, made, on_failure=body.on_failure, deadline_seconds=deadline_for(body, spec))
+            return await upgrading_gray(tx, app, made, body, on_failure=body.on_failure, deadline_seconds=asked, **more)
+        return await upgrading(tx, app, made, on_failure=body.on_failure, deadline_seconds=deadline, **more)
 
     return await _upgraded(services, caller, (project, name, app_id), body, prepare, response)
 
@@ -91,11 +115,11 @@ async def rollback_app(
     asked = body or Rollback()
 
     async def prepare(tx: Records, app: App) -> Prepared:
-        check_serves(app, "what it did cannot be taken back by an earlier version")
-        undone = asked.operation or (await _half_done(tx, app) if asked.revision is None else None)
+        check_can_go_back(app)
+        undone = asked.operation or (await half_done(tx, app) if asked.revision is None else None)
         if undone is not None:
-            return await _back_before(services, caller, tx, app, asked, undone)
-        wanted = await _earlier(tx, app, asked.revision)
+            return await back_before(services, caller, tx, app, asked, undone)
+        wanted = await earlier(tx, app, asked.revision)
         check_images(services, caller, wanted.spec, "revision")
         reason = asked.reason or f"rollback to revision {wanted.number}"
         made = await tx.apps.add_revision(app.id, wanted.spec, caller.actor.name, reason, wanted.digests)
@@ -121,8 +145,10 @@ async def scale_app(
 ) -> dict[str, Any]:
     """Set the number of instances: `type=manual&scale=N`; or, `type=auto` with the policy as the body, have it set by use.
 
-    With the body {"image": …} new instances get that image; with {"instances": [names]} and without `scale` exactly those go.
-    A TApp loses its highest indices first and gets its lowest free ones. A Job cannot be scaled: 409.
+    With the body {"image": …} new instances get that image; with {"instances": [names]} and without `scale` exactly those go;
+    `deadlineSeconds` is how long it may take.
+    A TApp loses its highest indices first and gets its lowest free ones. A Job cannot be scaled: 409. While a gray upgrade pauses a
+    number may be set too: the versions keep the batch's share of it, and what is left of the upgrade, or its way back, keeps to it.
     """
     if type == "auto":
         return await set_policy(services, caller, (project, name, app_id), body, response)
@@ -130,6 +156,7 @@ async def scale_app(
     if (scale is None) == (not asked.instances):
         raise invalid("scale", "give either the number of instances wanted, or the body's instances to take away")
     pods = await _pods(services, (project, name, app_id)) if asked.instances else []
+    room, how = await services.rooms.known(), asked.on_unschedulable
 
     async def prepare(tx: Records, app: App) -> Prepared:
         check_serves(app, "it cannot be scaled")
@@ -137,13 +164,22 @@ async def scale_app(
         if asked.instances:
             after = fewer(app.layout, _leavers(app, pods, asked.instances))
             await check_bounds(tx, app, after)
-            named = {"gone": tuple(asked.instances), "marks": app.type == "Deployment"}
+            named = {"gone": tuple(asked.instances), "marks": app.type == "Deployment", "deadline_seconds": asked.deadline_seconds}
             return await moving(tx, app, after, replicas=after.total, on_failure=on_failure, **named)
         assert scale is not None
         new = await _version_of_new_ones(services, caller, tx, app, scale, asked)
-        after = scaled(app.layout, scale, new)
+        free = None if new else await scaling_in_pause(tx, app, scale)
+        after = free.after if free else scaled(app.layout, scale, new)
         await check_bounds(tx, app, after)
-        return await moving(tx, app, after, resolve=(new,) if new else (), replicas=scale, on_failure=on_failure)
+        fields = {"deadline_seconds": asked.deadline_seconds, **(free.fields(app.layout.total) if free else {})}
+        if free:
+            await tx.operations.tell_scaling(free.upgrade, caller.actor.name, f"by {caller.actor.name}, {free.words}")
+        spec = (await tx.apps.revision(app.id, after.revision)).spec
+        fields |= {
+            "on_unschedulable": how,
+            "notice": growth_notice(spec, after.running - app.layout.running, room, project, how) if room else "",
+        }
+        return await moving(tx, app, after, resolve=(new,) if new else (), replicas=scale, on_failure=on_failure, **fields)
 
     request = {**({} if scale is None else {"scale": scale}), **asked.model_dump(by_alias=True, exclude_unset=True)}
     return await act(services, caller, AppScale, (project, name, app_id), request, prepare, response)
@@ -158,12 +194,14 @@ async def restart_app(
     response: Response,
     app_id: AppId = None,
     on_failure: OnFailure = "keep",
+    deadline_seconds: DeadlineSeconds = None,
 ) -> dict[str, Any]:
     """Start every running instance anew, a few at a time; each keeps its version. A Job is run again."""
 
     async def prepare(tx: Records, app: App) -> Prepared:
         await check_deployed(tx, app)
-        return await moving(tx, app, restarted(app.layout, new_id("rs")), on_failure=on_failure)
+        after = restarted(app.layout, new_id("rs"))
+        return await moving(tx, app, after, on_failure=on_failure, deadline_seconds=deadline_seconds)
 
     return await act(services, caller, AppRestart, (project, name, app_id), {}, prepare, response)
 
@@ -172,13 +210,17 @@ async def restart_app(
 async def list_revisions(
     services: Using, caller: Reader, project: str, name: str, app_id: AppId = None, size: Size = 10, page: Page = 0
 ) -> dict[str, Any]:
-    """List the app's revisions, newest first: who, when, why, the images, how many instances have it, and what changed."""
+    """List the app's revisions, newest first: who, when, why, the images, how many instances have it, and what changed.
+
+    `outcome` tells how the operation ended that rolled it out: one that FAILED or was CANCELLED never worked as a whole.
+    """
     place: Place = (project, name, app_id)
     app = await services.records.apps.get((await services.records.projects.get(place[0])).id, place[1], place[2])
     total, found = await services.records.apps.revisions(app.id, size + 1, page * size)
-    before: list[Revision | None] = [*found[1:], None]
-    lines = [revision_reply(r, b, app.layout) for r, b in zip(found, before, strict=True)][:size]
-    return {"total": total, "page": page, "size": size, "revisions": lines}
+    before: list[Revision | None] = [*found[1:], None][: len(found)]
+    ended = await services.records.apps.outcomes(app, [r.number for r in found])
+    lines = [revision_reply(r, b, app.layout, ended.get(r.number)) for r, b in zip(found, before, strict=True)][:size]
+    return {**counted(total), "page": page, "size": size, "revisions": lines}
 
 
 async def _upgraded(
@@ -186,75 +228,19 @@ async def _upgraded(
 ) -> dict[str, Any]:
     """Submit what `prepare` makes of a live app and the body; its reply names the revisions, also where a key is used again."""
 
-    async def on_live(tx: Records, app: App) -> Prepared:
+    async def on_live(tx: Records, app: App) -> Prepared | Unchanged:
         check_live(app)
         return await prepare(tx, app)
 
-    told = await act(services, caller, AppUpgrade, place, asked.model_dump(by_alias=True, exclude_unset=True), on_live, response)
-    accepted = await services.records.operations.get(told["OperationID"])
-    return {**told, **UpgradeApp.model_validate(accepted["ask"]).shown}
-
-
-async def _half_done(tx: Records, app: App) -> str | None:
-    """The newest rollout, where it stopped in its batches before its revision was in force; None where it is in force.
-
-    Raises Conflict where nothing of it is left: who asks to go back means that one, not the version that serves.
-    """
-    newest = await tx.apps.newest_upgrade(app)
-    if newest is None or newest["ask"]["revision"] <= app.revision:
-        return None
-    if newest["status"] not in TERMINAL:
-        raise busy(newest, Target(kind="app", name=app.name, id=app.id))
-    if app.layout.versions.get(newest["ask"]["revision"]):
-        return str(newest["id"])
-    before = await tx.apps.deployed_before(app, app.revision)
-    raise Conflict(
-        f"Nothing is to be rolled back: {newest['id']}, the rollout of {app.name!r} to revision {newest['ask']['revision']}, is "
-        f"{newest['status']} and left nothing; revision {app.revision} is in force.",
-        hint=f'To go further back say so: POST {app.path}/rollback {{"revision": {before.number}}}.'
-        if before
-        else "There is no revision before it.",
-    )
-
-
-async def _back_before(services: Services, caller: Caller, tx: Records, app: App, asked: Rollback, operation: str) -> Prepared:
-    """What is submitted to return to the layout that an operation on the app started from; raises Invalid where it has none."""
-    known = await tx.operations.find(operation)
-    if known is None or known["target_id"] != app.id:
-        raise invalid("operation", f"{app.name!r} has no operation {operation!r}; see its operations")
-    if "before" not in known["ask"] or known["kind"] == "app.create":
-        raise invalid("operation", f"nothing of {app.name!r} ran before {known['kind']} {known['id']}")
-    after = await tx.apps.layout(known["ask"]["before"])
-    for number in after.revisions:
-        revision = await tx.apps.revision(app.id, number)
-        check_images(services, caller, revision.spec, "operation")
-        if not revision.digests:
-            raise invalid("operation", f"before {known['id']} nothing ran: the images of revision {number} were not found")
-    return await moving(
-        tx,
-        app,
-        after,
-        deadline_seconds=asked.deadline_seconds,
-        revision=after.revision,
-        leaves=app.revision,
-        on_failure=asked.on_failure,
-        undoes=known["id"],
-    )
-
-
-async def _earlier(tx: Records, app: App, number: int | None) -> Revision:
-    """The revision to go back to: the one named, which must have been deployed, or the newest in force before the one in force."""
-    if number is not None:
-        wanted = await tx.apps.revision(app.id, number)
-        if not wanted.digests:
-            raise invalid("revision", f"revision {number} was never deployed: its images were not found")
-        return wanted
-    found = await tx.apps.deployed_before(app, app.revision)
-    if found is None:
-        raise Conflict(
-            f"{app.name!r} has no revision before {app.revision} to go back to.", hint=f"See them: GET {app.path}/revisions."
-        )
-    return found
+    request, back = asked.model_dump(by_alias=True, exclude_unset=True), isinstance(asked, Rollback)
+    told = await act(services, caller, AppUpgrade, place, request, on_live, response, always=back)
+    row = await services.records.operations.get(told["OperationID"])
+    if told.get("unchanged") or row["kind"] != "app.upgrade":  # or a key that stands for such a request, used again
+        number = (await services.records.apps.by_id(told["AppID"])).revision
+        return {**told, "fromRevision": number, "toRevision": number, "revision": number, "images": []}
+    ask = UpgradeApp.model_validate(row["ask"])
+    found = await services.records.apps.numbered(ask.app_id, {ask.revision, ask.leaves or ask.revision})
+    return {**told, **ask.shown, "images": image_plan(found[ask.leaves or ask.revision], found[ask.revision])}
 
 
 async def _version_of_new_ones(
@@ -266,9 +252,11 @@ async def _version_of_new_ones(
     if scale <= app.layout.total:
         raise invalid("image", f"is for new instances, but {app.name!r} has {app.layout.total} and shall have {scale}")
     before = await tx.apps.revision(app.id, app.revision)
-    spec = changed(before.spec, Rollout(image=asked.image, container=asked.container))
+    body = Rollout(image=asked.image, container=asked.container)
+    spec = changed(before.spec, body)
     check_images(services, caller, spec, "image")
-    return (await tx.apps.add_revision(app.id, spec, caller.actor.name, "scale: new instances")).number
+    pinned = kept(before, spec, body)
+    return (await tx.apps.add_revision(app.id, spec, caller.actor.name, "scale: new instances", pinned)).number
 
 
 async def _pods(services: Services, place: Place) -> list[Object]:

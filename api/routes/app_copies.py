@@ -26,7 +26,7 @@ router = APIRouter(prefix="/v2/applications", tags=["applications"])
 @router.post("/{project}/{name}/copy", status_code=202)
 async def copy_app(
     services: Using,
-    caller: Annotated[Caller, allow("app:read")],
+    caller: Annotated[Caller, allow("app:write")],
     project: str,
     name: str,
     body: CopyApp,
@@ -35,15 +35,17 @@ async def copy_app(
 ) -> dict[str, Any]:
     """Create an app of the same spec, the version in force of `name`, under another name or in another project.
 
-    It takes app:write in the copy's project. Tags are looked up anew. The autoscaling policy in force goes along (`scale` gives
-    another one, null none); a query in it that names the app still does. What the spec refers to has to be there for the copy's
-    project too: images that its members may use, configuration groups and entries of the same names (422 names what is
-    missing), links within one project.
+    It takes app:write in both projects: a copy has the variables of its original. The images are those of the original by digest,
+    whatever became of their tags. The
+    autoscaling policy in force goes along (`scale` gives another one, null none); a query in it that names the app still does. What
+    the spec refers to has to be there for the copy's project too: images that its members may use, configuration groups and entries
+    of the same names (422 names what is missing), links within one project.
     """
     target = body.project or project
     check(caller.actor, "app:write", target)
     source = await services.records.apps.get((await services.records.projects.get(project)).id, name, app_id)
-    spec = (await services.records.apps.revision(source.id, source.revision)).spec
+    copied = await services.records.apps.revision(source.id, source.revision)
+    spec = copied.spec
     check_images(services, caller, spec, "image")
     if target != project:
         await check_references(services, source, spec, target)
@@ -63,6 +65,7 @@ async def copy_app(
             actor=caller.actor.name,
             scale=scale,
             deadline_seconds=deadline_for(body, spec),
+            pinned=copied.digests,
         )
 
     request = {"app_id": source.id, **body.model_dump(by_alias=True, exclude_unset=True)}

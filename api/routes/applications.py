@@ -5,18 +5,20 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 
 from api.access import Caller, allow
-from api.app_operations import act, check_images, created, creating, moving, stopping
+from api.app_operations import act, check_deadline, check_images, created, creating, moving, stopping
 from api.apps_shown import shown
 from api.autoscaling import check_policy
-from api.parameters import AppId, Page, Size
+from api.parameters import AppId, DeadlineSeconds, Page, Size
 from api.placed import check_cluster
 from api.services import Services, Using
 from api.submission import Prepared, submit
 from model.app_bodies import NewApp, spec_of
 from model.app_replies import without_values
 from model.apps import App, AppPhase
+from model.deadlines import start_notice
 from model.errors import Conflict, Forbidden
 from model.job_bodies import deadline_for
+from model.room_notices import growth_notice
 from records import Records
 from workflows.apps import AppCreate, AppDelete, AppKill, AppStart
 
@@ -35,6 +37,10 @@ async def create_app(services: Using, caller: Writer, project: str, body: NewApp
     if username != caller.actor.name and not caller.actor.admin:
         raise Forbidden(f"userName: only a platform admin creates apps in the name of {username!r}.", hint="Leave userName out.")
     check_cluster(body.cluster)
+    deadline = deadline_for(body, spec)
+    check_deadline(spec, deadline)
+    room, how = await services.rooms.known(), body.on_unschedulable
+    notices = (growth_notice(spec, body.instance_num, room, project, how) if room else "", start_notice(spec, deadline))
 
     async def prepare(tx: Records) -> Prepared:
         return await creating(
@@ -46,7 +52,9 @@ async def create_app(services: Using, caller: Writer, project: str, body: NewApp
             username=username,
             actor=caller.actor.name,
             scale=body.scale,
-            deadline_seconds=deadline_for(body, spec),
+            deadline_seconds=deadline,
+            on_unschedulable=how,
+            notice=" ".join(filter(None, notices)),
         )
 
     request = body.model_dump(by_alias=True, exclude_unset=True)
@@ -96,7 +104,13 @@ async def kill_app(
 
 @router.post("/{project}/{name}/start", status_code=202)
 async def start_app(
-    services: Using, caller: Writer, project: str, name: str, response: Response, app_id: AppId = None
+    services: Using,
+    caller: Writer,
+    project: str,
+    name: str,
+    response: Response,
+    app_id: AppId = None,
+    deadline_seconds: DeadlineSeconds = None,
 ) -> dict[str, Any]:
     """Start a stopped app again, under its AppID; 409 when another live app has its name."""
 
@@ -108,12 +122,13 @@ async def start_app(
                 raise Conflict(f"{name!r} is started already.", hint=anew)
             other = f"another app of that name ({live.id[:12]}…) is live"
             raise Conflict(f"{name!r} cannot be started: {other}.", hint="Kill or delete that one first.")
-        # The tag is resolved anew: who starts it must be one who may deploy that image now.
+        # Who starts it must be one who may deploy its images now; they are those that it ran, whatever became of their tags.
         for number in app.layout.revisions:
             check_images(services, caller, (await tx.apps.revision(app.id, number)).spec, "image")
         await tx.apps.check_names(app.project_id, app.name, app.type)
         await tx.apps.set_phase(app.id, AppPhase.LIVE)
-        return await moving(tx, app, app.layout, resolve=app.layout.revisions)
+        await tx.apps.pin(app.id, app.layout.revisions)
+        return await moving(tx, app, app.layout, resolve=app.layout.revisions, deadline_seconds=deadline_seconds)
 
     return await act(services, caller, AppStart, (project, name, app_id), {}, prepare, response)
 

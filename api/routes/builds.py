@@ -1,26 +1,32 @@
 """Build projects, their builds, and the logs (manual, 代码构建; mission F)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
-from api.access import Caller, allow
+from api.access import Caller, allow, check
+from api.grants import Grant, while_granted
+from api.holding import holding, kept_open
 from api.notifications import woken
 from api.parameters import Page, Size
+from api.replies import counted
 from api.services import Services, Using
 from api.submission import Prepared, reply, submit
-from model.builds import Build, BuildSource, NewBuild, RunBuild, Scope, Stage, check_tag
+from model.base import Number
+from model.builds import Build, BuildSource, NewBuild, RunBuild, Scope, Stage
 from model.errors import Forbidden, NotFound
 from model.names import check_name
 from model.operations import TERMINAL, Target
+from model.seats import SeatKind
 from records import Records
 from records.store import Row
 from workflows.builds import ImageBuild
 
 router = APIRouter(prefix="/v2/builds", tags=["builds"])
-Reader = Annotated[Caller, allow("build:read")]
+_READ = "build:read"
+Reader = Annotated[Caller, allow(_READ)]
 Writer = Annotated[Caller, allow("build:write")]
 _KEEP_ALIVE = 15.0
 
@@ -84,21 +90,25 @@ async def delete_build(services: Using, caller: Writer, project: str, name: str)
 async def run_build(
     services: Using, caller: Writer, project: str, name: str, response: Response, body: RunBuild | None = None
 ) -> dict[str, Any]:
-    """Build the branch's newest commit: fetch, build, push, then the tag moves. 409 while it is being built already."""
+    """Build the branch's newest commit, or the `source`: fetch, build, push, then the tag moves. 409 while it is being built.
+
+    A retry of it takes the commit that is the newest then; of a source it builds the same.
+    """
     wish = body or RunBuild()
-    if wish.tag is not None:
-        check_tag(wish.tag)
 
     async def prepare(tx: Records) -> Prepared:
         found = await tx.projects.hold(project)
         build = await tx.builds.hold(project, found.id, name)
         _check_owner(caller, build, build.scope)
+        wish.check(build, project)
+        if wish.source:
+            await tx.sources.hold(project, found.id, wish.source)
         fields = build.model_dump(include={"repository", "branch", "dockerfile_path", "context_path", "image", "tag"})
         return Prepared(
             project=project,
             project_id=found.id,
             target=Target(kind="build", name=name, id=build.id),
-            fields=fields | ({"tag": wish.tag} if wish.tag else {}),
+            fields=fields | wish.model_dump(include={"source", "tag"}, exclude_none=True),
             deadline_seconds=wish.deadline_seconds,
         )
 
@@ -112,34 +122,58 @@ async def list_records(services: Using, caller: Reader, project: str, name: str,
     found = await services.records.projects.get(project)
     build = await services.records.builds.get(project, found.id, name)
     total, rows = await services.records.builds.history(build.id, size, page * size)
-    return {"total": total, "page": page, "size": size, "records": [_record(row) for row in rows]}
+    return {**counted(total), "page": page, "size": size, "records": [_record(row) for row in rows]}
+
+
+@holding(SeatKind.BUILD_LOGS)
+async def _held(services: Using, caller: Reader) -> AsyncIterator[Grant]:
+    """The right to go on reading a log, let go after the reply's last byte."""
+    async with kept_open(services, SeatKind.BUILD_LOGS, caller, lambda actor: check(actor, _READ, caller.project)) as grant:
+        yield grant
 
 
 @router.get("/{project}/{name}/records/{operation_id}/logs", response_class=StreamingResponse)
 async def read_logs(
     services: Using,
     caller: Reader,
+    grant: Annotated[Grant, Depends(_held)],
     project: str,
     name: str,
     operation_id: str,
     stage: Stage | None = None,
+    attempt: Number | None = None,
     follow: bool = False,
 ) -> StreamingResponse:
-    """Read a build's log as plain text, of one stage or of all; with `follow` it goes on until the build has ended."""
+    """Read a build's log as plain text, of one stage or of all, of one attempt or of all; with `follow` until it has ended.
+
+    It ends too, within 5 s, when the caller may no longer read it; a last line beginning with `--- mooring:` says so.
+    """
     found = await services.records.projects.get(project)
     row = await services.records.operations.find(operation_id)
     if row is None or row["project_id"] != found.id or (row["target_kind"], row["target_name"]) != ("build", name):
         raise NotFound(f"There is no build {operation_id!r} of {name!r}.")
-    return StreamingResponse(_log(services, operation_id, stage, follow), media_type="text/plain; charset=utf-8")
+    lines = _while_granted(grant, _log(services, operation_id, stage, attempt, follow))
+    return StreamingResponse(lines, media_type="text/plain; charset=utf-8")
 
 
-async def _log(services: Services, operation_id: str, stage: Stage | None, follow: bool) -> AsyncIterator[str]:
+async def _while_granted(grant: Grant, log: AsyncGenerator[str, None]) -> AsyncIterator[str]:
+    at_start = True
+    async for text in while_granted(grant, log):
+        at_start = text.endswith("\n")
+        yield text
+    if grant.error:
+        yield f"{'' if at_start else chr(10)}--- mooring: {grant.error.message}\n"
+
+
+async def _log(
+    services: Services, operation_id: str, stage: Stage | None, attempt: int | None, follow: bool
+) -> AsyncGenerator[str, None]:
     after, heading = 0, ""
     with services.notifications.subscribed(operation_id) as moved:
         while True:
             # The record is read before its log: once it has ended, these pieces are all there are.
             row = await services.records.operations.get(operation_id)
-            pieces = await services.records.builds.logs_after(operation_id, stage, after)
+            pieces = await services.records.builds.logs_after(operation_id, stage, attempt, after)
             for piece in pieces:
                 title = f"=== {piece['stage']}" + (f" (attempt {piece['run']})" if piece["run"] > 1 else "") + " ===\n"
                 yield piece["text"] if stage or title == heading else title + piece["text"]
@@ -170,6 +204,8 @@ def _record(row: Row) -> dict[str, Any]:
         "status": row["status"],
         "actor": row["actor"],
         "attempt": row["attempt"],
+        "dockerfilePath": row["ask"]["dockerfile_path"],
+        "contextPath": row["ask"]["context_path"],
         **{name: result.get(name) for name in ("image", "tag", "digest", "commit")},
         "error": row["error"],
         "createdAt": row["created_at"],

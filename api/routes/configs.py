@@ -22,6 +22,8 @@ from api.configs_shown import (
     version_line,
 )
 from api.parameters import Page, Size
+from api.refusals import refused
+from api.replies import counted
 from api.services import Services, Using
 from model.configs import (
     ConfigKind,
@@ -52,7 +54,7 @@ Wait = Annotated[float, Query(ge=0, le=30, description="How many seconds to wait
 Version = Annotated[int | None, Query(ge=1, lt=2**31, description="An earlier version; by default the newest")]
 
 
-def _kind_of(request: Request) -> ConfigKind:
+async def _kind_of(request: Request) -> ConfigKind:
     return next(kind for kind in ConfigKind if request.url.path.startswith(f"/v2/{kind.plural}/"))
 
 
@@ -143,7 +145,7 @@ async def delete_group(
         return None
 
     request = {"change": "delete"}
-    changed = await change(services, caller, Place(kind, project, group, wait), request, plan, "deleted")
+    changed = await change(services, caller, Place(kind, project, group, wait), request, plan, "deleted", always=True)
     return {"Code": 0, "Message": "", **answer(response, changed)}
 
 
@@ -169,7 +171,7 @@ async def list_versions(
     """List a group's versions, newest first: who changed which entries, when and why; never values."""
     found, _ = await _read(services, project, kind, group)
     total, versions = await services.records.configs.versions(found, size, page * size)
-    return {"total": total, "page": page, "size": size, "versions": [version_line(found, version) for version in versions]}
+    return {**counted(total), "page": page, "size": size, "versions": [version_line(found, version) for version in versions]}
 
 
 @both("POST", "/{project}/{group}/rollback")
@@ -190,7 +192,7 @@ async def rollback_group(
 
     request = {"change": "rollback", "version": body.version, "reason": body.reason}
     reason = body.reason or f"rollback to version {body.version}"
-    changed = await change(services, caller, Place(kind, project, group, wait), request, plan, reason)
+    changed = await change(services, caller, Place(kind, project, group, wait), request, plan, reason, always=True)
     return await _after(services, caller, (kind, project, group), changed, answer(response, changed))
 
 
@@ -201,9 +203,9 @@ async def list_reads(
     """List who was shown which entries of a Secret, newest first; of a ConfigMap nothing is recorded."""
     found, _ = await _read(services, project, kind, group)
     if not may_read(caller, found):
-        raise _hidden(caller)
+        raise await _hidden(services, caller)
     total, reads = await services.records.configs.reads(found, size, page * size)
-    return {"total": total, "page": page, "size": size, "reads": reads}
+    return {**counted(total), "page": page, "size": size, "reads": reads}
 
 
 @both("GET", "/{project}/{group}/{entry}")
@@ -214,7 +216,7 @@ async def get_entry(
     found, asked = await _read(services, project, kind, group, version)
     chosen = {entry: _entry(found, asked, entry)}
     if not may_read(caller, found):
-        raise _hidden(caller)
+        raise await _hidden(services, caller)
     content = (await services.records.configs.contents(chosen))[entry]
     if kind is ConfigKind.SECRET:
         await services.records.configs.note_read(found, asked.number, [entry], caller.actor.name)
@@ -258,7 +260,7 @@ async def delete_entry(
         return {name: kept for name, kept in before.items() if name != entry}
 
     request = {"change": "unset", "entry": entry}
-    changed = await change(services, caller, Place(kind, project, group, wait), request, plan, f"{entry} deleted")
+    changed = await change(services, caller, Place(kind, project, group, wait), request, plan, f"{entry} deleted", always=True)
     return {"Code": 0, "Message": "", **answer(response, changed)}
 
 
@@ -318,5 +320,5 @@ def _no_entry(group: Group, entry: str) -> NotFound:
     return NotFound(f"The {group.kind} {group.name!r} has no entry {entry!r}.", hint="See the group's entries.")
 
 
-def _hidden(caller: Caller) -> Forbidden:
-    return Forbidden(f"{caller.actor.name!r} does not have the permission secret:read in the project {caller.project!r}.")
+async def _hidden(services: Services, caller: Caller) -> Forbidden:
+    return await refused(services, caller.actor, "secret:read", caller.project)

@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import APIRouter, Depends, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 
+from api.live_bounds import tell_live
+from api.measured import exposition
+from api.parameters import known_only
 from api.services import Using
 from model.errors import MooringError
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], dependencies=[Depends(known_only)])
 
 
 @router.get("/healthz")
@@ -35,9 +38,10 @@ async def readyz(services: Using, response: Response) -> dict[str, Any]:
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics() -> Response:
-    """Prometheus metrics of this process."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+async def metrics(services: Using) -> Response:
+    """Prometheus metrics of the API, of all its processes on this machine, and how many operations are live."""
+    await tell_live(services)
+    return Response(await asyncio.to_thread(exposition), media_type=CONTENT_TYPE_LATEST)
 
 
 def _told(answer: Any) -> str:

@@ -9,12 +9,14 @@ from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
 from api.access import Caller, allow, check
 from api.grants import Grant, while_granted
+from api.holding import holding, kept_open
 from api.instances_found import check_started, container_of, pod_meant
 from api.parameters import Moment
 from api.services import Services, Using
 from model.errors import Invalid, MooringError, NotFound, Problem
 from model.instances import Instance
 from model.pods import Container, Object
+from model.seats import SeatKind
 
 router = APIRouter(prefix="/v2/containers", tags=["instances"])
 Tail = Annotated[int, Query(ge=1, le=5000)]
@@ -23,15 +25,13 @@ _TO_TELL_WHY = 3.0
 Reader = Annotated[Caller, allow(_PERMISSION)]
 
 
+@holding(SeatKind.LOGS)
 async def _held(services: Using, caller: Reader, follow: bool = False) -> AsyncIterator[Grant | None]:
     """The right to go on reading while a log is followed, let go after the reply's last byte."""
     if not follow:
         yield None
         return
-    with (
-        services.seats.taken(caller.actor.name),
-        services.grants.held(caller.token, lambda actor: check(actor, _PERMISSION, caller.project)) as grant,
-    ):
+    async with kept_open(services, SeatKind.LOGS, caller, lambda actor: check(actor, _PERMISSION, caller.project)) as grant:
         yield grant
 
 

@@ -6,19 +6,30 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, Field
 
 from api.access import Caller, allow
-from api.grants import while_granted
+from api.afterwards import afterwards
+from api.grants import Grant, while_granted
+from api.holding import holding, kept_open
 from api.notifications import woken
-from api.parameters import Moment
+from api.operations_shown import in_list, shown
+from api.parameters import Moment, described, of_query
+from api.refusals import refused
+from api.replies import as_json, counted, list_of
+from api.rollbacks import leads_back
 from api.services import Services, Using
 from api.submission import Accepted, reply, start
 from api.waiting import ended
 from model.access import Actor
-from model.controls import Stop, check_has, now_possible, out_of_place
-from model.errors import Forbidden, PlatformUnavailable, Superseded, no_operation
-from model.operations import TERMINAL, OperationRecord, Progress, Status, Step, Target, Verb
+from model.apps import AppPhase
+from model.change_bodies import Retry
+from model.controls import Stop, check_has, out_of_place
+from model.errors import PlatformUnavailable, Superseded
+from model.operations import TERMINAL, InForce, Line, OperationRecord, Status, Target, Verb, Version, no_operation
+from model.seats import SeatKind
 from records import Records
+from records.operation_pages import FILTERS
 from records.store import Row
 from workflows.registry import BY_NAME
 
@@ -29,61 +40,93 @@ _KEEP_ALIVE = 15.0
 _OLD_RUN_CLOSES = 3.0  # the record settles a moment before its workflow closes; the reconciler starts what waits longer
 
 
-@router.get("")
-async def list_operations(
-    services: Using,
-    caller: SignedCaller,
-    project: str | None = None,
-    target: str | None = None,
-    kind: str | None = None,
-    status: Status | None = None,
-    actor: str | None = None,
-    parent: str | None = None,
-    since: Moment | None = None,
-    until: Moment | None = None,
-    cursor: str | None = None,
-    size: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> dict[str, Any]:
-    """List operations, newest first; `next` is the cursor of the following page, null on the last."""
-    filters = {
-        "project": project,
-        "target": target,
-        "kind": kind,
-        "status": status,
-        "actor": actor,
-        "parent": parent,
-        "since": since,
-        "until": until,
-    }
-    mine = None if caller.actor.admin else list(caller.actor.project_ids.values())
-    total, rows = await services.records.operations.page(filters, mine, caller.actor.name, cursor, size)
-    operations = [_shown(services, row) for row in rows]
-    following = rows[-1]["id"] if len(rows) == size else None
-    return {"total": total, "size": size, "next": following, "operations": operations}
+class Listed(BaseModel):
+    """The query of a list of operations: filters, and the page."""
+
+    project: str | None = None
+    target: str | None = None
+    kind: str | None = None
+    status: Status | None = None
+    actor: str | None = None
+    parent: str | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    cursor: str | None = None
+    size: Annotated[int, Field(ge=1, le=200)] = 50
 
 
-@router.get("/{operation_id}")
-async def get_operation(
-    services: Using, caller: SignedCaller, operation_id: str, wait: Annotated[float, Query(ge=0, le=60)] = 0
-) -> dict[str, Any]:
-    """Read one operation with its steps; with `wait`, answer when it has ended or after that many seconds."""
+@router.get("", response_model=dict[str, Any], openapi_extra=described(Listed))
+async def list_operations(caller: SignedCaller, asked: Annotated[Listed, of_query(Listed)]) -> Response:
+    """List operations, newest first; `next` is the cursor of the following page, null on the last.
+
+    `total` is counted as far as 1000: where more match, `totalIsAtLeast` is true.
+    """
+    filters = {name: getattr(asked, name) for name in FILTERS}
+    mine = None if caller.actor.admin else [*caller.actor.project_ids.values(), *caller.actor.deleted_projects]
+    services = caller.services
+    total, rows = await services.records.operations.page(filters, mine, asked.cursor, asked.size)
+    following = rows[-1]["id"] if len(rows) == asked.size else None
+    told = {**counted(total), "size": asked.size, "next": following}
+    return list_of("operations", (in_list(services, row) for row in rows), told)
+
+
+@router.get("/{operation_id}", response_model=OperationRecord)
+async def get_operation(caller: SignedCaller, operation_id: str, wait: Annotated[float, Query(ge=0, le=60)] = 0) -> Response:
+    """Read one operation with its steps; with `wait`, answer when it has ended or after that many seconds.
+
+    `afterwards` tells of one that succeeded where the app is not well by now, as long as no other has changed it since.
+    """
+    services = caller.services
     row = await _visible(services, caller.actor, operation_id)
     if wait and row["status"] not in TERMINAL:
-        await ended(services, operation_id, wait)
+        async with kept_open(services, SeatKind.WAITS, caller, lambda actor: _check_visible(actor, row)) as grant:
+            await ended(services, operation_id, wait, caller.request)
+        if grant.error:
+            raise grant.error
         row = await services.records.operations.with_steps(operation_id)
-    return _shown(services, row)
+    since = await afterwards(services, row)
+    place = await services.records.admission.line(operation_id) if row["status"] == Status.WAITING else None
+    told = {"line": Line(**place).model_dump(by_alias=True) if place else None}
+    told |= {"inForce": await _in_force(services, row), "afterwards": since.model_dump(by_alias=True) if since else None}
+    told |= {"leadsBack": await _leads_back(services, row)}
+    return as_json(shown(services, row) | told)
 
 
-async def _streamed(services: Using, caller: SignedCaller, operation_id: str) -> Any:
-    """The row of the operation to stream, as a dependency: once the stream has begun it can no longer answer 404."""
-    return await _visible(services, caller.actor, operation_id)
+async def _in_force(services: Services, row: Row) -> dict[str, Any] | None:
+    """What an app's instances shall be after an operation on it that was cancelled, and taken back."""
+    if row["status"] != Status.CANCELLED or row["target_kind"] != "app":
+        return None
+    app = await services.records.apps.by_id(row["target_id"])
+    revisions = await services.records.apps.numbered(app.id, app.layout.revisions) if app.phase is AppPhase.LIVE else {}
+    versions = [
+        Version(
+            revision=number, images={c.name: c.image for c in revision.spec.containers}, count=app.layout.versions.get(number, 0)
+        )
+        for number, revision in revisions.items()
+    ]
+    return InForce(versions=versions).model_dump(by_alias=True)
+
+
+async def _leads_back(services: Services, row: Row) -> bool | None:
+    """Whether an app whose rollout failed may be rolled back now; None of other operations."""
+    if row["status"] != Status.FAILED or row["kind"] != "app.upgrade":
+        return None
+    return await leads_back(services.records, await services.records.apps.by_id(row["target_id"]))
+
+
+@holding(SeatKind.EVENTS)
+async def _streamed(services: Using, caller: SignedCaller, operation_id: str) -> AsyncIterator[tuple[Row, Grant]]:
+    """The operation to stream and the right to: as a dependency, since a stream that has begun can no longer answer 404."""
+    row = await _visible(services, caller.actor, operation_id)
+    async with kept_open(services, SeatKind.EVENTS, caller, lambda actor: _check_visible(actor, row)) as grant:
+        yield row, grant
 
 
 @router.get("/{operation_id}/events", response_class=EventSourceResponse)
 async def stream_events(
     services: Using,
     caller: SignedCaller,
-    row: Annotated[Any, Depends(_streamed)],
+    streamed: Annotated[Any, Depends(_streamed)],
     operation_id: str,
     last_event_id: Annotated[int, Header(ge=0, lt=2**63)] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
@@ -91,9 +134,9 @@ async def stream_events(
 
     Ends too, within 5 s, when the caller may no longer read the operation.
     """
-    with services.grants.held(caller.token, lambda actor: _check_visible(actor, row)) as grant:
-        async for event in while_granted(grant, _events(services, row, last_event_id)):
-            yield event
+    row, grant = streamed
+    async for event in while_granted(grant, _events(services, row, last_event_id)):
+        yield event
 
 
 async def _events(services: Services, row: Row, after: int) -> AsyncGenerator[ServerSentEvent, None]:
@@ -198,23 +241,34 @@ async def _stop(services: Services, row: Row, stop: Stop, response: Response) ->
     """Record that the operation is to end and go back, then tell its workflow; raises ForwardOnly or Conflict."""
     await services.records.operations.request_cancel(row["id"], stop)
     try:
-        await services.operations.cancel(row["workflow_id"], stop)
+        await services.operations.stop(row, stop)
     except PlatformUnavailable:
         log.warning("not told to stop yet; the reconciler will tell it", operation=row["id"])
     return reply(response, _accepted(row))
 
 
 @router.post("/{operation_id}/retry", status_code=202)
-async def retry_operation(services: Using, caller: SignedCaller, operation_id: str, response: Response) -> dict[str, Any]:
-    """Run a FAILED or CANCELLED operation again: what holds is found unchanged, it goes on from the failed step."""
+async def retry_operation(
+    services: Using, caller: SignedCaller, operation_id: str, response: Response, body: Retry | None = None
+) -> dict[str, Any]:
+    """Run a FAILED or CANCELLED operation again: what holds is found unchanged, it goes on from the failed step.
+
+    With `deadlineSeconds` it has that time from now on, else as much as before.
+    """
     row = await _controlled(services, caller.actor, operation_id)
     kind = BY_NAME[row["kind"]]
     async with services.records.transaction() as tx:
         if kind.target != "project":
             await _check_project(tx, row)
-        row = await tx.operations.reopen(operation_id, cancellable=not kind.workflow.forward_only, actor=caller.actor.name)
+        row = await tx.operations.reopen(
+            operation_id,
+            cancellable=not kind.workflow.forward_only,
+            actor=caller.actor.name,
+            deadline_seconds=body.deadline_seconds if body else None,
+        )
     await services.operations.closed(row["workflow_id"], _OLD_RUN_CLOSES)
-    await start(services, kind.name, row["workflow_id"], kind.ask.model_validate(row["ask"]))
+    waits = row["status"] == Status.WAITING
+    await start(services, kind.name, row["workflow_id"], kind.ask.model_validate(row["ask"]), waits=waits)
     return reply(response, _accepted(row))
 
 
@@ -222,9 +276,13 @@ async def _check_project(tx: Records, row: Row) -> None:
     """Keep the project from being deleted until the transaction ends; raises NotFound, Conflict while it is, Superseded after."""
     project = await tx.projects.hold(row["project"])
     if project.id != row["project_id"]:
-        raise Superseded(
-            f"{row['id']} belongs to an earlier project {row['project']!r}, which was deleted.", hint="Submit a new operation."
-        )
+        raise _of_deleted(row)
+
+
+def _of_deleted(row: Row) -> Superseded:
+    return Superseded(
+        f"{row['id']} belongs to an earlier project {row['project']!r}, which was deleted.", hint="Submit a new operation."
+    )
 
 
 def _accepted(row: Row) -> Accepted:
@@ -233,49 +291,23 @@ def _accepted(row: Row) -> Accepted:
 
 
 async def _visible(services: Services, actor: Actor, operation_id: str) -> Row:
-    """The row, if the actor started it or is in its project; raises NotFound, which does not tell whether it exists."""
+    """The row, if the actor is in its project now; raises NotFound, which does not tell whether it exists."""
     row = await services.records.operations.with_steps(operation_id)
     _check_visible(actor, row)
     return row
 
 
 def _check_visible(actor: Actor, row: Row) -> None:
-    if not (actor.admin or row["actor"] == actor.name or row["project_id"] in actor.project_ids.values()):
+    if not actor.reads(row["project_id"]):  # who began it has no right by that: the rights of today decide
         raise no_operation(row["id"])
 
 
 async def _controlled(services: Services, actor: Actor, operation_id: str) -> Row:
-    """The row, if the actor may do what the operation does; raises NotFound or Forbidden."""
+    """The row, if the actor may do what the operation does; raises NotFound, Forbidden, Superseded of a deleted project."""
     row = await _visible(services, actor, operation_id)
     needed = BY_NAME[row["kind"]].permission
-    still_in = row["project_id"] in actor.project_ids.values()
-    if not actor.admin and not (still_in and actor.may(needed, row["project"])):
-        raise Forbidden(f"{actor.name!r} does not have the permission {needed} that {row['kind']} needs.")
+    if not actor.admin and row["project_id"] not in actor.project_ids.values():  # who was in it may only read
+        raise _of_deleted(row)
+    if not actor.may(needed, row["project"]):
+        raise await refused(services, actor, needed, row["project"], row["kind"])
     return row
-
-
-def _shown(services: Services, row: Row) -> dict[str, Any]:
-    """A row as the API shows it; steps of earlier attempts keep their `run`."""
-    steps = [Step(**step) for step in row["steps"]] if "steps" in row else None
-    record = OperationRecord(
-        **{name: row[name] for name in _COPIED},
-        available=now_possible(
-            BY_NAME[row["kind"]].workflow.controls_of(row["ask"]),
-            Status(row["status"]),
-            cancellable=row["cancellable"],
-            pause_asked=row["pause_asked"],
-            promoted=row["promoted"],
-            child_paused=bool(row.get("waits_for")),
-        ),
-        controls=row.get("controls"),
-        waits_for=row.get("waits_for"),
-        target=Target(kind=row["target_kind"], name=row["target_name"], id=row["target_id"]),
-        progress=Progress(done=min(row["done"], row["total"]), total=row["total"]),
-        steps=steps,
-        temporal_url=services.operations.link(row["workflow_id"], row["run_id"]),
-    )
-    return record.model_dump(by_alias=True, mode="json", exclude=None if steps is not None else {"steps", "controls", "waits_for"})
-
-
-_MADE = {"target", "progress", "steps", "available", "controls", "waits_for", "temporal_url"}
-_COPIED = tuple(set(OperationRecord.model_fields) - _MADE)

@@ -9,7 +9,7 @@ from api.access import Caller, allow
 from api.parameters import moment
 from api.services import Using
 from model.access import NewToken, NewUser
-from model.errors import Conflict, Forbidden, Invalid, NotFound, Problem
+from model.errors import Conflict, Forbidden, Invalid, NotFound, Problem, Unauthenticated
 from model.names import check_user_name
 from records.store import Row
 
@@ -55,7 +55,10 @@ async def delete_user(services: Using, caller: Annotated[Caller, allow("platform
 
 @router.post("/tokens", status_code=201)
 async def create_token(services: Using, caller: Annotated[Caller, allow(None)], body: NewToken) -> dict[str, Any]:
-    """Create a token for oneself, or as an admin for anybody; the reply is the only place that shows it."""
+    """Create a token for oneself, or as an admin for anybody; the reply is the only place that shows it.
+
+    It ends with the token it is made with (`parent`), whoever it is for: at its time at the latest, and when that is revoked.
+    """
     if body.user != caller.actor.name and not caller.actor.admin:
         raise Forbidden("Only a platform admin makes tokens for others.", hint="Name yourself as user.")
     if await services.records.people.user(body.user) is None:
@@ -63,7 +66,14 @@ async def create_token(services: Using, caller: Annotated[Caller, allow(None)], 
         raise Invalid(
             f"user: {rule}.", hint="Create the user first: POST /v2/users.", problems=[Problem(field="user", message=rule)]
         )
-    token, row = await services.records.people.add_token(body.user, body.name, _moment(body.expires_at))
+    parent = await services.records.people.token(caller.token)
+    if parent is None:
+        raise Unauthenticated("Your token was revoked, or has expired.")
+    expires_at = _moment(body.expires_at)
+    if expires_at and parent["expires_at"] and expires_at > parent["expires_at"]:
+        rule = f"must not be later than {parent['expires_at']:%Y-%m-%dT%H:%M:%SZ}, when the token that you make it with expires"
+        raise Invalid(f"expiresAt: {rule}.", problems=[Problem(field="expiresAt", message=rule)])
+    token, row = await services.records.people.add_token(body.user, body.name, expires_at, caller.token)
     return {**_shown(row), "token": token}
 
 
@@ -78,7 +88,7 @@ async def list_tokens(services: Using, caller: Annotated[Caller, allow(None)], u
 
 @router.delete("/tokens/{token_id}")
 async def delete_token(services: Using, caller: Annotated[Caller, allow(None)], token_id: str) -> dict[str, Any]:
-    """Revoke a token of one's own, an admin anybody's."""
+    """Revoke a token of one's own, an admin anybody's; what was made with it is revoked with it."""
     if not await services.records.people.delete_token(token_id, None if caller.actor.admin else caller.actor.name):
         raise NotFound(f"There is no token {token_id!r}.")
     return {"Code": 0, "Message": ""}
@@ -98,5 +108,6 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _shown(row: Row) -> dict[str, Any]:
-    names = {"id": "id", "user": "user_name", "name": "name", "createdAt": "created_at", "expiresAt": "expires_at"}
+    names = {"id": "id", "user": "user_name", "name": "name", "parent": "parent_id"}
+    names |= {"createdAt": "created_at", "expiresAt": "expires_at"}
     return {shown: row[column] for shown, column in names.items()}

@@ -7,13 +7,15 @@ from fastapi import APIRouter, Response
 from api.access import Caller, allow
 from api.app_operations import act, check_live, check_serves, creating, upgrading
 from api.apps_shown import shown
-from api.autoscaling import check_policy
+from api.aside import aside
+from api.autoscaling import check_policy, check_scaled
 from api.documents import check_rollouts
 from api.gray_upgrades import upgrading_gray
 from api.parameters import AppId
 from api.placed import check_cluster, usable
+from api.rollouts import changes_nothing, of_document
 from api.services import Services, Using
-from api.submission import Prepared, reply, submit
+from api.submission import Prepared, Unchanged, reply, submit
 from model.app_bodies import LONGEST_NAME
 from model.apps import App
 from model.documents import digest
@@ -79,13 +81,19 @@ async def update_pod_stack(
     on_failure = body.on_failure if "on_failure" in given else how.on_failure
     await check_policy(services, body.scale, pod.spec, "scale.")
 
-    async def prepare(tx: Records, app: App) -> Prepared:
+    async def prepare(tx: Records, app: App) -> Prepared | Unchanged:
         check_live(app)
         check_serves(app, "it is not of a pod document, which describes what runs until it is stopped")
         before = await tx.apps.revision(app.id, app.revision)
-        made = await tx.apps.add_revision(app.id, in_place_of(before.spec, pod), caller.actor.name, body.reason or "podstack")
+        spec = in_place_of(before.spec, pod)
+        same = body.scale is None and pod.replicas in (None, app.replicas)
+        if same and (unchanged := await changes_nothing(tx, app, before, spec, {})):
+            return unchanged
         if body.scale:
             await tx.autoscaling.set_policy(app.id, body.scale, caller.actor.name)
+        await check_scaled(tx, app, spec)
+        pinned = await of_document(tx, app, before, spec)
+        made = await tx.apps.add_revision(app.id, spec, caller.actor.name, body.reason or "podstack", pinned)
         if how.gray:
             asked = body.deadline_seconds if "deadline_seconds" in given else None
             return await upgrading_gray(tx, app, made, how, on_failure=on_failure, deadline_seconds=asked, replicas=pod.replicas)
@@ -99,7 +107,7 @@ async def _read(services: Services, caller: Caller, project: str, content: str) 
     """What the document means; raises as `parse_pod` and `check_rollouts`, and Invalid for groups that the project lacks."""
     found = await services.records.projects.get(project)
     references = await services.records.configs.references(found.id, Kind.POD)
-    pod = parse_pod(content, usable(services, caller), references)
+    pod = await aside(parse_pod, content, usable(services, caller), references)
     await check_rollouts(services, [pod.rollout])
     return pod
 

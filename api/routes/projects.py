@@ -9,12 +9,14 @@ from api.parameters import Page, Size
 from api.services import Using
 from api.submission import Prepared, reply, submit
 from model.access import NewMember, NewProject
-from model.errors import Conflict, Invalid, NotFound, Problem
+from model.errors import Conflict, Forbidden, Invalid, NotFound, Problem
+from model.held import Release
 from model.names import check_project_name
 from model.operations import Target
 from model.projects import ProjectStatus
 from records import Records
 from workflows.projects import ProjectCreate, ProjectDelete
+from workflows.releases import ObjectRelease
 
 router = APIRouter(prefix="/v2/projects", tags=["projects"])
 
@@ -78,6 +80,26 @@ async def delete_project(
     return reply(response, accepted)
 
 
+@router.post("/{project}/release", status_code=202)
+async def release_object(
+    services: Using, caller: Annotated[Caller, allow("platform:admin")], project: str, body: Release, response: Response
+) -> dict[str, Any]:
+    """Take finalizers off an object that was deleted and stays, where nobody is there any more to do so; on record with who did."""
+
+    async def prepare(tx: Records) -> Prepared:
+        found = await tx.projects.get(project)
+        kind, _, name = body.object.partition("/")
+        if kind == "namespaces" and name != project:
+            rule = f"must be an object in the project's namespace, or namespaces/{project}"
+            raise Invalid(f"object: {rule}.", problems=[Problem(field="object", message=rule)])
+        target = Target(kind="object", name=body.object)
+        fields = {"object": body.object, "finalizers": body.finalizers}
+        return Prepared(project=project, project_id=found.id, target=target, fields=fields)
+
+    accepted = await submit(services, caller, ObjectRelease, body.model_dump(by_alias=True), prepare)
+    return reply(response, accepted)
+
+
 @router.get("/{project}/members")
 async def list_members(services: Using, caller: Annotated[Caller, allow("project:read")], project: str) -> dict[str, Any]:
     """List the project's members."""
@@ -90,8 +112,17 @@ async def list_members(services: Using, caller: Annotated[Caller, allow("project
 async def put_member(
     services: Using, caller: Annotated[Caller, allow("member:write")], project: str, user: str, body: NewMember
 ) -> dict[str, Any]:
-    """Give a user a role in the project; idempotent."""
+    """Give a user a role in the project; idempotent.
+
+    A project's admin adds people that are in a project with them already; a platform admin adds anybody. So nobody learns by this
+    which names exist.
+    """
     found = await services.records.projects.get(project)
+    if not caller.actor.admin and not await services.records.people.known_to(caller.actor.name, user):
+        raise Forbidden(
+            f"{user!r} is in no project with you.",
+            hint="Have an administrator of the platform add them to this project; from then on you give them their role.",
+        )
     if await services.records.people.user(user) is None:
         rule = f"there is no user {user!r}"
         raise Invalid(

@@ -2,24 +2,28 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, Query, WebSocket
+from fastapi import APIRouter, Depends, Query, WebSocket
 
-from api.access import Caller, Signed, allow, allow_socket, check
+from api import shell_runs
+from api.access import Caller, allow, allow_socket, check
 from api.grants import Grant
+from api.holding import holding, kept_open
 from api.instances_found import check_running, container_of, instance_meant, pod_meant
 from api.parameters import Page, Size
+from api.replies import counted
 from api.services import Services, Using
 from api.shell_session import End, Session, watched
+from api.sign_in import Signed
 from clients.shells import Shell
-from model.access import Actor
 from model.app_bodies import words
 from model.errors import Invalid, MooringError, PlatformUnavailable, Problem
 from model.instances import Instance
 from model.pods import Object
+from model.seats import SeatKind
 from records.ids import new_id
 from records.shells import VOUCH_SECONDS
 from records.store import Row
@@ -27,30 +31,31 @@ from records.store import Row
 log = structlog.get_logger()
 router = APIRouter(prefix="/v2/instances", tags=["shells"])
 PROTOCOL = "mooring.shell"
-# All that is started inherits a mark, by which it is found again when the shell is hung up: the container runtime leaves a
-# command with a terminal running when its connection goes (Kubernetes: remotecommand).
-_OWN = 'export {mark}; exec "$@"'
-# The image's own bash, else its sh.
-_DEFAULT = "export {mark}; command -v bash >/dev/null 2>&1 && exec bash; exec sh"
-_HANG_UP = (
-    """for p in /proc/[0-9]*; do case "$(cat $p/environ)" in *{mark}*) kill -{signal} "${{p#/proc/}}";; esac; done 2>/dev/null"""
-)
 _ENDED_BY_ITSELF = frozenset({"Exited", "InstanceEnded", "NotStarted"})
-_TO_HANG_UP = 60.0
-_TO_LOOK = 10.0
 _TO_TELL_WHY = 3.0
 _KILLED = 128 + 9
 _LOOK_SECONDS = 30.0
 _LONGEST_COMMAND = 4096
+_PERMISSION = "instance:shell"
+Opener = Annotated[Signed, allow_socket(_PERMISSION)]
 Side = Annotated[int, Query(ge=1, le=1000)]
 Command = Annotated[str | None, Query(min_length=1, max_length=_LONGEST_COMMAND)]
+
+
+@holding(SeatKind.SHELLS)
+async def _held(services: Using, client: WebSocket, signed: Opener) -> AsyncIterator[Grant]:
+    """The right to keep the shell open."""
+    project = client.path_params["project"]
+    async with kept_open(services, SeatKind.SHELLS, signed, lambda actor: check(actor, _PERMISSION, project)) as grant:
+        yield grant
 
 
 @router.websocket("/{project}/{instance}/{container}/shell")
 async def open_shell(
     services: Using,
     client: WebSocket,
-    signed: Annotated[Signed, allow_socket("instance:shell")],
+    signed: Opener,
+    grant: Annotated[Grant, Depends(_held)],
     project: str,
     instance: str,
     container: str,
@@ -64,24 +69,22 @@ async def open_shell(
     check_running(container_of(pod, container))
     shell_id = new_id("sh")
     own = _words(command)
-
-    def judge(actor: Actor) -> None:
-        check(actor, "instance:shell", project)
-
-    with services.seats.taken(signed.actor.name), services.grants.held(signed.token, judge) as grant:
-        await services.records.shells.add(shell_id, found.app, instance, container, command=command or "", actor=signed.actor.name)
-        end, marked = End("Lost", "The platform failed to carry it."), True
-        try:
-            marked = own is None or await _has_program(services, place, own[0])
-            async with services.shells.opened(*place, _run(own, shell_id, marked=marked)) as shell:
-                await shell.resize(cols, rows)
-                await client.accept(PROTOCOL if PROTOCOL in client.scope["subprotocols"] else None)
-                end = await _carried(services, client, shell, grant, found, container, shell_id)
-        except MooringError as error:
-            end = End("NotStarted", error.message)
-            raise
-        finally:
-            await asyncio.shield(_finish(services, shell_id, end, place if marked else None))
+    await services.records.shells.add(shell_id, found.app, instance, container, command=command or "", actor=signed.actor.name)
+    end = End("Lost", "The platform failed to carry it.")
+    looking: asyncio.Task[str] | None = None
+    try:
+        marked = own is None or await shell_runs.has_program(services.shells, place, own[0])
+        async with services.shells.opened(*place, shell_runs.command_of(own, shell_id, marked=marked)) as shell:
+            looking = asyncio.create_task(shell_runs.session_of(services.shells, place, shell_id)) if marked else None
+            await shell.resize(cols, rows)
+            await client.accept(PROTOCOL if PROTOCOL in client.scope["subprotocols"] else None)
+            end = await _carried(services, client, shell, grant, found, container, shell_id)
+    except MooringError as error:
+        end = End("NotStarted", error.message)
+        raise
+    finally:
+        await asyncio.shield(_finish(services, shell_id, end))
+        await asyncio.shield(_hang_up(services, shell_id, end, place, looking))
 
 
 @router.get("/{project}/{instance}/{container}/shell")
@@ -122,7 +125,7 @@ async def list_shells(
     total, rows = await services.records.shells.page(project_id, instance, size, page * size)
     if not total:
         await instance_meant(services, project, instance)
-    return {"total": total, "page": page, "size": size, "shells": [_shown(row) for row in rows]}
+    return {**counted(total), "page": page, "size": size, "shells": [_shown(row) for row in rows]}
 
 
 async def _carried(
@@ -167,26 +170,22 @@ async def _vouch(services: Services, shell_id: str) -> None:
             await services.records.shells.vouch(shell_id)
 
 
-async def _finish(services: Services, shell_id: str, end: End, marked: tuple[str, str, str] | None) -> None:
-    """Record the end, and hang up what the shell left running in (project, pod, container), where that is `marked`."""
+async def _finish(services: Services, shell_id: str, end: End) -> None:
+    """Record the end."""
     try:
         await services.records.shells.end(shell_id, end.reason, end.message, end.code)
     except PlatformUnavailable:
         log.warning("the end of a shell could not be recorded; it is shown as Lost", shell=shell_id, reason=end.reason)
-    if marked is None or end.reason in _ENDED_BY_ITSELF:
+
+
+async def _hang_up(services: Services, shell_id: str, end: End, place: shell_runs.Place, looking: asyncio.Task[str] | None) -> None:
+    """End what the shell left running, where it is marked and did not end by itself; `looking` tells its session."""
+    if looking is None:
         return
-    signal = "KILL" if end.reason == "Revoked" else "HUP"
-    try:
-        sweep = ("sh", "-c", _HANG_UP.format(mark=_mark(shell_id), signal=signal))
-        async with asyncio.timeout(_TO_HANG_UP), services.shells.opened(*marked, sweep) as told:
-            async for _ in told:
-                pass
-    except (MooringError, TimeoutError) as error:
-        log.warning("a shell could not be hung up; what it started may run on", shell=shell_id, error=type(error).__name__)
-
-
-def _mark(shell_id: str) -> str:
-    return f"MOORING_SHELL={shell_id}"
+    if end.reason in _ENDED_BY_ITSELF:
+        looking.cancel()
+        return
+    await shell_runs.hang_up(services.shells, place, shell_id, await looking, kill=end.reason == "Revoked")
 
 
 def _words(command: str | None) -> Sequence[str] | None:
@@ -200,27 +199,6 @@ def _words(command: str | None) -> Sequence[str] | None:
     if not found:
         raise Invalid("command: has no words.", problems=[Problem(field="command", message="has no words")])
     return found
-
-
-async def _has_program(services: Services, place: tuple[str, str, str], program: str) -> bool:
-    """Whether the container has the program, and a shell that can mark what it runs; else the runtime says best what is missing.
-
-    A `sh` of the image's own that does not answer is none.
-    """
-    look = ("sh", "-c", 'command -v "$1"', "sh", program)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_TO_LOOK), services.shells.opened(*place, look) as looked:
-            async for _ in looked:
-                pass
-            return looked.exit is not None and looked.exit.code == 0
-    return False
-
-
-def _run(own: Sequence[str] | None, shell_id: str, *, marked: bool) -> Sequence[str]:
-    """What the runtime is to start."""
-    if own is None:
-        return ("sh", "-c", _DEFAULT.format(mark=_mark(shell_id)))
-    return ("sh", "-c", _OWN.format(mark=_mark(shell_id)), "sh", *own) if marked else own
 
 
 def _shown(row: Row) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from api import deployments
 from api.access import Caller, allow
 from api.documents_shown import differences, reads
 from api.parameters import Page, Size, WithContent
+from api.replies import counted
 from api.services import Services, Using
 from api.stack_views import drawn, head, newest, whole
 from api.submission import reply
@@ -66,7 +67,7 @@ async def list_stack_versions(
     total, found = await services.records.stacks.versions(stack.id, size + 1, page * size)
     diffs = await differences(services, caller, stack.id, found)
     lines = [{**_version(version, stack), **shown} for version, shown in zip(found, diffs, strict=True)][:size]
-    return {"total": total, "page": page, "size": size, "versions": lines}
+    return {**counted(total), "page": page, "size": size, "versions": lines}
 
 
 @router.get("/{project}/{name}/reads")

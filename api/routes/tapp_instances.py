@@ -7,15 +7,16 @@ from pydantic import WithJsonSchema
 
 from api.access import Caller, allow
 from api.app_operations import act, check_deployed, check_images, check_serves, invalid, moving
-from api.parameters import AppId
+from api.parameters import AppId, DeadlineSeconds
 from api.services import Services, Using
 from api.submission import Prepared
 from model.apps import App, AppPhase
-from model.change_bodies import InstanceUpdateBody, Rollout, changed
+from model.change_bodies import InstanceUpdateBody, Rollout, changed, chosen_container
 from model.errors import Conflict, NotFound
 from model.instances import instances_of, tapp_instance_id
 from model.layouts import Workload, at_revision, with_running
 from model.manifests import selector, workload_name
+from model.revisions import pins
 from records import Records
 from workflows.instances import InstanceKill, InstanceStart, InstanceUpdate
 
@@ -44,11 +45,12 @@ async def kill_instance(
     app_id: AppId = None,
     instance_id: OfInstance = None,
     on_failure: OnFailure = "keep",
+    deadline_seconds: DeadlineSeconds = None,
 ) -> dict[str, Any]:
     """Stop one instance of a TApp; its index, version and what belongs to it are kept for a start."""
 
-    place = (project, instance, index, app_id, instance_id)
-    return await _switch(services, caller, place, on_failure, response, running=False)
+    how = {"on_failure": on_failure, "deadline_seconds": deadline_seconds}
+    return await _switch(services, caller, (project, instance, index, app_id, instance_id), how, response, running=False)
 
 
 @router.post("/{project}/{instance}/{tAppInstanceID}/start", status_code=202)
@@ -62,11 +64,12 @@ async def start_instance(
     app_id: AppId = None,
     instance_id: OfInstance = None,
     on_failure: OnFailure = "keep",
+    deadline_seconds: DeadlineSeconds = None,
 ) -> dict[str, Any]:
     """Start a killed instance of a TApp again: the same index, name and version."""
 
-    place = (project, instance, index, app_id, instance_id)
-    return await _switch(services, caller, place, on_failure, response, running=True)
+    how = {"on_failure": on_failure, "deadline_seconds": deadline_seconds}
+    return await _switch(services, caller, (project, instance, index, app_id, instance_id), how, response, running=True)
 
 
 @router.post("/{project}/{instance}/{tAppInstanceID}/update", status_code=202)
@@ -91,7 +94,8 @@ async def update_instance(
         before = await tx.apps.revision(app.id, workload.revision)
         spec = changed(before.spec, Rollout(image=body.image, container=body.container))
         check_images(services, caller, spec, "image")
-        made = await tx.apps.add_revision(app.id, spec, caller.actor.name, body.reason or f"update of {instance}")
+        kept = pins(before.spec, before.digests, spec, [chosen_container(before.spec, body.container)])
+        made = await tx.apps.add_revision(app.id, spec, caller.actor.name, body.reason or f"update of {instance}", kept)
         after = at_revision(app.layout, made.number, [workload.track])
         return await moving(
             tx,
@@ -113,7 +117,7 @@ async def _switch(
     services: Services,
     caller: Caller,
     place: tuple[str, str, str, str | None, str | None],
-    on_failure: str,
+    how: dict[str, Any],
     response: Response,
     *,
     running: bool,
@@ -134,11 +138,12 @@ async def _switch(
                 hint=f"Start it to have it again: POST /v2/instances/{project}/{instance}/{index}/start.",
             )
         after = with_running(app.layout, workload.track, running)
-        return await moving(tx, app, after, index=workload.track, on_failure=on_failure)
+        return await moving(tx, app, after, index=workload.track, **how)
 
     app = await _owner(services, project, instance, index)
     workflow = InstanceStart if running else InstanceKill
-    return await act(services, caller, workflow, (project, app, app_id), {"instance": instance}, prepare, response)
+    request = {"instance": instance}
+    return await act(services, caller, workflow, (project, app, app_id), request, prepare, response, always=not running)
 
 
 async def _owner(services: Services, project: str, instance: str, index: str) -> str:

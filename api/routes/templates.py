@@ -6,13 +6,16 @@ from fastapi import APIRouter, Query, Response
 
 from api import deployments
 from api.access import Caller, allow
+from api.aside import aside
 from api.deployments import Source
 from api.documents import read_document
 from api.documents_shown import differences, reads, text
 from api.parameters import Page, Size, WithContent
 from api.placed import check_cluster
+from api.replies import counted
 from api.services import Services, Using
 from api.submission import reply
+from model.base import Number
 from model.blueprints import Blueprint
 from model.errors import Conflict, Invalid
 from model.names import check_name
@@ -76,7 +79,8 @@ async def validate_document(services: Using, caller: Reader, project: str, body:
         blueprint = await _document(services, caller, project, body.kind, body.content, deployment)
     except Invalid as error:
         return {"problems": [], **error.as_reply()}
-    return {"Code": 0, "Message": "", "problems": [], "images": images(blueprint), "graph": graph(blueprint)}
+    drawn = await aside(graph, blueprint)
+    return {"Code": 0, "Message": "", "problems": [], "images": images(blueprint), "graph": drawn}
 
 
 @router.get("/{project}/{name}")
@@ -85,7 +89,7 @@ async def get_template(
     caller: Reader,
     project: str,
     name: str,
-    version: Annotated[int | None, Query(ge=1)] = None,
+    version: Number | None = None,
     content: WithContent = True,
 ) -> dict[str, Any]:
     """Read one template with its document as it was written, the newest or that of a version.
@@ -145,14 +149,13 @@ async def list_template_reads(
 
 
 @router.get("/{project}/{name}/graph")
-async def draw_template(
-    services: Using, caller: Reader, project: str, name: str, version: Annotated[int | None, Query(ge=1)] = None
-) -> dict[str, Any]:
+async def draw_template(services: Using, caller: Reader, project: str, name: str, version: Number | None = None) -> dict[str, Any]:
     """The relation graph of what a template describes: nodes and edges, made for drawing."""
     template, found = await _template(services, project, name, version)
     project_id = (await services.records.projects.get(project)).id
     references = await services.records.configs.references(project_id, template.kind, strict=False)
-    return graph(read_blueprint(template.kind, found.content, ANY_DEPLOYMENT, references=references))
+    blueprint = await aside(read_blueprint, template.kind, found.content, ANY_DEPLOYMENT, references=references, kept=True)
+    return await aside(graph, blueprint)
 
 
 @router.get("/{project}/{name}/operations")
@@ -167,7 +170,7 @@ async def list_template_operations(
         {**{new: row[old] for new, old in names.items()}, "createdAt": row["created_at"], "finishedAt": row["finished_at"]}
         for row in rows
     ]
-    return {"total": total, "page": page, "size": size, "operations": lines}
+    return {**counted(total), "page": page, "size": size, "operations": lines}
 
 
 @router.post("/{project}/{name}/deploy", status_code=202)

@@ -1,10 +1,10 @@
-"""`mooring app`: list, read, copy and remove apps."""
+"""`mooring app`: list, read, copy and delete apps."""
 
 from typing import Annotated
 
 import typer
 
-from cli import bodies, report
+from cli import bodies, reached, report
 from cli.api import Api, path
 from cli.commands import changes
 from cli.commands.autoscaling import autoscale
@@ -42,14 +42,16 @@ def list_apps(
 def show_app(
     project: Project, name: Annotated[str, typer.Argument(help="The app's name.", show_default=False)], as_json: AsJson = False
 ) -> None:
-    """Show an app: what it runs, its instances and why they do not run, and its latest operations."""
+    """Show an app: what it runs, where it is reached, its instances and why they do not run, its latest operations."""
 
     async def work(api: Api, here: Terminal) -> int:
         app = await api.get(path("/v2/applications", project, name))
         instances = await api.get(path("/v2/instances", project, name, "lists"), app_id=app["AppID"], size=_INSTANCES)
-        _, latest = await api.operations(_LATEST, project=project, target=name)
-        data = {**app, "instances": instances["instances"], "operations": latest}
-        here.show(data, report.app(app, instances["instances"], latest))
+        latest = (await api.operations(_LATEST, project=project, target=name))["operations"]
+        found = await reached.addresses_of(api, project, name)
+        data = {**app, "addresses": found["content"], "instances": instances["instances"], "operations": latest}
+        addresses = reached.told(project, name, found)
+        here.show(data, report.app(app, addresses, instances["instances"], latest))
         return 0
 
     run(as_json, work)
@@ -66,7 +68,7 @@ def list_revisions(
 
     async def work(api: Api, here: Terminal) -> int:
         found = await api.get(path("/v2/applications", project, name, "revisions"), size=limit)
-        here.show(found, report.revisions(project, name, found["revisions"], found["total"]))
+        here.show(found, report.revisions(project, name, found))
         return 0
 
     run(as_json, work)
@@ -93,8 +95,9 @@ def copy_app(
     run(as_json, work)
 
 
-@app.command("rm")
-def remove_apps(
+@app.command("rm", hidden=True)
+@app.command("delete")
+def delete_apps(
     project: Project,
     names: Annotated[list[str], typer.Argument(metavar="APP...", help="The apps' names.", show_default=False)],
     yes: Yes = False,

@@ -6,10 +6,11 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
-from cli import bodies
+from cli import app_options, bodies, commands_told
 from cli.api import Api, Record, path
-from cli.commands.creation import Command, File, Variables
+from cli.app_options import Command, Configs, Cpu, File, Memory, NoRoom, Outside, Ports, Secrets, Variables
 from cli.commands.operations import followed
 from cli.failures import Failure
 from cli.terminal import AsJson, Terminal, Watch, run
@@ -44,6 +45,12 @@ def rollout(
     ] = None,
     command: Command = None,
     env: Variables = None,
+    port: Ports = None,
+    outside: Outside = None,
+    cpu: Cpu = None,
+    memory: Memory = None,
+    config: Configs = None,
+    secret: Secrets = None,
     file: File = None,
     batches: Annotated[
         str | None,
@@ -63,34 +70,49 @@ def rollout(
         ),
     ] = None,
     on_failure: Annotated[OnFailure, typer.Option(help="What a failed batch does.")] = OnFailure.KEEP,
+    max_surge: Annotated[
+        str | None,
+        typer.Option(
+            help="How many instances there may be beside those asked for, such as 1 or 25%; 0 takes an old one away first.",
+            callback=bodies.filled,
+            show_default=False,
+        ),
+    ] = None,
+    on_unschedulable: NoRoom = None,
     reason: Annotated[str | None, typer.Option(help="Why, for the app's revisions.", show_default=False)] = None,
     follow: Watch = False,
     as_json: AsJson = False,
 ) -> None:
     """Roll an app out with another image, command, variables or more, at once or in batches with gates and pauses.
 
-    What is not named stays as it is; of the variables too: --env sets one and keeps the others.
+    What is not named stays as it is, of amounts, variables, configs and secrets too: an option sets one and keeps the others.
     """
-    own = bodies.given(
+    own = app_options.plain(command, port, outside) | bodies.given(
         image=image,
         container=container,
-        cmd=command,
         batches=bodies.batches(batches) if batches else None,
         pause=pause.value if pause is not PauseAfter.NEVER else None,
         readySeconds=ready_seconds or None,
         gates=[_gate(one) for one in gate] if gate else None,
         onFailure=on_failure.value if on_failure is not OnFailure.KEEP else None,
+        maxSurge=int(max_surge) if max_surge and max_surge.isdecimal() else max_surge,
+        onUnschedulable=on_unschedulable.value if on_unschedulable else None,
         reason=reason,
     )
 
     async def work(api: Api, here: Terminal) -> int:
         place = ("/v2/applications", project, name)
         body = bodies.body_of(file) | own
-        if env:
-            known = body["dockerEnv"] if "dockerEnv" in body else await _variables(api, place, container)
-            body["dockerEnv"] = bodies.more_variables(known, env)
+        if env or cpu or memory or config or secret:
+            known = await _known(api, place, container) | body
+            body |= {"dockerEnv": bodies.more_variables(known["dockerEnv"], env)} if env else {}
+            body |= app_options.amounts(known["resources"], cpu, memory)
+            body |= await app_options.groups(api, project, known, config, secret)
         answer = await api.post(path(*place, "rollout"), body)
-        return await followed(api, here, answer, follow, _moves(answer))
+        if answer.get("unchanged"):
+            here.show(answer, Text(commands_told.told(answer["Message"])))
+            return 0
+        return await followed(api, here, answer, follow, _moves(answer) + _images(answer))
 
     run(as_json, work)
 
@@ -125,12 +147,16 @@ def scale(
         list[str] | None,
         typer.Option(help="Take this instance away; may be repeated.", callback=bodies.filled, show_default=False),
     ] = None,
+    deadline: Annotated[int | None, typer.Option(min=5, help="Seconds it may take.", show_default=False)] = None,
+    on_unschedulable: NoRoom = None,
     follow: Watch = False,
     as_json: AsJson = False,
 ) -> None:
     """Set the number of instances, or take named ones away with --remove."""
     query: dict[str, Any] = {"type": "manual"} | ({} if count is None else {"scale": count})
     body: dict[str, Any] = ({"image": image} if image else {}) | ({"instances": remove} if remove else {})
+    body |= {"deadlineSeconds": deadline} if deadline else {}
+    body |= {"onUnschedulable": on_unschedulable.value} if on_unschedulable else {}
     _run(as_json, follow, path("/v2/applications", project, name, "scale"), body, **query)
 
 
@@ -174,13 +200,15 @@ def update_instance(
     _run(as_json, follow, _of(project, name, "update"), body)
 
 
-async def _variables(api: Api, place: tuple[str, ...], container: str | None) -> list[dict[str, str]]:
-    """The app's variables now; raises Failure for a container whose variables its reply does not tell."""
+async def _known(api: Api, place: tuple[str, ...], container: str | None) -> Record:
+    """What the app has now, as a body's fields; raises Failure for a container whose fields its reply does not tell."""
     found = await api.get(path(*place))
     if container not in (None, found["containers"][0]):
-        raise Failure(f"--env cannot add to the variables of {container}: give all of them as dockerEnv in a --file.")
-    variables: list[dict[str, str]] = found["Environments"]
-    return variables
+        raise Failure(
+            f"Options cannot add to what {container} has: give all of dockerEnv, resources, configMap or secret in a --file."
+        )
+    fields = {"dockerEnv": "Environments", "resources": "ResInfo", "configMap": "configMap", "secret": "secret"}
+    return {field: found[shown] for field, shown in fields.items()}
 
 
 def _moves(answer: Record) -> str:
@@ -192,6 +220,13 @@ def _moves(answer: Record) -> str:
         return f"{name} goes from revision {answer['fromRevision']} to revision {answer['revision']}."
     again = "" if answer["toRevision"] == answer["revision"] else f", as revision {answer['revision']}"
     return f"{name} goes back from revision {answer['fromRevision']} to revision {answer['toRevision']}{again}."
+
+
+def _images(answer: Record) -> str:
+    """Which images are looked up anew, and what they are until then."""
+    anew = [one for one in answer["images"] if one["digest"] is None and one["before"] and one["before"]["digest"]]
+    told = (f"{one['container']}: {one['before']['image']} {one['before']['digest'][:19]}… → {one['image']}" for one in anew)
+    return "".join(f" Image of {one}, looked up now." for one in told)
 
 
 def _gate(text: str) -> Any:

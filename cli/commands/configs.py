@@ -1,7 +1,10 @@
 """`mooring config` and `mooring secret`: the same commands for ConfigMaps and Secrets."""
 
 import base64
+import shlex
 import sys
+from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -80,16 +83,28 @@ def create_group(
     files: Annotated[
         list[Path] | None, typer.Argument(help="Files that become entries of their names.", show_default=False)
     ] = None,
+    from_file: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The same: FILE, ENTRY=FILE, or a directory, whose files are taken. May be repeated.", show_default=False
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a group, empty or with files as its entries."""
+    chosen = [*((file.name, file) for file in files or []), *(found for one in from_file or [] for found in _named(one))]
+    if twice := [name for name, count in Counter(name for name, _ in chosen).items() if count > 1]:
+        raise Failure(f"Several files would be the entry {twice[0]}. Name them apart: --from-file ENTRY=FILE.")
+
+    for file in files or []:
+        _check_file(_word(ctx), project, group, file)
 
     async def work(api: Api, here: Terminal) -> int:
-        given = {file.name: _encoded(_read(file)) for file in files or []}
+        given = {name: _encoded(_read(file)) for name, file in chosen}
         data = {name: body["data"] for name, body in given.items()}
         encoding = {} if _word(ctx) == "secret" else dict.fromkeys(data, "base64")
         found = await api.post(path(f"/v2/{_plural(ctx)}", project), {"name": group, "data": data, "encoding": encoding})
-        return await _told(ctx, api, here, found, f"{_word(ctx)} {group} created with {len(data)} entries.")
+        return await _told(ctx, api, here, found, f"{_word(ctx)} {group} created {_with(data)}.")
 
     run(as_json, work)
 
@@ -219,6 +234,38 @@ async def _told(ctx: typer.Context, api: Api, here: Terminal, found: dict[str, A
     return 0 if operation["status"] == "SUCCEEDED" or here.as_json else await watch(api, here, found["OperationID"])
 
 
+def _named(given: str) -> list[tuple[str, Path]]:
+    """Entries and their files of FILE, ENTRY=FILE or a directory; raises Failure for a directory that cannot be read."""
+    name, named, rest = given.partition("=")
+    file = Path(rest if named else given)
+    if named or not file.is_dir():
+        return [(name if named else file.name, file)]
+    try:
+        return [(one.name, one) for one in sorted(file.iterdir()) if one.is_file()]
+    except OSError as error:
+        raise Failure(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _check_file(word: str, project: str, group: str, file: Path) -> None:
+    """Raise Failure for ENTRY=VALUE in place of a file, with the command that means it; a secret's value is not repeated."""
+    entry, named, value = str(file).partition("=")
+    if not named or file.exists():
+        return
+    create = f"mooring {word} create {project} {group}"
+    if word == "secret":
+        told, content = f"{entry}=…", " (which asks for its content, or reads it from a pipe)"
+    else:
+        told, content = str(file), f" {shlex.quote(value)}"
+    raise Failure(
+        f"{told} is no file. Create the group without it: {create}; then set the entry: "
+        f"mooring {word} set {project} {group} {shlex.quote(entry)}{content}"
+    )
+
+
+def _with(data: Collection[str]) -> str:
+    return {0: "without entries", 1: f"with the entry {next(iter(data), '')}"}.get(len(data), f"with {len(data)} entries")
+
+
 def _encoded(content: bytes) -> dict[str, str]:
     return {"data": base64.b64encode(content).decode(), "encoding": "base64"}
 
@@ -226,7 +273,7 @@ def _encoded(content: bytes) -> dict[str, str]:
 def _set(ctx: typer.Context, place: tuple[str, str, str], content: bytes, as_json: bool) -> None:
     async def work(api: Api, here: Terminal) -> int:
         found = await api.post(path(f"/v2/{_plural(ctx)}", *place), _encoded(content))
-        return await _told(ctx, api, here, found, f"{place[-1]}: {found['changes']} (version {found['version']}).")
+        return await _told(ctx, api, here, found, f"{found['changes']} (version {found['version']}).")
 
     run(as_json, work)
 

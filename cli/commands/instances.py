@@ -1,16 +1,20 @@
 """`mooring instance`, `container`, `shell`, `logs` and `names`: what runs of an app, what it writes, and where it is reached."""
 
+import json
 import sys
+import zlib
+from functools import partial
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from cli import attached, instance_report, report, session
+from cli import app_logs, attached, instance_report, report, session
 from cli.api import Api, Record, path
 from cli.commands import changes
-from cli.failures import Failure
+from cli.failures import Refused
 from cli.terminal import AsJson, Terminal, run
-from cli.words import clean
+from cli.words import clean, moment_since, now
 
 Project = Annotated[str, typer.Argument(help="The project's name.", show_default=False)]
 Instance = Annotated[str, typer.Argument(help="The instance's name, as `mooring app show` lists it.", show_default=False)]
@@ -20,16 +24,25 @@ app = typer.Typer(no_args_is_help=True, help="Instances: look at them; stop, sta
 container_app = typer.Typer(no_args_is_help=True, help="Containers of an instance.")
 for name, change in (("kill", changes.kill_instance), ("start", changes.start_instance), ("update", changes.update_instance)):
     app.command(name)(change)
+_COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green", "bright_magenta")
 Container = Annotated[str | None, typer.Option("--container", "-c", help="Which container; by default the app's own.")]
 
 
 @app.command("ls")
-def list_instances(project: Project, name: App, limit: Limit = 100, as_json: AsJson = False) -> None:
-    """List an app's instances: what each runs, where, and why not."""
+def list_instances(
+    project: Project,
+    name: Annotated[str | None, typer.Argument(help="The app's name; without one all apps'.", show_default=False)] = None,
+    limit: Limit = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List the instances of an app, or of all apps of a project: what each runs, where, and why not."""
 
     async def work(api: Api, here: Terminal) -> int:
-        found = await api.get(path("/v2/instances", project, name, "lists"), size=limit)
-        here.show(found, instance_report.instances(project, name, found["instances"], found["total"]))
+        found = await api.get(path("/v2/instances", project, *([name] if name else []), "lists"), size=limit)
+        if name and not found["instances"] and not as_json:
+            here.show(found, instance_report.no_instances(project, await api.get(path("/v2/applications", project, name))))
+        else:
+            here.show(found, instance_report.instances(project, name, found["instances"], found["total"]))
         return 0
 
     run(as_json, work)
@@ -85,7 +98,7 @@ def shell(
     """Open a shell in an instance's container; the exit status is the shell's own. Piped input is typed into it."""
 
     async def work(api: Api, here: Terminal) -> int:
-        chosen = container or await _container(api, project, instance)
+        chosen = container or app_logs.container_of(await api.get(path("/v2/instances", project, instance)))
         place = path("/v2/instances", project, instance, chosen, "shell")
         end = await attached.attach(session.load(), place, command, _write)
         if end["reason"] != "Exited":
@@ -97,27 +110,64 @@ def shell(
 
 def logs(
     project: Project,
-    instance: Instance,
+    instance: Annotated[str, typer.Argument(metavar="APP|INSTANCE", help="An app's name, or an instance's.", show_default=False)],
     container: Container = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it writes, until the container ends.")] = False,
-    tail: Annotated[int, typer.Option(min=1, max=5000, help="Begin with its last so many lines.")] = 100,
-    since: Annotated[str | None, typer.Option(help="Only from this time on, such as 2030-01-31T12:00:00Z.")] = None,
+    tail: Annotated[
+        int | None, typer.Option(min=1, max=5000, help="Begin with the last so many lines: by default 100, of an app 20 of each.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only what is younger, such as 5m, or from a time on, such as 2030-01-31T12:00:00Z.")
+    ] = None,
     timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Put its time before each line.")] = False,
     previous: Annotated[bool, typer.Option("--previous", "-p", help="Of the life that ended last.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Show what an instance's container writes."""
+    """Show what an instance writes, or all instances of an app: then each line has its instance's name before it."""
 
     async def work(api: Api, here: Terminal) -> int:
-        chosen = container or await _container(api, project, instance)
-        wanted = {"follow": follow, "timestamps": timestamps, "previous": previous}
-        flags = {name: "true" for name, on in wanted.items() if on}
-        place = path("/v2/containers", project, instance, chosen, "logs")
-        async for text in api.text(place, tail=tail, since=since, **flags):
-            sys.stdout.write(clean(text) if here.out.is_terminal else text)
-            sys.stdout.flush()
+        found = await _instance_or_none(api, project, instance)
+        query = {
+            "tail": tail or (100 if found else 20),
+            "since": moment_since(since, now() - api.skew) if since else None,
+            **{name: "true" for name, on in {"timestamps": timestamps, "previous": previous}.items() if on},
+        }
+        wanted = app_logs.Wanted(project, container, follow, query)
+        if found and not as_json:
+            await app_logs.of_instance(api, wanted, found, partial(_written, here))
+            return 0
+        say = partial(_said, here)
+        await (app_logs.of_one(api, wanted, instance, say) if found else app_logs.of_app(api, wanted, instance, say))
         return 0
 
-    run(False, work)
+    run(as_json, work)
+
+
+async def _instance_or_none(api: Api, project: str, name: str) -> Record | None:
+    """The instance of that name, None where it is an app's; raises Refused where it is neither's."""
+    try:
+        return await api.get(path("/v2/instances", project, name))
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+        await api.get(path("/v2/applications", project, name))
+        return None
+
+
+def _written(here: Terminal, text: str) -> None:
+    sys.stdout.write(clean(text) if here.out.is_terminal else text)
+    sys.stdout.flush()
+
+
+def _said(here: Terminal, instance: str, line: str) -> None:
+    if here.as_json:
+        sys.stdout.write(json.dumps({"instance": instance, "line": line}, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    elif here.out.is_terminal:
+        colour = _COLOURS[zlib.crc32(instance.encode()) % len(_COLOURS)]
+        here.out.print(Text.assemble((instance, colour), f" | {clean(line)}"), soft_wrap=True)
+    else:
+        _written(here, f"{instance} | {line}\n")
 
 
 def names(
@@ -136,17 +186,6 @@ def names(
         return 0
 
     run(as_json, work)
-
-
-async def _container(api: Api, project: str, instance: str) -> str:
-    """The container that is named as the app, or the only one."""
-    found: Record = await api.get(path("/v2/instances", project, instance))
-    containers = [str(c["name"]) for c in found["containers"]]
-    if found["appName"] in containers:
-        return str(found["appName"])
-    if len(containers) == 1:
-        return containers[0]
-    raise Failure(f"{instance} has several containers: name one of {', '.join(containers)} with --container.")
 
 
 def _write(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""`mooring login`: try url and token, then keep them for later commands."""
+"""`mooring login`, `whoami` and `use`: who asks which platform about which project."""
 
 import asyncio
 import os
@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cli import session
-from cli.api import Api, Record
+from cli import people_report, session
+from cli.api import Api, Record, path
 from cli.session import Session
-from cli.terminal import AsJson, Terminal, terminal
+from cli.terminal import AsJson, Terminal, run, terminal
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -32,6 +32,40 @@ def login(
     token = typer.prompt("token", hide_input=True, err=True) if asked else sys.stdin.readline().strip()
     given = Session(url.rstrip("/"), token)
     raise typer.Exit(_sign_in(here, given))
+
+
+def whoami(as_json: AsJson = False) -> None:
+    """Show who you are signed in as, where, your roles, and the project in use."""
+
+    async def work(api: Api, here: Terminal) -> int:
+        me, used = await api.get("/v2/users/me"), session.project_in_use()
+        here.show({**me, "url": api.url, "project": used}, people_report.me(me, api.url, used))
+        return 0
+
+    run(as_json, work)
+
+
+def use(
+    project: Annotated[str | None, typer.Argument(help="The project to use; without one the present one is told.")] = None,
+    none: Annotated[bool, typer.Option("--none", help="Use none any more.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Choose the project that commands mean where they name none.
+
+    MOORING_PROJECT in the environment wins over it, and --project over both.
+    """
+
+    async def work(api: Api, here: Terminal) -> int:
+        if none:
+            session.use(None)
+        elif project:
+            await api.get(path("/v2/projects", project))
+            session.use(project)
+        found = session.project_in_use()
+        here.show({"project": found}, people_report.in_use(found, project))
+        return 0
+
+    run(as_json, work)
 
 
 def _sign_in(here: Terminal, given: Session) -> int:

@@ -70,3 +70,21 @@ def delete_project(
         return await watch(api, here, accepted["OperationID"])
 
     run(as_json, work)
+
+
+@app.command("release")
+def release_object(
+    project: Project,
+    thing: Annotated[str, typer.Option("--object", help="The object as the failed deletion names it: configmaps/settings.")],
+    finalizers: Annotated[list[str], typer.Option("--finalizer", help="A finalizer to take off; may be given several times.")],
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take finalizers off an object that was deleted and stays, because nothing does any more. For platform admins."""
+    confirm(f"Take {', '.join(finalizers)} off {thing} in {project}? What its owner would have tidied up stays undone.", yes)
+
+    async def work(api: Api, here: Terminal) -> int:
+        accepted = await api.post(path("/v2/projects", project, "release"), {"object": thing, "finalizers": finalizers})
+        return await watch(api, here, accepted["OperationID"])
+
+    run(as_json, work)

@@ -53,7 +53,7 @@ def list_versions(project: Project, name: Name, limit: Limit = 10, as_json: AsJs
 
     async def work(api: Api, here: Terminal) -> int:
         found = await api.get(path("/v2/stacks", project, name, "versions"), size=limit)
-        here.show(found, stack_report.versions(found["versions"], found["total"]))
+        here.show(found, stack_report.versions(found))
         return 0
 
     run(as_json, work)

@@ -15,7 +15,14 @@ app = typer.Typer(no_args_is_help=True, help="Templates: documents that describe
 Project = Annotated[str, typer.Argument(help="The project's name.", show_default=False)]
 Name = Annotated[str, typer.Argument(help="The template's name.", show_default=False)]
 File = Annotated[Path, typer.Argument(help="The document; - reads it.", show_default=False)]
-Kind = Annotated[str, typer.Option(help="What it is written in: compose, pod or kubernetes.")]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        help="What it is written in: compose, pod or kubernetes; by default kubernetes where it has an apiVersion and a kind, "
+        "else compose.",
+        show_default=False,
+    ),
+]
 Reason = Annotated[str, typer.Option(help="Why, for the list of versions.")]
 Limit = Annotated[int, typer.Option(min=1, max=200, help="At most so many.")]
 
@@ -60,12 +67,13 @@ def create_template(
     project: Project,
     name: Name,
     file: File,
-    kind: Kind = "compose",
+    kind: Kind = None,
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Keep a document as a template."""
-    body = {"name": name, "kind": kind, "content": bodies.text_of(file), "description": description}
+    content = bodies.text_of(file)
+    body = {"name": name, "kind": kind or bodies.kind_of(content), "content": content, "description": description}
 
     async def work(api: Api, here: Terminal) -> int:
         made = await api.post(path("/v2/templates", project), body)
@@ -85,7 +93,11 @@ def edit_template(project: Project, name: Name, file: File, reason: Reason = "",
     async def work(api: Api, here: Terminal) -> int:
         made = await api.put(path("/v2/templates", project, name), {"content": content, "reason": reason})
         here.show(
-            made, Text(f"{name} is at version {made['version']}. What it changes: mooring stack upgrade {project} NAME --dry-run")
+            made,
+            Text(
+                f"The template {name} is at version {made['version']}; deployments count their own. "
+                f"What it changes in one: mooring stack upgrade {project} NAME --dry-run"
+            ),
         )
         return 0
 
@@ -93,12 +105,14 @@ def edit_template(project: Project, name: Name, file: File, reason: Reason = "",
 
 
 @app.command("validate")
-def validate_document(project: Project, file: File, kind: Kind = "compose", as_json: AsJson = False) -> None:
+def validate_document(project: Project, file: File, kind: Kind = None, as_json: AsJson = False) -> None:
     """Check a document without keeping it; the exit status is 1 where something is wrong."""
     content = bodies.text_of(file)
 
     async def work(api: Api, here: Terminal) -> int:
-        found = await api.post(path("/v2/templates", project, "validate"), {"kind": kind, "content": content})
+        found = await api.post(
+            path("/v2/templates", project, "validate"), {"kind": kind or bodies.kind_of(content), "content": content}
+        )
         here.show(found, stack_report.problems(found))
         return 0 if found["Code"] == 0 else 1
 
@@ -111,7 +125,7 @@ def list_versions(project: Project, name: Name, limit: Limit = 10, as_json: AsJs
 
     async def work(api: Api, here: Terminal) -> int:
         found = await api.get(path("/v2/templates", project, name, "versions"), size=limit)
-        here.show(found, stack_report.versions(found["versions"], found["total"]))
+        here.show(found, stack_report.versions(found))
         return 0
 
     run(as_json, work)

@@ -1,4 +1,4 @@
-"""`python -m deploy.local up | down | status`: what the Makefile calls."""
+"""`python -m deploy.local up | down | status | helm`: what the Makefile calls."""
 
 import fcntl
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from deploy.local import bringup, envfile, external, later, status, takedown, wait
+from deploy.local import bringup, envfile, external, later, status, takedown, tools, wait
 from deploy.local.failure import SetupError
 from deploy.local.layout import Layout
 from deploy.local.parts import simulated
@@ -35,6 +35,7 @@ def up(
     _check_can_run(platform)
     with _alone(platform.layout):
         takedown.clear_the_way(platform, _say)
+        later.mark_setup(platform.layout)
         if simulated_nodes is not None:
             # Kept for the next time, and so that an interrupted run is gone on with.
             platform.layout.simulated_nodes.write_text(str(simulated_nodes))
@@ -62,6 +63,15 @@ def down(wipe: bool = typer.Option(False, help="Forget the data as well.")) -> N
     platform = _platform()
     with _alone(platform.layout):
         takedown.stop(platform, wipe=wipe, say=_say)
+
+
+@app.command()
+def helm() -> None:
+    """Build Helm unless it is built, and say where it is."""
+    layout = _platform().layout
+    for work in (tools.fetch, tools.build):
+        work(tools.HELM, layout, lambda words: _say(f"helm: {words}"))
+    typer.echo(tools.HELM.path(layout, "helm"))
 
 
 @app.command(name="status")

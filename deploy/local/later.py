@@ -13,6 +13,8 @@ from deploy.local import processes, tools
 from deploy.local.layout import Layout, program
 
 PART = "later"
+# What `make up` itself runs (compilers, package managers): it outlives a `make up` that was killed.
+SETUP = "setup"
 # Part -> what it is built from.
 PARTS = {"metrics-store": tools.VICTORIA_METRICS, "metrics-server": tools.METRICS_SERVER}
 _GRACE = 3.0
@@ -28,14 +30,19 @@ def begin(layout: Layout) -> None:
         )
 
 
+def mark_setup(layout: Layout) -> None:
+    """Have all that this process starts from now on carry the marks by which the next `make up` or `make down` finds it."""
+    os.environ |= {"MOORING_STATE": str(layout.state), "MOORING_PART": SETUP}
+
+
 def end(layout: Layout) -> None:
-    """End what goes on in the background; what Go has compiled by then is kept. Repeatable."""
-    processes.end(_ours(layout), _GRACE)
+    """End what goes on in the background, and what a killed `make up` left; what Go has compiled by then is kept. Repeatable."""
+    processes.end(_ours(layout, PART, SETUP), _GRACE)
 
 
 def running(layout: Layout) -> bool:
     """Tell whether parts are being built and started in the background."""
-    return bool(_ours(layout))
+    return bool(_ours(layout, PART))
 
 
 def unbuilt(layout: Layout) -> frozenset[str]:
@@ -43,5 +50,5 @@ def unbuilt(layout: Layout) -> frozenset[str]:
     return frozenset(part for part, tool in PARTS.items() if not tool.built(layout))
 
 
-def _ours(layout: Layout) -> list[psutil.Process]:
-    return [item.process for item in processes.owned() if item.part == PART and item.state == layout.state]
+def _ours(layout: Layout, *parts: str) -> list[psutil.Process]:
+    return [item.process for item in processes.owned() if item.part in parts and item.state == layout.state]

@@ -109,12 +109,7 @@ class Layout:
         return self.run / "supervisor.sock"
 
     def make(self) -> None:
-        """Create the directories; repeatable.
-
-        Errors: SetupError where the checkout's path is so long that the kubelet's sockets would not fit.
-        """
-        if len(str(self.state)) > 60:
-            raise SetupError(f"The path {self.root} is too long for the platform's sockets: use a checkout nearer to /")
+        """Create the directories; repeatable."""
         for directory in (self.state, self.logs, self.config, self.keys, self.data, self.run, self.cache):
             directory.mkdir(parents=True, exist_ok=True)
         self.keys.chmod(0o700)

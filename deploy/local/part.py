@@ -12,6 +12,8 @@ class Part:
 
     `ready` returns nothing once the part does its work, and raises anything as long as it does not. `config` is
     written before the part starts; its digest goes into the part's environment, so that a changed file restarts it.
+    `ready_needs` names the parts without which `ready` cannot hold: the time for it (`ready_seconds`) counts only from when
+    all of them are ready themselves, however long their builds take.
     """
 
     name: str
@@ -23,6 +25,7 @@ class Part:
     stop_signal: str = "TERM"
     stop_seconds: int = 15
     ready_seconds: int = 90
+    ready_needs: tuple[str, ...] = ()
 
     @property
     def environment(self) -> dict[str, str]:

@@ -92,6 +92,10 @@ class Platform:
         return Runtime(self.layout, self.settings["MOORING_REGISTRY"])
 
     @cached_property
+    def node(self) -> Node:
+        return Node(self.layout, self.access)
+
+    @cached_property
     def images(self) -> Images:
         return Images(self.layout, self.secrets["registry"])
 
@@ -113,7 +117,7 @@ class Platform:
             self.temporal.ui(address, namespace),
             *ControlPlane(self.layout, self.access, self.secrets["etcd"]).parts(),
             self.runtime.part(),
-            *Node(self.layout, self.access).parts(),
+            *self.node.parts(),
             names.part(self.layout, self.access),
             *self.metrics.parts(),
             *([simulated.part(self.layout, self.access)] if self.simulated_nodes else []),

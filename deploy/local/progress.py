@@ -51,17 +51,23 @@ class Progress:
                 began, before = self._steps[step]
                 self._steps[step] = (time.monotonic() if before == WAITS else began, words)
 
-    def end(self, step: str, seconds: float) -> None:
+    def end(self, step: str) -> None:
+        """Tell how long it took, from its turn on."""
         with self._lock:
-            self._steps.pop(step, None)
+            began, _ = self._steps.pop(step)
+        seconds = time.monotonic() - began
         if seconds >= WORTH_A_LINE:
             self.console.print(f"[green]✓[/] {step} [dim]{seconds:.1f} s[/]", highlight=False)
 
-    def fail(self, step: str) -> None:
+    def fail(self, step: str, words: str) -> None:
         with self._lock:
             self._steps.pop(step, None)
+            rest = bool(self._steps)
         if not wait.interrupted.is_set():
-            self.console.print(f"[red]✗[/] {step}", highlight=False)
+            first = words.partition("\n")[0]
+            self.console.print(f"✗ {step}: {first}", style="red", markup=False, highlight=False, soft_wrap=True)
+            if rest:
+                self.console.print("  What does not need it goes on, and is kept.", highlight=False)
 
     def _rows(self) -> list[tuple[str, str, str]]:
         """What is under way: step, seconds, words; and a last row for what waits for its turn."""

@@ -51,10 +51,10 @@ class Steps:
     def _temporal(self) -> Iterator[Step]:
         address, namespace = (self.platform.settings[name] for name in ("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"))
         if "temporal" in self.parts:
-            yield self._build(tools.TEMPORAL)
+            yield from self._build(tools.TEMPORAL)
             yield _step("Temporal's schema", self._set_up_schema, ["Roles and databases", "Build temporal"])
             yield self._start("temporal", needs=["Temporal's schema"])
-            yield self._build(tools.TEMPORAL_UI)
+            yield from self._build(tools.TEMPORAL_UI)
             yield self._start("temporal-ui", needs=["Build temporal-ui"])
         yield _step("Temporal's namespace", lambda say: make_namespace(address, namespace), ["Start temporal"])
 
@@ -63,17 +63,15 @@ class Steps:
             return
         yield _step("Make the cluster's certificates", lambda say: self.platform.access.make())
         for tool in (tools.ETCD, tools.KUBE, tools.RUNTIME, tools.COREDNS, tools.PAUSE):
-            yield self._build(tool)
+            yield from self._build(tool)
         yield self._start("etcd", needs=["Build etcd"])
-        yield self._start(
-            "kube-apiserver",
-            needs=["Start etcd", "Build kubernetes", "Make the cluster's certificates", "Set up the network"],
-        )
+        ground = ["Build kubernetes", "Make the cluster's certificates", "Set up the network"]
+        yield self._start("kube-apiserver", needs=ground)
         for name in ("kube-controller-manager", "kube-scheduler", "kube-proxy"):
-            # They end when the API server does not answer yet.
-            yield self._start(name, needs=["Start kube-apiserver"])
+            yield self._start(name, needs=ground)
         yield self._start("containerd", needs=["Build containerd", "Set up the network"])
-        yield self._start("kubelet", needs=["Start kube-apiserver", "Start containerd"])
+        yield _step("The kubelet's directory", lambda say: self.platform.node.mount_root())
+        yield self._start("kubelet", needs=[*ground, "The kubelet's directory"])
         yield _step("The cluster's own objects", self._apply_objects, ["Start kube-apiserver"])
         yield self._start("coredns", needs=["Build coredns", "The cluster's own objects"])
         yield _step("The sandbox image", self._import_pause, ["Build pause", "Start containerd", "Start dockerd"])
@@ -82,10 +80,10 @@ class Steps:
         cluster = ["The cluster's own objects", "Start kubelet"]
         ours = self.parts.keys() & wanted
         if "metrics-store" in ours:
-            yield self._build(tools.VICTORIA_METRICS)
+            yield from self._build(tools.VICTORIA_METRICS)
             yield self._start("metrics-store", needs=["Build victoria-metrics", *cluster])
         if "metrics-server" in ours:
-            yield self._build(tools.METRICS_SERVER)
+            yield from self._build(tools.METRICS_SERVER)
             yield self._start("metrics-server", needs=["Build metrics-server", *cluster])
             yield _step("The metrics API", self._publish_metrics, ["Start metrics-server"])
 
@@ -96,7 +94,7 @@ class Steps:
         # After the kubelet: the real node's pods have the first share of the pod network.
         ready = ["The cluster's own objects", "Start kubelet"]
         if count:
-            yield self._build(tools.KWOK)
+            yield from self._build(tools.KWOK)
             yield self._start("kwok", needs=["Build kwok", *ready])
         yield _step("The simulated nodes", lambda say: self._set_simulated(count), ["Start kwok", *ready])
 
@@ -104,11 +102,12 @@ class Steps:
         if "dockerd" in self.parts:
             yield self._start("dockerd", needs=["Set up the network"])
         if "registry" in self.parts:
-            yield self._build(tools.REGISTRY)
+            yield from self._build(tools.REGISTRY)
             yield self._start("registry", needs=["Build registry"])
             # Only ours is filled without being asked.
-            yield _step("The base images", self._publish_busybox, ["Start registry", "Start dockerd"])
-            yield _step("The Python image", self._publish_python, ["Start registry", "Start dockerd"])
+            ground = ["Install Debian packages", "Start registry", "Start dockerd"]
+            yield _step("The base images", self._publish_busybox, ground)
+            yield _step("The Python image", self._publish_python, ground)
 
     def _mooring(self) -> Iterator[Step]:
         yield _step("Mooring's schema", self._migrate, ["Roles and databases"])
@@ -175,11 +174,14 @@ class Steps:
         if not self.platform.supervisor.running("temporal"):
             self.platform.temporal.set_up_schema(say)
 
-    def _build(self, tool: tools.Tool) -> Step:
-        return _step(f"Build {tool.name}", lambda say: tools.build(tool, self.layout, say))
+    def _build(self, tool: tools.Tool) -> Iterator[Step]:
+        yield _step(f"Fetch {tool.name}", lambda say: tools.fetch(tool, self.layout, say))
+        yield _step(f"Build {tool.name}", lambda say: tools.build(tool, self.layout, say), [f"Fetch {tool.name}"])
 
     def _start(self, name: str, needs: list[str]) -> Step:
+        """A part's start, which ends with its readiness: it begins when what that needs is ready, too."""
         part = self.parts[name]
+        needs = [*needs, *(f"Start {other}" for other in part.ready_needs)]
 
         def start(say: Callable[[str], None]) -> None:
             part.write_config()

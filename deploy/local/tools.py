@@ -10,15 +10,15 @@ import re
 import shutil
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.local import command
+from deploy.local import command, wait
 from deploy.local.failure import SetupError
 from deploy.local.layout import Layout
 from deploy.local.progress import WAITS
+from deploy.local.turns import Turns
 
 MODULES = Path(__file__).parent / "tools"
 LDFLAGS = "-s -w"
@@ -29,8 +29,11 @@ KUBERNETES_LDFLAGS = (
     "-X k8s.io/component-base/version.gitMinor={minor}"
 )
 
-# Two builds at once would only take turns on the same cores.
-_one_build = threading.Lock()
+# Two builds at once would only take turns on the same cores; what is fetched meanwhile uses the network.
+_builds, _fetches = Turns(1), Turns(2)
+# A registry's proxy or the network may fail in the middle: so often is fetching tried, with pauses that double.
+FETCH_TRIES = 6
+FIRST_PAUSE = 2.0
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,47 @@ VICTORIA_METRICS = Tool(
     {"victoria-metrics": "github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics"},
 )
 KWOK = Tool("kwok", "sigs.k8s.io/kwok", {"kwok": "sigs.k8s.io/kwok/cmd/kwok"})
+# For `make bench`, which measures against it.
+HELM = Tool("helm", "helm.sh/helm/v4", {"helm": "helm.sh/helm/v4/cmd/helm"})
+
+# Of those whose modules are there the first is built: what more has to follow upon (images are made once the registry runs).
+IN_ORDER = (
+    REGISTRY,
+    PAUSE,
+    ETCD,
+    KUBE,
+    RUNTIME,
+    COREDNS,
+    TEMPORAL,
+    TEMPORAL_UI,
+    VICTORIA_METRICS,
+    METRICS_SERVER,
+    KWOK,
+    HELM,
+)
+
+
+def fetch(tool: Tool, layout: Layout, say: Callable[[str], None]) -> None:
+    """Fetch the modules that a tool is built from into Go's own cache, unless it is built; repeatable.
+
+    Errors: SetupError where Go is missing, or where every try failed.
+    """
+    if tool.built(layout):
+        return
+    say(WAITS)
+    with _fetches.turn(IN_ORDER.index(tool)):
+        pause = FIRST_PAUSE
+        for tries in range(1, FETCH_TRIES + 1):
+            say(f"try {tries} of {FETCH_TRIES}" if tries > 1 else "from the module proxy")
+            try:
+                words = [_go(), "list", "-deps", "-f", "{{if .Module}}{{end}}", *tool.programs.values()]
+                command.run(words, layout.logs / "build.log", _environment(), tool.directory)
+                return
+            except SetupError as failure:
+                if tries == FETCH_TRIES:
+                    raise SetupError(f"{tries} tries to fetch its modules failed: is the network there?\n{failure}") from failure
+            wait.pause(pause)
+            pause *= 2
 
 
 def build(tool: Tool, layout: Layout, say: Callable[[str], None]) -> None:
@@ -122,13 +166,12 @@ def build(tool: Tool, layout: Layout, say: Callable[[str], None]) -> None:
     if tool.built(layout):
         return
     say(WAITS)
-    with _one_build:
+    with _builds.turn(IN_ORDER.index(tool)):
         if not tool.built(layout):
             _build(tool, layout, say)
 
 
 def _build(tool: Tool, layout: Layout, say: Callable[[str], None]) -> None:
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"}
     count = 0
 
     def compiled(line: str) -> None:
@@ -145,12 +188,16 @@ def _build(tool: Tool, layout: Layout, say: Callable[[str], None]) -> None:
         flags = ["-v", "-trimpath", "-ldflags", tool.ldflags, "-o", f"{draft}/bin/"]
         log = layout.logs / "build.log"
         (Path(draft) / "bin").mkdir()
-        command.run([_go(), "build", *flags, *tool.programs.values()], log, environment, tool.directory, compiled)
+        command.run([_go(), "build", *flags, *tool.programs.values()], log, _environment(), tool.directory, compiled)
         for name, package in tool.programs.items():
             _program_of(Path(draft) / "bin", package).rename(Path(draft) / "bin" / name)
         Path(draft).chmod(0o755)
         shutil.move(draft, layout.cache / tool.key)
         Path(draft).mkdir()
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"}
 
 
 def _program_of(directory: Path, package: str) -> Path:

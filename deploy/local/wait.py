@@ -24,6 +24,12 @@ def require(condition: bool, otherwise: str) -> None:
         raise NotYetError(otherwise)
 
 
+def pause(seconds: float) -> None:
+    """Let some time pass before another try. Errors: Interrupted after Ctrl-C."""
+    if interrupted.wait(seconds):
+        raise Interrupted
+
+
 def until(check: Callable[[], None], seconds: float) -> None:
     """Call `check` until it raises nothing.
 

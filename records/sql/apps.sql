@@ -5,8 +5,8 @@ VALUES (:id, :project, :project_id, :name, :type, :cluster, 'LIVE', :replicas, 1
 ON CONFLICT DO NOTHING RETURNING *;
 
 -- name: insert_revision^
-INSERT INTO app_revisions (app_id, number, spec, digests, pinned, created_by, reason)
-SELECT :app_id, COALESCE(max(number), 0) + 1, :spec, :digests, :pinned, :created_by, :reason
+INSERT INTO app_revisions (app_id, number, spec, pinned, created_by, reason)
+SELECT :app_id, COALESCE(max(number), 0) + 1, :spec, :pinned, :created_by, :reason
 FROM app_revisions WHERE app_id = :app_id
 RETURNING *;
 
@@ -35,8 +35,10 @@ WHERE l.project = :project AND l.target_kind = 'app' AND l.target_name = :name;
 -- name: newest_operations
 -- Per app its newest operation, for its status.
 SELECT o.* FROM unnest(cast(:ids AS text[])) AS app (id) CROSS JOIN LATERAL (
-    SELECT target_id, id, kind, status, error FROM operations
-    WHERE project = :project AND target_kind = 'app' AND target_id = app.id ORDER BY id DESC LIMIT 1
+    SELECT target_id, id, kind, status, error,
+           (SELECT cast(layout ->> 'revision' AS integer) FROM layouts WHERE layouts.id = cast(ask ->> 'before' AS bigint)) AS leaves,
+           cast(ask ->> 'revision' AS integer) AS revision FROM operations
+    WHERE project = :project AND target_kind = 'app' AND target_id = app.id AND ask ->> 'within' IS NULL ORDER BY id DESC LIMIT 1
 ) o;
 
 -- name: list_apps
@@ -77,6 +79,20 @@ SELECT id, kind, status, ask, pause FROM operations
 WHERE project = :project AND target_kind = 'app' AND target_name = :name AND target_id = :app_id AND kind = 'app.upgrade'
 ORDER BY id DESC LIMIT 1;
 
+-- name: outcomes
+-- Of each revision how the newest operation ended that its images were looked up for; one that SUCCEEDED stands for all.
+SELECT DISTINCT ON (n.number) n.number, o.id, o.kind, o.status, o.error
+FROM unnest(cast(:numbers AS integer[])) AS n (number) JOIN operations o ON o.ask -> 'resolve' @> to_jsonb(n.number)
+WHERE o.project = :project AND o.target_kind = 'app' AND o.target_name = :name AND o.target_id = :app_id
+ORDER BY n.number, o.status = 'SUCCEEDED' DESC, o.id DESC;
+
+-- name: brought_by$
+SELECT id FROM operations
+WHERE project = :project AND target_kind = 'app' AND target_name = :name AND target_id = :app_id AND status = 'SUCCEEDED'
+  AND (kind = 'app.create' AND cast(:number AS integer) = 1
+       OR kind = 'app.upgrade' AND cast(ask ->> 'revision' AS integer) = cast(:number AS integer))
+ORDER BY id DESC LIMIT 1;
+
 -- name: revisions_of_layouts
 -- Per app the revisions its instances have, and the one in force.
 SELECT r.* FROM app_revisions r JOIN apps a ON a.id = r.app_id
@@ -90,10 +106,13 @@ SELECT * FROM app_revisions WHERE app_id = :app_id AND number = ANY (cast(:numbe
 SELECT * FROM app_revisions WHERE app_id = :app_id ORDER BY number DESC LIMIT :size OFFSET :skip;
 
 -- name: count_revisions$
-SELECT count(*) FROM app_revisions WHERE app_id = :app_id;
+SELECT count(*) FROM (SELECT FROM app_revisions WHERE app_id = :app_id LIMIT :bound) AS counted;
 
 -- name: set_digests!
 UPDATE app_revisions SET digests = :digests WHERE app_id = :app_id AND number = :number;
+
+-- name: pin_revisions!
+UPDATE app_revisions SET pinned = digests WHERE app_id = :app_id AND number = ANY (cast(:numbers AS integer[])) AND digests <> '{}';
 
 -- name: set_phase^
 UPDATE apps SET phase = :phase, deleted_at = CASE WHEN :phase = 'DELETED' THEN clock_timestamp() END

@@ -37,9 +37,11 @@ FROM autoscalers s
 JOIN autoscaling_policies p ON p.id = s.policy_id
 JOIN apps a ON a.id = s.app_id AND a.phase = 'LIVE'
 LEFT JOIN target_locks l ON l.project = a.project AND l.target_kind = 'app' AND l.target_name = a.name
-LEFT JOIN operations h ON h.id = l.operation_id
+LEFT JOIN target_locks w ON w.project = a.project AND w.target_kind = 'app.scale' AND w.target_name = a.name
+LEFT JOIN operations h ON h.id = COALESCE(w.operation_id, l.operation_id)
 LEFT JOIN LATERAL (
-    SELECT id, kind, actor, status, finished_at FROM operations WHERE target_id = a.id ORDER BY id DESC LIMIT 1
+    SELECT id, kind, actor, status, finished_at FROM operations
+    WHERE target_id = a.id AND ask ->> 'within' IS NULL ORDER BY id DESC LIMIT 1
 ) o ON true
 WHERE s.run IS DISTINCT FROM cast(:run AS text)
 ORDER BY s.app_id;

@@ -43,10 +43,10 @@ FROM builds b LEFT JOIN LATERAL (
 WHERE b.project_id = :project_id ORDER BY b.name LIMIT :size OFFSET :skip;
 
 -- name: count_records$
-SELECT count(*) FROM operations WHERE target_kind = 'build' AND target_id = :id;
+SELECT count(*) FROM (SELECT FROM operations WHERE target_kind = 'build' AND target_id = :id LIMIT :bound) AS counted;
 
 -- name: list_records
-SELECT id, status, actor, attempt, result, error, created_at, started_at, finished_at FROM operations
+SELECT id, status, actor, attempt, ask, result, error, created_at, started_at, finished_at FROM operations
 WHERE target_kind = 'build' AND target_id = :id ORDER BY id DESC LIMIT :size OFFSET :skip;
 
 -- name: append_log!
@@ -63,4 +63,9 @@ WHERE operation_id = :operation_id AND run = :run AND stage = :stage;
 -- name: logs_after
 SELECT seq, run, stage, text FROM build_logs
 WHERE operation_id = :operation_id AND seq > :after AND (cast(:stage AS text) IS NULL OR stage = :stage)
+  AND (cast(:run AS integer) IS NULL OR run = :run)
 ORDER BY seq LIMIT 50;
+
+-- name: images_made
+SELECT ask->>'image' AS image, array_remove(array_agg(DISTINCT result->>'digest'), NULL) AS digests
+FROM operations WHERE project_id = :project_id AND kind = 'image.build' GROUP BY 1;

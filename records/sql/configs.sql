@@ -58,7 +58,7 @@ WHERE g.id = ANY (cast(:ids AS text[]));
 SELECT * FROM config_versions WHERE group_id = :group_id ORDER BY number DESC LIMIT :size OFFSET :skip;
 
 -- name: count_versions$
-SELECT count(*) FROM config_versions WHERE group_id = :group_id;
+SELECT count(*) FROM (SELECT FROM config_versions WHERE group_id = :group_id LIMIT :bound) AS counted;
 
 -- name: set_applied!
 UPDATE config_groups SET applied = :applied, seen = :seen WHERE id = :id;
@@ -85,7 +85,7 @@ INSERT INTO config_reads (group_id, version, entries, reader) VALUES (:group_id,
 SELECT version, entries, reader, at FROM config_reads WHERE group_id = :group_id ORDER BY id DESC LIMIT :size OFFSET :skip;
 
 -- name: count_reads$
-SELECT count(*) FROM config_reads WHERE group_id = :group_id;
+SELECT count(*) FROM (SELECT FROM config_reads WHERE group_id = :group_id LIMIT :bound) AS counted;
 
 -- name: all_values
 SELECT id, sealed FROM config_values WHERE id > :after ORDER BY id LIMIT 100;
@@ -105,6 +105,18 @@ WHERE a.project_id = :project_id
            WHERE o.target_id = a.id AND o.target_kind = 'app' AND o.finished_at IS NULL
              AND (cast(l.layout ->> 'revision' AS integer) = r.number
                   OR l.layout -> 'workloads' @> jsonb_build_array(jsonb_build_object('revision', r.number)))));
+
+-- name: outdated
+-- Of entries that were read at some time those that the cluster has otherwise by now.
+SELECT r.* FROM unnest(cast(:kinds AS text[]), cast(:names AS text[]), cast(:keys AS text[]), cast(:ats AS timestamptz[]))
+    AS r (kind, name, key, at)
+JOIN config_groups g ON g.project_id = :project_id AND g.kind = r.kind AND g.name = r.name AND g.deleted_at IS NULL
+JOIN config_versions now ON now.group_id = g.id AND now.number = g.applied AND now.created_at > r.at
+CROSS JOIN LATERAL (
+    SELECT v.entries FROM config_versions v WHERE v.group_id = g.id AND v.number < g.applied AND v.created_at <= r.at
+    ORDER BY v.number DESC LIMIT 1
+) was
+WHERE was.entries -> r.key ->> 'value' IS DISTINCT FROM now.entries -> r.key ->> 'value';
 
 -- name: certificate_of
 -- The stacks whose Ingresses take their certificate from a Secret.

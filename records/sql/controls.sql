@@ -6,7 +6,8 @@ WITH was AS (
 ), op AS (
     UPDATE operations SET seq = seq + CASE WHEN was.status = 'PAUSED' THEN 2 ELSE 1 END, control_seq = control_seq + 1,
            pause_asked = cast(:verb AS text) = 'pause', promoted = promoted OR cast(:verb AS text) = 'promote',
-           status = CASE WHEN was.status = 'PAUSED' THEN 'RUNNING' ELSE was.status END, pause = NULL
+           status = CASE WHEN was.status = 'PAUSED' THEN 'RUNNING' ELSE was.status END, pause = NULL,
+           has_place = CASE WHEN was.status = 'PAUSED' THEN pool IS NOT NULL ELSE has_place END
     FROM was
     WHERE id = :id AND finished_at IS NULL AND was.status <> 'CANCELLING'
       AND CASE cast(:verb AS text)
@@ -58,11 +59,12 @@ ORDER BY seq DESC LIMIT 1;
 -- RUNNING → PAUSED, unless something was asked that the workflow does not know of yet. The pause is a step that stays open
 -- until it is over. A child's pause shows on its parent's stream.
 WITH op AS (
-    UPDATE operations SET seq = seq + 2, status = 'PAUSED', pause_asked = false, run_id = :run_id,
+    UPDATE operations SET seq = seq + 2, status = 'PAUSED', pause_asked = false, has_place = false, run_id = :run_id,
            started_at = COALESCE(started_at, clock_timestamp()),
            pause = jsonb_build_object('title', cast(:title AS text), 'message', cast(:message AS text),
-                                      'since', clock_timestamp(), 'until', cast(:until AS timestamptz))
-    WHERE id = :id AND attempt = :attempt AND status IN ('ACCEPTED', 'RUNNING', 'WAITING') AND control_seq = :version
+                                      'since', clock_timestamp(), 'until', cast(:until AS timestamptz),
+                                      'batch', cast(:batch AS integer))
+    WHERE id = :id AND attempt = :attempt AND status IN ('ACCEPTED', 'RUNNING') AND control_seq = :version
     RETURNING seq, done, total, kind, target_name, parent_id
 ), st AS (
     INSERT INTO steps (operation_id, run, seq, title, name, status, message)
@@ -86,7 +88,7 @@ WITH op AS (
            'status', 'PAUSED', 'message', cast(:message AS text), 'done', up.done, 'total', up.total)
     FROM op, up
 )
-SELECT op.seq, pg_notify('operations', :id), (SELECT pg_notify('operations', up.id) FROM up) FROM op;
+SELECT op.seq, pg_notify('operations', :id), (SELECT pg_notify('operations', up.id) FROM up), pg_notify('admission', '') FROM op;
 
 -- name: held^
 -- Whether the attempt goes on, and whether an earlier try of this pause was written.

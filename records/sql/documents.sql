@@ -5,7 +5,7 @@ INSERT INTO document_reads (subject, version, reader) VALUES (:subject, :version
 SELECT version, reader, at FROM document_reads WHERE subject = :subject ORDER BY id DESC LIMIT :size OFFSET :skip;
 
 -- name: count_reads$
-SELECT count(*) FROM document_reads WHERE subject = :subject;
+SELECT count(*) FROM (SELECT FROM document_reads WHERE subject = :subject LIMIT :bound) AS counted;
 
 -- name: sealed_of_templates
 SELECT template_id AS id, number FROM template_versions WHERE sealed IS NOT NULL ORDER BY template_id, number;

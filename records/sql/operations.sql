@@ -1,14 +1,43 @@
--- name: insert_operation!
+-- name: insert_operation^
+-- WAITING where it needs a place and there is none.
 INSERT INTO operations (id, kind, project, project_id, target_kind, target_name, target_id, actor, status, cancellable,
-                        request, ask, parent_id, workflow_id)
-VALUES (:id, :kind, :project, :project_id, :target_kind, :target_name, :target_id, :actor, 'ACCEPTED', :cancellable,
-        :request, :ask, :parent_id, :workflow_id);
+                        request, ask, parent_id, workflow_id, pool, has_place, goes_first)
+SELECT :id, :kind, :project, :project_id, :target_kind, :target_name, :target_id, :actor,
+       CASE WHEN place THEN 'ACCEPTED' ELSE 'WAITING' END, :cancellable, :request, :ask, :parent_id, :workflow_id,
+       :pool, place AND cast(:pool AS text) IS NOT NULL, :goes_first
+FROM admits(:pool, :project_id, :goes_first) place
+RETURNING status;
 
 -- name: take_lock^
 INSERT INTO target_locks (project, target_kind, target_name, operation_id)
 VALUES (:project, :target_kind, :target_name, :operation_id)
 ON CONFLICT DO NOTHING
 RETURNING operation_id;
+
+-- name: paused_upgrade^
+-- The app's upgrade that is PAUSED, which no control moves until the transaction ends.
+SELECT o.id, o.ask, o.pause FROM target_locks l JOIN operations o ON o.id = l.operation_id
+WHERE l.project = :project AND l.target_kind = 'app' AND l.target_name = :name AND o.kind = 'app.upgrade' AND o.status = 'PAUSED'
+FOR UPDATE OF o;
+
+-- name: tell_scaling^
+-- The pause tells the newest number that was asked for in it; the numbers before stand in the record's controls.
+WITH op AS (
+    UPDATE operations SET seq = seq + 1, pause = pause || jsonb_build_object(
+        'message', split_part(pause ->> 'message', ' Scaled since: ', 1) || cast(:words AS text))
+    WHERE id = :id AND pause IS NOT NULL
+    RETURNING seq
+), ev AS (
+    INSERT INTO operation_events (operation_id, seq, type, data)
+    SELECT :id, op.seq, 'control', jsonb_build_object('verb', 'scale', 'actor', cast(:actor AS text), 'status', 'PAUSED') FROM op
+)
+SELECT pg_notify('operations', :id) FROM op;
+
+-- name: scalings
+-- What was scaled in the pauses of an upgrade, the newest first.
+SELECT id, kind, status, actor, ask, workflow_id, preempted_by FROM operations
+WHERE project = :project AND target_kind = 'app' AND target_name = :name AND id > :id AND ask ->> 'within' = :id
+ORDER BY id DESC;
 
 -- name: lock_holder^
 -- The row lock keeps it from settling between this look and what the transaction decides. Settling locks the operation
@@ -35,7 +64,7 @@ UPDATE operations SET ask = jsonb_set(ask, '{preempts}', to_jsonb(cast(:victim A
 WITH was AS (
     SELECT status FROM operations WHERE id = :id FOR UPDATE
 ), op AS (
-    UPDATE operations SET seq = seq + 1, status = 'CANCELLING', pause = NULL, pause_asked = false,
+    UPDATE operations SET seq = seq + 1, status = 'CANCELLING', pause = NULL, pause_asked = false, has_place = pool IS NOT NULL,
            control_seq = control_seq + CASE WHEN was.status = 'CANCELLING' THEN 0 ELSE 1 END,
            preempted_by = COALESCE(cast(:preempted_by AS text), preempted_by)
     FROM was
@@ -119,10 +148,11 @@ SELECT pg_notify('operations', :operation_id) FROM op;
 
 -- name: settle^
 -- Once per attempt: no row when it is settled already or a newer attempt owns the record. A child's end moves its running
--- parent's progress and shows on its stream.
+-- parent's progress and shows on its stream. What was scaled in its pause and still runs has the app from then on: whoever comes
+-- next meets it there.
 WITH op AS (
     UPDATE operations SET seq = seq + 1, status = :status, error = :error, result = :result, cancellable = false, pause = NULL,
-           finished_at = clock_timestamp(), started_at = COALESCE(started_at, clock_timestamp()),
+           has_place = false, finished_at = clock_timestamp(), started_at = COALESCE(started_at, clock_timestamp()),
            done = CASE WHEN :status = 'SUCCEEDED' THEN greatest(total, done) ELSE done END
     WHERE id = :operation_id AND attempt = :attempt AND finished_at IS NULL
     RETURNING seq, status, error, kind, target_name, parent_id
@@ -132,8 +162,16 @@ WITH op AS (
            message = CASE WHEN message = '' THEN 'did not report before the operation ended' ELSE message END
     FROM op
     WHERE operation_id = :operation_id AND run = :attempt AND steps.status = 'RUNNING'
+), woken AS (
+    DELETE FROM suspended_steps USING op WHERE operation_id = :operation_id
+), scaling AS (
+    SELECT s.id FROM target_locks l JOIN operations s ON s.id = l.operation_id
+    WHERE l.target_kind = 'app.scale' AND s.ask ->> 'within' = :operation_id AND s.finished_at IS NULL
+    FOR UPDATE OF s
+), handed AS (
+    UPDATE target_locks SET operation_id = scaling.id FROM op, scaling WHERE operation_id = :operation_id
 ), lk AS (
-    DELETE FROM target_locks USING op WHERE operation_id = :operation_id
+    DELETE FROM target_locks USING op WHERE operation_id = :operation_id AND NOT EXISTS (SELECT FROM scaling)
 ), ev AS (
     INSERT INTO operation_events (operation_id, seq, type, data)
     SELECT :operation_id, op.seq, 'status', jsonb_build_object('status', op.status, 'error', op.error) FROM op
@@ -147,13 +185,15 @@ WITH op AS (
            'target', op.target_name, 'status', op.status, 'done', up.done, 'total', up.total)
     FROM op, up
 )
-SELECT op.status, pg_notify('operations', :operation_id), (SELECT pg_notify('operations', up.id) FROM up) FROM op;
+SELECT op.status, pg_notify('operations', :operation_id), (SELECT pg_notify('operations', up.id) FROM up),
+       pg_notify('admission', '') FROM op;
 
 -- name: reopen^
 -- Retry: compare-and-set FAILED | CANCELLED → ACCEPTED with the next attempt. What it took the target from is waited for
 -- again where that still runs.
 WITH op AS (
-    UPDATE operations SET seq = seq + 1, status = 'ACCEPTED', attempt = attempt + 1, error = NULL, result = NULL,
+    UPDATE operations SET seq = seq + 1, status = CASE WHEN admits(pool, project_id, goes_first) THEN 'ACCEPTED' ELSE 'WAITING' END,
+           has_place = pool IS NOT NULL AND admits(pool, project_id, goes_first), attempt = attempt + 1, error = NULL, result = NULL,
            done = 0, cancellable = :cancellable, preempted_by = NULL, run_id = NULL, accepted_at = clock_timestamp(),
            started_at = NULL, finished_at = NULL, control_seq = 0, control_told = 0, pause_asked = false, promoted = false,
            ask = ask || jsonb_build_object(
@@ -161,20 +201,22 @@ WITH op AS (
                'deadline_seconds', COALESCE(to_jsonb(cast(:deadline_seconds AS integer)), ask -> 'deadline_seconds'),
                'preempts', (SELECT v.id FROM operations v WHERE v.id = operations.ask ->> 'preempts' AND v.finished_at IS NULL))
     WHERE id = :id AND attempt = :attempt AND status IN ('FAILED', 'CANCELLED')
-    RETURNING seq, operations.attempt
+    RETURNING seq, operations.attempt, operations.status
 ), ct AS (
     INSERT INTO operation_controls (operation_id, attempt, seq, verb, actor)
     SELECT :id, op.attempt, 0, 'retry', cast(:actor AS text) FROM op WHERE cast(:actor AS text) IS NOT NULL
 ), ev AS (
     INSERT INTO operation_events (operation_id, seq, type, data)
     SELECT :id, op.seq, 'status',
-           jsonb_strip_nulls(jsonb_build_object('status', 'ACCEPTED', 'actor', cast(:actor AS text))) FROM op
+           jsonb_strip_nulls(jsonb_build_object('status', op.status, 'actor', cast(:actor AS text))) FROM op
 )
 SELECT seq, pg_notify('operations', :id) FROM op;
 
 -- name: newest_on_target$
+-- What was scaled in a pause is a part of what paused.
 SELECT id FROM operations
 WHERE project = :project AND project_id = :project_id AND target_kind = :target_kind AND target_name = :target_name
+  AND ask ->> 'within' IS NULL
 ORDER BY id DESC LIMIT 1;
 
 -- name: lock_attempt^
@@ -203,47 +245,26 @@ SELECT * FROM steps WHERE operation_id = :id ORDER BY run, seq;
 -- name: get_operation_with_steps^
 SELECT o.*, COALESCE((SELECT jsonb_agg(to_jsonb(s) - 'operation_id' ORDER BY s.run, s.seq) FROM steps s
                       WHERE s.operation_id = o.id), '[]') AS steps,
-       COALESCE((SELECT jsonb_agg(to_jsonb(c) - 'operation_id' - 'seq' ORDER BY c.at) FROM operation_controls c
-                 WHERE c.operation_id = o.id), '[]') AS controls,
+       COALESCE((SELECT jsonb_agg(c.control ORDER BY c.at) FROM (
+           SELECT at, to_jsonb(k) - 'operation_id' - 'seq' AS control FROM operation_controls k WHERE operation_id = o.id
+           UNION ALL
+           SELECT s.created_at, jsonb_build_object('attempt', o.attempt, 'verb', 'scale', 'actor', s.actor, 'at', s.created_at,
+                  'words', format('from %s to %s: %s', s.ask ->> 'came_from', s.ask ->> 'replicas', s.id)) FROM operations s
+           WHERE o.ask ? 'gray' AND s.project = o.project AND s.target_kind = 'app' AND s.target_name = o.target_name AND s.id > o.id
+             AND s.ask ->> 'within' = o.id
+       ) c), '[]') AS controls,
        COALESCE((SELECT jsonb_agg(jsonb_build_object('operation_id', p.id, 'kind', p.kind, 'target', p.target_name, 'pause', p.pause)
                                   ORDER BY p.id) FROM operations p
                  WHERE p.parent_id = o.id AND p.status = 'PAUSED' AND o.finished_at IS NULL), '[]') AS waits_for
 FROM operations o WHERE o.id = :id;
-
--- name: list_operations
--- Newest first; `before` is the cursor. project_ids limits what the actor may see, null means everything.
-SELECT * FROM operations
-WHERE (cast(:project_ids AS text[]) IS NULL OR project_id = ANY (cast(:project_ids AS text[])) OR actor = :viewer)
-  AND (cast(:project AS text) IS NULL OR project = :project)
-  AND (cast(:target AS text) IS NULL OR target_name = :target)
-  AND (cast(:kind AS text) IS NULL OR kind = :kind)
-  AND (cast(:status AS text) IS NULL OR status = :status)
-  AND (cast(:actor AS text) IS NULL OR actor = :actor)
-  AND (cast(:parent AS text) IS NULL OR parent_id = :parent)
-  AND (cast(:since AS timestamptz) IS NULL OR created_at >= :since)
-  AND (cast(:until AS timestamptz) IS NULL OR created_at < :until)
-  AND (cast(:before AS text) IS NULL OR id < :before)
-ORDER BY id DESC LIMIT :size;
-
--- name: count_operations$
-SELECT count(*) FROM operations
-WHERE (cast(:project_ids AS text[]) IS NULL OR project_id = ANY (cast(:project_ids AS text[])) OR actor = :viewer)
-  AND (cast(:project AS text) IS NULL OR project = :project)
-  AND (cast(:target AS text) IS NULL OR target_name = :target)
-  AND (cast(:kind AS text) IS NULL OR kind = :kind)
-  AND (cast(:status AS text) IS NULL OR status = :status)
-  AND (cast(:actor AS text) IS NULL OR actor = :actor)
-  AND (cast(:parent AS text) IS NULL OR parent_id = :parent)
-  AND (cast(:since AS timestamptz) IS NULL OR created_at >= :since)
-  AND (cast(:until AS timestamptz) IS NULL OR created_at < :until);
 
 -- name: events_after
 SELECT seq, at, type, data FROM operation_events
 WHERE operation_id = :id AND seq > :after ORDER BY seq LIMIT 500;
 
 -- name: unsettled_operations
--- Live records that have not moved for a while: not started, cancelling, not told of a control, and last, for they are many,
--- those that run or pause with a workflow that may be gone. stop: who cancelled it or rolled it back.
+-- Live records that have not moved for a while: not started, cancelling, not told of a control; and some of those that run or
+-- pause, whose workflow may be gone: :size at a time, by chance, for they may be thousands. stop: who cancelled it or rolled it back.
 -- parent_lives: the child's parent starts it; orphaned: its parent ended after accepting and before starting it.
 SELECT o.id, o.kind, o.workflow_id, o.run_id, o.attempt, o.status, o.ask, o.project, o.project_id, o.target_kind, o.target_name,
        o.actor, o.cancellable, o.control_seq, o.control_told, o.pause_asked, o.promoted,
@@ -253,11 +274,13 @@ SELECT o.id, o.kind, o.workflow_id, o.run_id, o.attempt, o.status, o.ask, o.proj
        p.id IS NOT NULL AND p.finished_at IS NULL AS parent_lives,
        COALESCE(p.finished_at > o.accepted_at, false) AS orphaned
 FROM operations o LEFT JOIN operations p ON p.id = o.parent_id
-WHERE o.finished_at IS NULL AND o.accepted_at < clock_timestamp() - make_interval(secs => :older_than)
-ORDER BY o.status IN ('RUNNING', 'PAUSED') AND o.control_seq = o.control_told, o.accepted_at LIMIT 500;
+WHERE o.finished_at IS NULL AND o.status <> 'WAITING' AND o.accepted_at < clock_timestamp() - make_interval(secs => :older_than)
+  AND (o.status NOT IN ('RUNNING', 'PAUSED') OR o.control_seq <> o.control_told
+       OR random() * (SELECT count(*) FROM operations WHERE finished_at IS NULL AND status IN ('RUNNING', 'PAUSED')) < :size)
+ORDER BY o.status IN ('RUNNING', 'PAUSED') AND o.control_seq = o.control_told, o.accepted_at LIMIT 200;
 
 -- name: live_in_project
-SELECT id, kind, workflow_id, status FROM operations WHERE project_id = :project_id AND finished_at IS NULL AND id <> :except_id ORDER BY id;
+SELECT id, kind, workflow_id, run_id, parent_id, status, ask FROM operations WHERE project_id = :project_id AND finished_at IS NULL AND id <> :except_id ORDER BY id;
 
 -- name: claim_key^
 INSERT INTO idempotency_keys (actor, route, key, body_hash) VALUES (:actor, :route, :key, :body_hash)

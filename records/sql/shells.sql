@@ -20,4 +20,4 @@ WHERE project_id = :project_id AND instance = :instance
 ORDER BY id DESC LIMIT :size OFFSET :skip;
 
 -- name: count_shells$
-SELECT count(*) FROM shells WHERE project_id = :project_id AND instance = :instance;
+SELECT count(*) FROM (SELECT FROM shells WHERE project_id = :project_id AND instance = :instance LIMIT :bound) AS counted;

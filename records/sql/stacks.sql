@@ -43,7 +43,7 @@ LEFT JOIN LATERAL (
 WHERE v.stack_id = :stack_id ORDER BY v.number DESC LIMIT :size OFFSET :skip;
 
 -- name: count_versions$
-SELECT count(*) FROM stack_versions WHERE stack_id = :stack_id;
+SELECT count(*) FROM (SELECT FROM stack_versions WHERE stack_id = :stack_id LIMIT :bound) AS counted;
 
 -- name: put_version_app!
 INSERT INTO stack_version_apps (stack_id, version, service, app_id, revision)
@@ -51,8 +51,8 @@ SELECT :stack_id, number, :service, :app_id, :revision FROM stack_versions WHERE
 ON CONFLICT (stack_id, version, service) DO UPDATE SET app_id = excluded.app_id, revision = excluded.revision;
 
 -- name: version_apps
--- What the version's apps were, with the images that were found for them.
-SELECT v.service, v.app_id, v.revision, r.digests FROM stack_version_apps v
+-- What the version's apps were, with the images that were found for them, or that they were to keep.
+SELECT v.service, v.app_id, v.revision, r.pinned || r.digests AS digests FROM stack_version_apps v
 JOIN app_revisions r ON r.app_id = v.app_id AND r.number = v.revision
 WHERE v.stack_id = :stack_id AND v.version = :version;
 
@@ -72,7 +72,8 @@ SELECT o.*, COALESCE((
         WHERE b.stack_id = o.target_id AND c.deleted_at > o.finished_at
     ) g
 ), '[]') AS gone FROM unnest(cast(:ids AS text[])) AS stack (id) CROSS JOIN LATERAL (
-    SELECT target_id, id, kind, status, error, done, total, created_at, finished_at FROM operations
+    SELECT target_id, id, kind, status, error, result, COALESCE(cast(ask ->> 'version' AS integer), 1) AS version, done, total,
+           created_at, finished_at FROM operations
     WHERE project_id = :project_id AND target_kind = 'stack' AND target_id = stack.id ORDER BY id DESC LIMIT 1
 ) o;
 
@@ -96,17 +97,22 @@ SELECT s.service, s.app_id FROM stack_apps s JOIN apps a ON a.id = s.app_id
 WHERE s.stack_id = :stack_id AND a.phase <> 'DELETED' ORDER BY s.service;
 
 -- name: standing
--- The stack's live apps as they are: the revision in force, and how the newest operation on each ended.
-SELECT s.service, a.id AS app_id, a.name AS app, a.layout, r.spec, r.digests,
+-- The stack's apps as they are, stopped ones too: the revision in force, and how the newest operation on each ended.
+SELECT s.service, a.id AS app_id, a.name AS app, a.layout, a.phase = 'STOPPED' AS stopped, r.spec, r.digests,
        last.id AS operation_id, last.kind, last.status, last.actor, last.cancellable,
-       EXISTS (SELECT FROM autoscalers WHERE app_id = a.id) AS autoscaled
+       EXISTS (SELECT FROM autoscalers WHERE app_id = a.id) AS autoscaled,
+       (SELECT cast(p.policy ->> 'targetCPUUtilization' AS integer) FROM autoscalers u JOIN autoscaling_policies p ON p.id = u.policy_id
+        WHERE u.app_id = a.id) AS cpu_target,
+       last.status = 'FAILED' AND (last.kind = 'app.create' AND a.revision = 1
+           OR last.kind = 'app.upgrade' AND last.revision = a.revision) IS TRUE AS failed
 FROM stack_apps s JOIN apps a ON a.id = s.app_id JOIN app_revisions r ON r.app_id = a.id AND r.number = a.revision
 LEFT JOIN LATERAL (
-    SELECT o.id, o.kind, o.status, o.actor, o.cancellable FROM operations o
+    SELECT o.id, o.kind, o.status, o.actor, o.cancellable, cast(o.ask ->> 'revision' AS integer) AS revision FROM operations o
     WHERE o.project = a.project AND o.target_kind = 'app' AND o.target_name = a.name AND o.target_id = a.id
+      AND o.ask ->> 'within' IS NULL
     ORDER BY o.id DESC LIMIT 1
 ) last ON true
-WHERE s.stack_id = :stack_id AND a.phase = 'LIVE';
+WHERE s.stack_id = :stack_id AND a.phase <> 'DELETED';
 
 -- name: app_names
 -- Deleted ones too.

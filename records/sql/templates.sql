@@ -68,13 +68,14 @@ UPDATE template_versions SET sealed = NULL FROM gone WHERE template_id = gone.id
 
 -- name: operations_of
 -- What was done to the deployments of a template, deleted ones too, newest first.
-SELECT o.id, o.kind, o.status, o.actor, o.target_name, o.ask, o.created_at, o.finished_at
-FROM stacks s JOIN operations o
-  ON o.project = s.project AND o.target_kind = 'stack' AND o.target_name = s.name AND o.target_id = s.id
-WHERE s.template_id = :id ORDER BY o.id DESC LIMIT :size OFFSET :skip;
+SELECT o.* FROM stacks s, LATERAL (
+    SELECT id, kind, status, actor, target_name, ask, created_at, finished_at FROM operations
+    WHERE target_kind = 'stack' AND target_id = s.id ORDER BY id DESC LIMIT cast(:size AS bigint) + cast(:skip AS bigint)
+) o
+WHERE s.template_id = :id ORDER BY o.id DESC LIMIT cast(:size AS bigint) OFFSET cast(:skip AS bigint);
 
 -- name: count_operations$
-SELECT count(*)
-FROM stacks s JOIN operations o
-  ON o.project = s.project AND o.target_kind = 'stack' AND o.target_name = s.name AND o.target_id = s.id
-WHERE s.template_id = :id;
+SELECT count(*) FROM (
+    SELECT FROM stacks s JOIN operations o ON o.target_kind = 'stack' AND o.target_id = s.id
+    WHERE s.template_id = :id LIMIT :bound
+) AS counted;

@@ -9,7 +9,7 @@ from tests.platform import Platform
 
 @pytest.fixture(autouse=True)
 async def room(platform: Platform) -> AsyncIterator[None]:
-    """What a test has made is on its way out when the next begins: the machine's one node holds them all."""
+    """What a test has made is on its way out when the next begins, as a module's own project is after it."""
     known = platform.projects
     yield
     for project in platform.projects - known:

@@ -10,8 +10,8 @@ from tests.platform import Platform, eventually, unique
 
 # Each instance burns all the cpu it gets for a while after its start, then sleeps.
 BURNS = ["sh", "-c", "end=$(($(date +%s) + 75)); while [ $(date +%s) -lt $end ]; do :; done; exec sleep 100000"]
-SMALL = {"imageRef": "busybox", "resources": {"cpu": "0.02", "mem": "16Mi"}, "terminationGracePeriodSeconds": 0}
-SLEEPS = {**SMALL, "cmd": "sleep 100000"}
+SMALL = {"imageRef": "busybox", "resources": {"cpu": "0.01", "mem": "16Mi"}, "terminationGracePeriodSeconds": 0}
+SLEEPS = {**SMALL, "cmd": "sleep 100000", "minReadySeconds": 0}
 ALWAYS = {"cron": "* * * * *", "minutes": 5}
 
 
@@ -166,9 +166,7 @@ async def test_what_instances_report_is_scaled_by_too_within_their_own_project(m
     assert told["evaluation"]["decision"]["wanted"] == 1
 
 
-async def test_a_gray_upgrade_stays_at_its_plan_and_goes_back_exactly_whatever_autoscaling_asks_for(
-    make: Any, platform: Platform
-) -> None:
+async def test_in_the_pause_of_a_gray_upgrade_it_goes_on_and_the_way_back_keeps_the_number(make: Any, platform: Platform) -> None:
     app = await make(instanceNum=4)
     gray = {"dockerEnv": [{"name": "A", "value": "1"}], "batches": [1, "100%"], "pause": "first"}
     operation = await platform.submit("POST", f"{app.path}/rollout", gray)
@@ -178,15 +176,14 @@ async def test_a_gray_upgrade_stays_at_its_plan_and_goes_back_exactly_whatever_a
 
     await eventually(paused, "the first batch is there", 90)
     await app.set(minReplicas=1, maxReplicas=30, schedules=[{**ALWAYS, "minReplicas": 6}])
-    for _ in range(2):
-        told = await app.looked_at_again()
-        assert (told["status"], told["suspended"]["OperationID"]) == ("SUSPENDED", operation)
-        assert "It would go from 4 to 6" in told["message"]
-    assert await app.versions() == {1: 3, 2: 1}
+    await eventually(app.comes_to(6), "it is scaled in the pause", 120)
+    assert await app.versions() == {1: 4, 2: 2}
+    told = await app.looked_at_again()
+    assert (told["status"], told["suspended"]) == ("ACTIVE", None)
+    assert await paused()
 
     await platform.ask("POST", f"/v2/operations/{operation}/rollback", expect=202)
     await platform.wait(operation, Status.CANCELLED)
-    await eventually(app.comes_to(6), "autoscaling goes on once the upgrade has gone back", 120)
     assert await app.versions() == {1: 6}
     (decision,) = (await app.get())["decisions"]
     assert (decision["before"], decision["after"]) == (4, 6)
@@ -199,7 +196,7 @@ async def test_a_copy_takes_the_policy_along_unless_it_says_otherwise(platform: 
         "imageRef": "busybox",
         "cmd": "sleep 100000",
         "instanceNum": 0,
-        "resources": {"cpu": "0.02", "mem": "16Mi"},
+        "resources": {"cpu": "0.01", "mem": "16Mi"},
     }
     await platform.done("POST", f"/v2/applications/{project}", body)
     path = f"/v2/applications/{project}/web"
@@ -215,3 +212,11 @@ async def test_a_copy_takes_the_policy_along_unless_it_says_otherwise(platform: 
     # A number that the policy would change at once is no copy's number.
     refused = await platform.ask("POST", f"{path}/copy", {"name": "few", "instanceNum": 1}, expect=422)
     assert "1 is outside the 2 to 5 instances" in refused["Message"]
+
+
+async def test_a_rollout_that_would_end_autoscaling_by_cpu_is_refused(make: Any, platform: Platform) -> None:
+    app = await make()
+    await app.set(minReplicas=1, maxReplicas=2, targetCPUUtilization=50)
+    refused = await platform.ask("POST", f"{app.path}/rollout", {"resources": {"mem": "32Mi"}}, expect=422)
+    assert f"DELETE {app.path}/autoscaling" in refused["Message"]
+    assert (await platform.get(app.path))["scale"]["targetCPUUtilization"] == 50

@@ -10,6 +10,7 @@ import pytest
 
 from demo.gitserver import GitServer, Repository, serve
 from model.operations import OperationRecord, Status
+from tests.e2e.revoking import revoke
 from tests.platform import Platform, eventually, unique
 
 FROM = f"FROM {os.environ.get('MOORING_REGISTRY', 'localhost:5000')}/public/busybox\n"
@@ -169,7 +170,7 @@ async def test_what_the_repository_lacks_is_told(
     platform: Platform, project: str, repository: Repository, server: GitServer
 ) -> None:
     cases = (
-        ({"branch": "nope"}, "no branch 'nope'; it has main"),
+        ({"branch": "nope"}, "no branch or tag 'nope'; its branches are: main"),
         ({"dockerfilePath": "docker/Dockerfile"}, "no file 'docker/Dockerfile'"),
         ({"contextPath": "web", "dockerfilePath": "web/Dockerfile"}, "no directory 'web'"),
     )
@@ -270,3 +271,25 @@ async def test_a_dockerfile_cannot_use_the_builders_own_rights(
     failed = await platform.wait(await platform.submit("POST", f"{build}/build"), Status.FAILED)
     assert reason(failed) == "BuildFailed"
     assert "Line" in await log_of(platform, build, failed.id, "build")
+
+
+@pytest.mark.parametrize("how", ["membership", "token"])
+async def test_a_followed_log_ends_with_the_right_to_it(platform: Platform, project: str, server: GitServer, how: str) -> None:
+    """given a build that takes long and a reader of its log, when the reader's right goes, then it ends in 5 s (faults: 29)."""
+    files = {"Dockerfile": f"{FROM}RUN echo begun {unique('build')} && sleep 60\n"}
+    build = await build_project(platform, project, server.create(unique("long"), files))
+    operation = await platform.submit("POST", f"{build}/build")
+    reader = await platform.user("viewer", project)
+    path, words = f"{build}/records/{operation}/logs", ""
+    async with reader.http.stream("GET", path, params={"follow": True}) as reply, asyncio.timeout(30):
+        pieces = reply.aiter_text()
+        async for piece in pieces:
+            words += piece
+            if "begun" in words:
+                break
+        await revoke(platform, project, reader, how)
+        async with asyncio.timeout(5):
+            async for piece in pieces:
+                words += piece
+    await platform.submit("POST", f"/v2/operations/{operation}/cancel")
+    await platform.wait(operation, Status.CANCELLED)

@@ -124,9 +124,9 @@ async def test_configuration_is_made_changed_and_looked_at(platform: Platform, t
     (tmp_path / "app.ini").write_bytes(b"level = 1\n\xff")
     made = await mooring("config", "create", project, "settings", str(tmp_path / "app.ini"))
     assert made.code == 0, made.err
-    assert made.out.startswith("config settings created with 1 entries.")
+    assert made.out.startswith("config settings created with the entry app.ini.")
     changed = await mooring("config", "set", project, "settings", "LEVEL", "2")
-    assert "LEVEL added (version 2)" in changed.out
+    assert changed.out.startswith("LEVEL added (version 2)")
     assert "settings" in (await mooring("config", "ls", project)).out
     shown = (await mooring("config", "show", project, "settings", "--json")).json
     assert (shown["entries"]["LEVEL"], "data" in shown) == ({"size": 1, "text": True}, False)
@@ -157,6 +157,8 @@ async def test_an_app_is_made_rolled_out_and_looked_at_by_commands_alone(platfor
     assert made.code == 0, made.err
     rolled = await mooring("app", "rollout", project, "web", "--env", "B=3", "--watch")
     assert "web goes from revision 1 to revision 2." in rolled.out, rolled.err
+    again = await mooring("app", "rollout", project, "web", "--env", "B=3", "--watch")
+    assert (again.code, "Nothing differs" in again.out, f"mooring app restart {project} web" in again.out) == (0, True, True)
     assert "web.env: - B=2, + B=3" in (await mooring("app", "revisions", project, "web")).out
     back = await mooring("app", "rollback", project, "web", "--watch")
     assert "web goes back from revision 2 to revision 1, as revision 3." in back.out

@@ -198,7 +198,7 @@ async def test_large_and_binary_values_up_to_what_an_object_holds(platform: Plat
         ("configmaps", {"name": "validate"}, "name"),
         ("configmaps", {"name": "x", "data": {"..": "a"}}, "data..."),
         ("configmaps", {"name": "x", "data": {"a": 1}}, "data.a"),
-        ("configmaps", {"name": "x", "data": {"a": "\0"}}, "data"),
+        ("configmaps", {"name": "x", "data": {"a": "\0"}}, "data.a"),
         ("configmaps", {"name": "x", "data": {"a": "CANARY!"}, "encoding": {"a": "base64"}}, "data.a"),
         ("configmaps", {"name": "x", "encoding": {"a": "base64"}}, "encoding.a"),
         ("secrets", {"name": "x", "data": {"a": "CANARY!"}}, "data.a"),

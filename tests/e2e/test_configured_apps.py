@@ -25,6 +25,7 @@ SERVES = {
     "imageRef": "busybox",
     "cmd": ["sh", "-c", "env > /tmp/env; exec httpd -f -p 8080 -h /"],
     "portMappings": [{"protocol": "tcp", "containerPort": 8080}],
+    "minReadySeconds": 0,
     "terminationGracePeriodSeconds": 0,
 }
 
@@ -125,6 +126,42 @@ async def test_a_changed_file_reaches_the_running_container_and_a_variable_needs
     assert told["restartNeeded"] == [{"appId": app_id, "appName": name, "entries": ["HELLO"], "restart": restart}]
     assert f"restart {name}" in told["message"]
     assert (await configured.environment(name))["HELLO"] == "hello"
+
+
+async def test_an_outdated_variable_is_told_until_the_instances_hold_what_is_in_force(configured: Configured) -> None:
+    name = await configured.create(configMap=[{"type": "Env", "name": "special-config2", "key": ["HELLO"]}])
+    instance, platform = await configured.instance(name), configured.platform
+    entry = {"kind": "configmap", "name": "special-config2", "entries": ["HELLO"]}
+
+    async def told() -> tuple[Any, ...]:
+        """What the app says in list and detail, and its instances in theirs."""
+        listed = (await platform.get(f"/v2/applications/{configured.project}", size=200))["applications"]
+        instances = (await platform.get(f"/v2/instances/{configured.project}/{name}/lists"))["instances"]
+        first = (await platform.get(f"/v2/instances/{configured.project}/{instances[0]['name']}"))["restartNeeded"]
+        in_list = next(one["restartNeeded"] for one in listed if one["Name"] == name)
+        app = await platform.get(configured.path(name))
+        return in_list, app["restartNeeded"], [one["restartNeeded"] for one in instances if one["status"] == "RUNNING"], first
+
+    async def is_clear() -> bool:
+        return await told() == ([], [], [[]], [])
+
+    before = (await platform.get(f"/v2/configmaps/{configured.project}/special-config2"))["data"]["HELLO"]
+    assert await is_clear()
+    await configured.put("configmaps", "special-config2", "HELLO", "once more")
+    everywhere = [{**entry, "instances": [instance["name"]]}]
+    assert await told() == (everywhere, everywhere, [[entry]], [entry])
+    assert (
+        f"restart the app to have it everywhere: POST {configured.path(name)}/restart"
+        in (await platform.get(configured.path(name)))["message"]
+    )
+
+    await configured.put("configmaps", "special-config2", "HELLO", before)
+    assert await is_clear(), "they hold what is in force again"
+    await configured.put("configmaps", "special-config2", "HELLO", "at last")
+    assert not await is_clear()
+    await platform.done("POST", configured.path(name, "restart"))
+    await eventually(is_clear, "who was started anew holds what is in force", 15)
+    await configured.put("configmaps", "special-config2", "HELLO", before)
 
 
 async def test_an_entry_in_use_stays_whatever_the_route(configured: Configured) -> None:

@@ -106,12 +106,21 @@ async def test_an_update_that_fails_goes_back_alone(service: Service) -> None:
 
 
 async def test_instances_find_each_other_by_name(service: Service) -> None:
-    await service.create(2, portMappings=[{"protocol": "tcp", "containerPort": 8080}])
+    await service.create(2, portMappings=[{"protocol": "tcp", "containerPort": 8080}], readinessProbe={"none": True})
     services = {
         item["metadata"]["name"]: item["spec"] for item in (await service.cluster.list("Service", service.project))["items"]
     }
     assert services["db-0"]["clusterIP"] == services["db-1"]["clusterIP"] == "None"
     assert services["db"]["clusterIP"] != "None"
+
+
+@pytest.fixture(scope="module")
+async def alone(platform: Platform, cluster: Cluster, project: str) -> Service:
+    """A TApp of one instance that no test changes."""
+    await publish("walk-1", "1")
+    found = Service(platform, cluster, project)
+    await found.create(1)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -125,9 +134,8 @@ async def test_instances_find_each_other_by_name(service: Service) -> None:
         ("other-0/0/kill", 404, "no instance"),
     ],
 )
-async def test_what_is_not_an_instance_is_told(service: Service, place: str, status: int, words: str) -> None:
-    await service.create(1)
-    reply = await service.platform.http.post(f"/v2/instances/{service.project}/{place}")
+async def test_what_is_not_an_instance_is_told(alone: Service, place: str, status: int, words: str) -> None:
+    reply = await alone.platform.http.post(f"/v2/instances/{alone.project}/{place}")
     assert reply.status_code == status, reply.text
     assert words in reply.json()["Message"]
 

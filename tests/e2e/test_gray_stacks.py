@@ -13,6 +13,7 @@ kind: Deployment
 metadata: {name: store}
 spec:
   replicas: 1
+  minReadySeconds: 0
   selector: {matchLabels: {app: store}}
   template:
     metadata: {labels: {app: store}}
@@ -34,6 +35,7 @@ metadata:
       onFailure: rollback
 spec:
   replicas: 4
+  minReadySeconds: 0
   selector: {matchLabels: {app: web}}
   template:
     metadata: {labels: {app: web}}
@@ -227,16 +229,16 @@ async def test_a_rollback_of_a_stack_that_is_paused_waits_for_nobody(shop: Shop,
     assert await shop.versions("store") == [("busybox:latest", 1)]
 
 
-async def test_what_is_wrong_with_a_rollout_is_told_at_its_line(shop: Shop, platform: Platform) -> None:
+async def test_what_is_wrong_with_a_rollout_is_told_at_its_line(platform: Platform, project: str) -> None:
     wrong = document("1.35").replace("batches: [1, 50%]", "batches: [5]").replace("failures: 2", "failures: none")
-    path = f"/v2/templates/{shop.project}/validate"
+    path = f"/v2/templates/{project}/validate"
     told = await platform.ask("POST", path, {"kind": "kubernetes", "content": wrong})
     assert told["Code"] != 0
-    assert [(p["line"], p["field"].rpartition("rollout.")[2]) for p in told["problems"]] == [(23, "gates[0].http.failures")]
+    assert [(p["line"], p["field"].rpartition("rollout.")[2]) for p in told["problems"]] == [(24, "gates[0].http.failures")]
     gate = "{http: {port: 8080, failures: 2, timeoutSeconds: 1}}"
     query = document("1.35").replace(gate, "{metric: {query: 'max(', condition: '< 1'}}")
     told = await platform.ask("POST", path, {"kind": "kubernetes", "content": query})
-    assert [(p["line"], p["field"].rpartition("rollout.")[2]) for p in told["problems"]] == [(23, "gates[0].metric.query")]
+    assert [(p["line"], p["field"].rpartition("rollout.")[2]) for p in told["problems"]] == [(24, "gates[0].metric.query")]
 
 
 async def test_a_retry_that_is_promoted_goes_on_where_the_gate_failed(shop: Shop, platform: Platform) -> None:
@@ -266,6 +268,7 @@ metadata:
     mooring.io/rollout: '{"batches": [["db-1"]], "pause": "first"}'
 spec:
   replicas: 3
+  minReadySeconds: 0
   selector: {matchLabels: {app: db}}
   template:
     metadata: {labels: {app: db}}

@@ -1,11 +1,15 @@
 """Jobs through HTTP on the real cluster: what runs to its end, what fails and says why, stacks that wait for one."""
 
+import asyncio
+import json
+import os
 from typing import Any
 
 import pytest
 
+from clients.kubernetes import Cluster
 from model.operations import Status
-from tests.platform import Platform, unique
+from tests.platform import Platform, eventually, unique
 
 JOB: dict[str, Any] = {"name": "migrate", "type": "Job", "imageRef": "busybox", "terminationGracePeriodSeconds": 0}
 MIGRATE = """apiVersion: batch/v1
@@ -22,7 +26,7 @@ spec:
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web, annotations: {mooring.io/depends-on: migrate}}
-spec: {selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {
+spec: {minReadySeconds: 0, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {
   terminationGracePeriodSeconds: 0, containers: [{name: web, image: busybox, command: [sleep, "SECONDS"]}]}}}
 """
 
@@ -199,3 +203,71 @@ async def test_a_compose_service_that_others_wait_for_to_complete_is_a_job(proje
     await project.platform.done("POST", f"/v2/composes/{project.name}", {"stackInstanceName": "c", "content": content})
     job = await project.app("c-migrate")
     assert (job["Type"], job["Status"], (await project.app("c-web"))["Status"]) == ("Job", "COMPLETED", "RUNNING")
+
+
+SIDE = """apiVersion: batch/v1
+kind: Job
+metadata: {name: pair}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      terminationGracePeriodSeconds: 0
+      containers:
+      - {name: main, image: busybox, command: ["true"]}
+      - {name: side, image: busybox, command: [sleep, "9999"]}
+"""
+
+
+async def test_a_second_container_that_runs_on_is_named(project: Project) -> None:
+    path, name = f"/v2/templates/{project.name}", unique("t")
+    await project.platform.ask("POST", path, {"name": name, "kind": "kubernetes", "content": SIDE}, expect=201)
+    body = {"deploymentName": name, "deadlineSeconds": 25}
+    deployed = await project.platform.submit("POST", f"{path}/{name}/deploy", body)
+    failed = await project.platform.wait(deployed, Status.FAILED)
+    assert failed.error is not None
+    assert "main ended with 0, and side still runs" in failed.error.message
+    assert "all its containers" in failed.error.hint
+
+
+async def test_an_instance_that_is_deleted_from_outside_is_not_the_programs_failure(project: Project, cluster: Cluster) -> None:
+    body = {**JOB, "cmd": ["sh", "-c", "trap 'sleep 2; exit 143' TERM; sleep 9999 & wait"], "backoffLimit": 0}
+    operation = await project.platform.submit(
+        "POST", f"/v2/applications/{project.name}", {**body, "terminationGracePeriodSeconds": 9}
+    )
+    pod = await running(project, cluster)
+    await cluster.delete("Pod", pod, project.name)
+    failed = await project.platform.wait(operation, Status.FAILED)
+    assert failed.error is not None
+    assert (failed.error.reason, failed.error.fault) == ("JobInterrupted", "cluster")
+    assert "was deleted from outside" in failed.error.message
+
+
+async def test_an_instance_that_is_evicted_is_no_try(project: Project, cluster: Cluster) -> None:
+    """given a Job that may not fail once, when its instance is evicted, then another one runs it to its end (faults: 23)."""
+    body = {**JOB, "cmd": "sleep 10", "backoffLimit": 0}
+    operation = await project.platform.submit("POST", f"/v2/applications/{project.name}", body)
+    await evict(project.name, await running(project, cluster))
+    await project.platform.wait(operation)
+
+
+async def running(project: Project, cluster: Cluster) -> str:
+    """The pod of the Job's only instance, once it runs."""
+
+    async def runs() -> bool:
+        return (1, "RUNNING") in await project.runs()
+
+    await eventually(runs, "the instance runs")
+    (pod,) = (await cluster.list("Pod", project.name))["items"]
+    name: str = pod["metadata"]["name"]
+    return name
+
+
+async def evict(namespace: str, pod: str) -> None:
+    """What `kubectl drain` does to it."""
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace}}
+    path = f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction"
+    command = [os.environ["KUBECTL"], "--kubeconfig", os.environ["KUBECONFIG"], "create", "--raw", path, "-f", "-"]
+    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL)
+    await process.communicate(json.dumps(eviction).encode())
+    assert process.returncode == 0

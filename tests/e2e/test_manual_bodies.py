@@ -14,6 +14,7 @@ from tests.platform import Platform
 
 DATA = Path(__file__).parents[1] / "data"
 STAYS = "busybox\n  command: [sh, -c, 'trap exit TERM; sleep 9999 & wait']"
+LISTENS = "busybox\n  command: [sh, -c, 'httpd -p {}; trap exit TERM; sleep 9999 & wait']"
 NOT_YET = ("volumes", "internalVolumes")
 GROUPS = {"special-config": ("game-config", "game-config2.conf"), "special-config2": ("HELLO", "WORLD")}
 
@@ -72,7 +73,7 @@ async def test_the_compose_body_starts_c1_after_c2_and_c3_are_ready(platform: Pl
 
 async def test_the_podstack_body_is_one_app_of_its_name(platform: Platform, cluster: Cluster) -> None:
     project = await platform.project("manual")
-    body = manual("podstack-create", **{"mysql:latest": STAYS, "2048:latest": STAYS})
+    body = manual("podstack-create", **{"mysql:latest": LISTENS.format(8080), "2048:latest": LISTENS.format(80)})
     made = await platform.ask("POST", f"/v2/podstack/{project}", body, expect=202)
     assert made["Name"] == "pod666"
     await platform.wait(made["OperationID"])

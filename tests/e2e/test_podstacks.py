@@ -10,7 +10,7 @@ from clients.kubernetes import Cluster
 from tests.platform import Platform, unique
 
 MANUAL = json.loads((Path(__file__).parents[1] / "data" / "podstack-create.json").read_text())
-STAYS = "command: [sh, -c, 'trap exit TERM; sleep 9999 & wait']"
+STAYS = "command: [sh, -c, 'httpd -p 8080; httpd -p 80; trap exit TERM; sleep 9999 & wait']"
 
 
 def swapped(content: str) -> str:
@@ -70,7 +70,7 @@ async def test_an_update_with_the_manuals_body_and_a_rollout_of_one_container(
     path = f"/v2/applications/{project}/pod666/rollout"
     refused = await platform.ask("POST", path, {"image": "busybox:1.35"}, expect=422)
     assert "mysql, 2048app" in refused["Message"]
-    await platform.done("POST", path, {"image": "busybox:1.35", "container": "2048app"})
+    await platform.done("POST", path, {"image": "busybox:1.35", "container": "2048app", "minReadySeconds": 0})
     newest = (await platform.get(f"/v2/applications/{project}/pod666/revisions"))["revisions"][0]
     assert (newest["revision"], newest["images"]) == (3, {"mysql": "busybox", "2048app": "busybox:1.35"})
 
@@ -79,7 +79,10 @@ async def test_a_document_without_replicas_leaves_their_number(platform: Platfor
     name = unique("p")
     body = {"stackInstanceName": name, "content": f"containers:\n- {{name: c, image: busybox, {STAYS}}}\nreplicas: 2\n"}
     await platform.done("POST", f"/v2/podstack/{project}", body)
-    await platform.done("POST", f"/v2/podstack/{project}/{name}", {"content": body["content"].replace("replicas: 2\n", "")})
+    without = {"content": body["content"].replace("replicas: 2\n", "")}
+    assert (await platform.ask("POST", f"/v2/podstack/{project}/{name}", without))["unchanged"]
+    changed = {"content": without["content"].replace("sleep 9999", "sleep 9998")}
+    await platform.done("POST", f"/v2/podstack/{project}/{name}", changed)
     assert (await platform.get(f"/v2/applications/{project}/{name}"))["InstanceNum"] == 2
 
 

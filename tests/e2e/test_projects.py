@@ -1,7 +1,10 @@
 """Projects through HTTP, and what stands in the cluster for them."""
 
+from clients import registry
 from clients.kubernetes import Cluster
+from clients.settings import Settings
 from model.operations import Status
+from tests.images import publish
 from tests.platform import Platform, eventually, unique
 
 
@@ -40,3 +43,24 @@ async def test_the_name_of_a_strange_namespace_is_refused_with_what_to_do(platfo
     retried = await platform.retry(operation)
     assert retried.attempt == 2
     await platform.done("DELETE", f"/v2/projects/{name}")
+
+
+async def test_the_images_of_a_deleted_project_are_not_the_next_ones_of_its_name(platform: Platform) -> None:
+    name = platform.will_have(unique("t"))
+    await platform.done("POST", "/v2/projects", {"name": name})
+    neighbour = f"{name}-2"
+    digest = await publish("v1", name, f"{name}/web")
+    await publish("v2", f"{name}-2", f"{name}/web")
+    await publish("v1", name, f"{neighbour}/web")
+    images = registry.connect(Settings().mooring_registry)
+    assert await images.digest_of(f"{name}/web", "v1") == digest
+
+    deleted = await platform.done("DELETE", f"/v2/projects/{name}")
+    assert "Remove its images" in [step.title for step in deleted.steps or []]
+    await platform.done("POST", "/v2/projects", {"name": name})
+    for reference in ("v1", "v2", digest):
+        assert await images.digest_of(f"{name}/web", reference) is None
+    assert await images.digest_of(f"{neighbour}/web", "v1") == digest
+    assert await images.remove_all(f"{neighbour}/web", [digest]) == 1
+    assert await images.remove_all(f"{neighbour}/web", [digest]) == 0
+    await images.close()

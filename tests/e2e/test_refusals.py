@@ -66,8 +66,8 @@ async def test_no_path_or_query_breaks_a_route(platform: Platform, project: str)
     ("fields", "field"),
     [
         ({"priorityClassName": "system-node-critical"}, "priorityClassName"),
-        ({"dockerEnv": [{"name": "A", "value": "a\0b"}]}, "dockerEnv"),
-        ({"cmd": ["\ud800"]}, "cmd"),
+        ({"dockerEnv": [{"name": "A", "value": "a\0b"}]}, "dockerEnv.0.value"),
+        ({"cmd": ["\ud800"]}, "cmd.0"),
         ({"resources": {"cpu": "9" * 300}}, "resources.cpu"),
         ({"resources": {"mem": "9" * 300}}, "resources.mem"),
         ({"dockerEnv": [{"name": "A", "value": "x" * 140_000}]}, "dockerEnv.0.value"),

@@ -69,6 +69,21 @@ async def test_after_a_rollout_that_left_nothing_there_is_nothing_to_take_back(a
     assert reply["toRevision"] == 2
 
 
+async def test_what_serves_on_is_told_and_which_revisions_never_worked(app: App, platform: Platform) -> None:
+    """given a rolling upgrade that failed half-way, then list and detail name what serves and why the other does not."""
+    broken = await app.roll(2, Status.FAILED, cmd="/no/such", deadlineSeconds=60)
+    listed = (await platform.get(f"/v2/applications/{app.project}", size=100))["applications"]
+    for found in (await platform.get(app.path), *(one for one in listed if one["Name"] == app.name)):
+        for words in ("Revision 1 serves on (", f"app.upgrade {broken} to revision 2 failed: ", f"POST {app.path}/rollback"):
+            assert words in found["message"]
+    await app.back()
+    ended = {one["revision"]: one["outcome"] for one in (await platform.get(f"{app.path}/revisions"))["revisions"]}
+    assert {number: outcome["status"] for number, outcome in ended.items()} == {1: "SUCCEEDED", 2: "FAILED", 3: "SUCCEEDED"}
+    assert (ended[2]["OperationID"], ended[2]["reason"]) == (broken, "CommandNotFound")
+    instances = (await platform.get(f"/v2/instances/{app.project}/{app.name}/lists"))["instances"]
+    assert {one["version"] for one in instances if one["status"] == "RUNNING"} == {3}
+
+
 async def test_after_a_rollout_that_stopped_in_its_batches_it_is_what_was_before(app: App, platform: Platform) -> None:
     await app.roll(2)
     broken = await app.roll(3, Status.FAILED, cmd="/no/such", batches=[1, "100%"], deadlineSeconds=60)

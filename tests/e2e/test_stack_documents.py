@@ -33,6 +33,7 @@ apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}
 spec:
+  minReadySeconds: 0
   selector: {matchLabels: {app: web}}
   template:
     metadata: {labels: {app: web}}
@@ -57,6 +58,7 @@ apiVersion: apps/v1
 kind: Deployment
 metadata: {name: side, annotations: {mooring.io/depends-on: web}}
 spec:
+  minReadySeconds: 0
   selector: {matchLabels: {app: side}}
   template:
     metadata: {labels: {app: side}}
@@ -335,6 +337,7 @@ apiVersion: apps/v1
 kind: Deployment
 metadata: {{name: {name}, annotations: {{mooring.io/depends-on: "{after}"}}}}
 spec:
+  minReadySeconds: 0
   selector: {{matchLabels: {{app: {name}}}}}
   template:
     metadata: {{labels: {{app: {name}}}}}

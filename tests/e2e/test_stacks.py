@@ -102,9 +102,10 @@ async def test_the_manuals_document_is_deployed_in_order_and_deleted_in_reverse(
 
 
 async def test_a_link_is_reached_by_its_alias(stacks: Stacks) -> None:
+    serves = "cd /tmp; echo hi > hello; httpd -p 8080; trap exit TERM; sleep 9999 & wait"
     asks = "until wget -qO- http://db:8080/hello; do sleep 0.2; done; trap exit TERM; sleep 9999 & wait"
     content = (
-        "store: {image: busybox, expose: [8080], command: [sh, -c, 'cd /tmp; echo hi > hello; httpd -f -p 8080']}\n"
+        f"store: {{image: busybox, expose: [8080], command: [sh, -c, '{serves}']}}\n"
         f"api: {{image: busybox, links: ['store:db'], command: [sh, -c, '{asks}']}}\n"
     )
     name, operation = await stacks.deploy(content)
@@ -127,20 +128,44 @@ async def test_a_stack_of_which_an_app_is_gone_says_so_wherever_it_is_shown(stac
     await stacks.platform.done("DELETE", f"/v2/applications/{stacks.project}/{name}-a")
     await stacks.platform.done("POST", f"/v2/applications/{stacks.project}/{name}-b/kill")
     told = f"{name}-a was deleted by itself: upgrade the stack to have it again, or delete the stack."
+    stopped = f"{name}-b is stopped: start it, or upgrade the stack, which starts it too."
     found = await stacks.read(name)
     listed = await stacks.platform.get(f"/v2/stacks/{stacks.project}", size=200)
     for shown in (found, next(one for one in listed["stacks"] if one["stackInstanceName"] == name)):
-        assert (shown["status"], shown["message"]) == ("PARTIAL", f"{told} {name}-b is stopped: start it.")
+        assert (shown["status"], shown["message"]) == ("PARTIAL", f"{told} {stopped}")
         assert [(one["name"], one["status"]) for one in shown["gone"]] == [(f"{name}-a", "DELETED"), (f"{name}-b", "STOPPED")]
     a, b = found["apps"]
     assert (a["Status"], a["message"]) == ("DELETED", told)
     assert [one["until"] for one in b["after"]] == ["ready"]
 
-    await stacks.platform.done("POST", f"/v2/applications/{stacks.project}/{name}-b/start")
-    assert (await stacks.read(name))["message"] == told
-    again = await stacks.platform.submit("POST", f"/v2/stacks/{stacks.project}/{name}/upgrade", {"content": content})
+    path, body = f"/v2/stacks/{stacks.project}/{name}/upgrade", {"content": content}
+    planned = (await stacks.platform.ask("POST", path, body, dryRun="true"))["changes"]
+    assert [(one["name"], one["action"]) for one in planned] == [("a", "create"), ("b", "start")]
+    again = await stacks.platform.submit("POST", path, body)
     await stacks.platform.wait(again)
-    assert ((await stacks.read(name))["status"], await stacks.statuses(name)) == ("DEPLOYED", {"a": "RUNNING", "b": "RUNNING"})
+    assert {service: one.kind for service, one in (await stacks.children(again)).items()} == {"a": "app.create", "b": "app.start"}
+    after = await stacks.read(name)
+    assert (after["status"], after["message"], await stacks.statuses(name)) == ("DEPLOYED", "", {"a": "RUNNING", "b": "RUNNING"})
+    assert after["apps"][1]["AppID"] == b["AppID"], "the killed app goes on under its AppID"
+    apps = (await stacks.platform.get(f"/v2/applications/{stacks.project}", size=200))["applications"]
+    assert [one["AppID"] for one in apps if one["Name"] == f"{name}-b"] == [b["AppID"]], "and there is none beside it"
+    await stacks.delete(name)
+
+
+async def test_a_stack_that_an_upgrade_brought_back_says_what_runs_and_why_the_upgrade_failed(stacks: Stacks) -> None:
+    name, operation = await stacks.deploy(f"a: {{{SLEEPS}}}\n")
+    await stacks.platform.wait(operation)
+    body = {"content": f"a: {{{CRASHES}}}\n", "onFailure": "rollback"}
+    upgrade = await stacks.platform.submit("POST", f"/v2/stacks/{stacks.project}/{name}/upgrade", body)
+    failed = await stacks.platform.wait(upgrade, Status.FAILED)
+    assert failed.result == {"version": 1, **failed.result, "update": [f"{name}-a"]}
+    listed = await stacks.platform.get(f"/v2/stacks/{stacks.project}", size=200)
+    for shown in (await stacks.read(name), next(one for one in listed["stacks"] if one["stackInstanceName"] == name)):
+        assert (shown["status"], shown["version"]) == ("DEPLOYED", 1)
+        assert shown["message"].startswith(
+            f"Version 1 runs. The upgrade to version 2 failed and was brought back ({upgrade}): The app"
+        )
+        assert "exit code 3" in shown["message"]
     await stacks.delete(name)
 
 

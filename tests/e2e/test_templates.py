@@ -12,7 +12,8 @@ from tests.platform import Platform, eventually, unique
 
 STAYS = "image: busybox, command: [sh, -c, 'trap exit TERM; sleep 9999 & wait']"
 CRASHES = "image: busybox, command: [sh, -c, 'exit 3']"
-SHOP = f"# the shop\nstore: {{{STAYS}, expose: [8080]}}\nside: {{{STAYS}}}\nweb: {{{STAYS}, links: [store, side]}}\n"
+UNASKED = "x-mooring: {readinessProbe: {none: true}}"  # it opens a port for links, and nothing listens there
+SHOP = f"# the shop\nstore: {{{STAYS}, expose: [8080], {UNASKED}}}\nside: {{{STAYS}}}\nweb: {{{STAYS}, links: [store, side]}}\n"
 DATA = Path(__file__).parents[1] / "data"
 
 
@@ -113,7 +114,7 @@ async def test_a_document_is_checked_as_it_is_typed(templates: Templates, platfo
 
 
 async def test_the_manuals_documents_are_templates_too(templates: Templates, platform: Platform) -> None:
-    stays = "busybox\n  command: [sh, -c, 'trap exit TERM; sleep 9999 & wait']"
+    stays = "busybox\n  command: [sh, -c, 'httpd -p 8080; httpd -p 80; trap exit TERM; sleep 9999 & wait']"
     pod = json.loads((DATA / "podstack-create.json").read_text())["content"].replace("replicas: 3", "replicas: 1")
     for image in ("docker.oa.com:8080/public/mysql:latest", "docker.oa.com:8080/public/2048:latest"):
         pod = pod.replace(image, stays)
@@ -235,6 +236,7 @@ spec:
   template:
     metadata: {labels: {app: store}}
     spec:
+      terminationGracePeriodSeconds: 1
       containers:
       - name: store
         image: busybox

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from clients.kubernetes import Cluster
-from model.errors import Forbidden
+from model.errors import AdmissionRefused
 
 HOSTILE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "privileged": ({}, {"securityContext": {"privileged": True}}),
@@ -32,7 +32,7 @@ def pod(project: str, spec: dict[str, Any], container: dict[str, Any], kind: str
 @pytest.mark.parametrize("kind", ["containers", "initContainers"])
 @pytest.mark.parametrize("what", HOSTILE)
 async def test_a_pod_that_reaches_for_the_host_is_refused(cluster: Cluster, project: str, what: str, kind: str) -> None:
-    with pytest.raises(Forbidden, match="PodSecurity"):
+    with pytest.raises(AdmissionRefused, match="PodSecurity"):
         await cluster.apply(pod(project, *HOSTILE[what], kind=kind))
 
 

@@ -1,12 +1,15 @@
 """What is asked of an instance or an app that is not there, or not in a state for it: refused with what is so and what to do."""
 
+import json
+import re
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 
+from model.operations import Status
 from tests.images import publish
-from tests.platform import Platform
+from tests.platform import Platform, unique
 
 SMALL = {"imageRef": "busybox", "cmd": "sleep 100000", "resources": {"cpu": "0.01", "mem": "16Mi"}, "minReadySeconds": 0}
 VERBS = ("kill", "start", "update")
@@ -82,3 +85,19 @@ async def test_a_killed_instance_takes_another_image_and_has_it_from_its_start_o
     assert (killed["status"], killed["image"]) == ("KILLED", "busybox:moment")
     await platform.done("POST", f"/v2/instances/{place}/db-1/1/start")
     assert (await platform.get(f"/v2/instances/{place}/db-1"))["image"] == "busybox:moment"
+
+
+async def test_the_request_that_a_deadline_names_gives_more_time_and_helps(platform: Platform, project: str) -> None:
+    """given instances that count late, then the request of the hint, followed by hand, leads out of it (faults: 11)."""
+    name = unique("late")
+    path = f"/v2/applications/{project}/{name}"
+    body = {**SMALL, "name": name, "minReadySeconds": 13, "terminationGracePeriodSeconds": 0}
+    await platform.done("POST", f"/v2/applications/{project}", body)
+    scaling = await platform.submit("POST", f"{path}/scale", {"deadlineSeconds": 15}, type="manual", scale=2)
+    failed = await platform.wait(scaling, Status.FAILED)
+    assert failed.error is not None
+    found = re.search(r"POST (/v2/operations/\S+/retry) (\{.*?\})", failed.error.hint)
+    assert found, failed.error.hint
+    assert json.loads(found[2]) == {"deadlineSeconds": 30}
+    assert await platform.submit("POST", found[1], json.loads(found[2])) == scaling
+    assert (await platform.wait(scaling)).attempt == 2

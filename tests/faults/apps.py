@@ -9,6 +9,7 @@ WEB: dict[str, Any] = {
     "name": "web",
     "imageRef": "busybox",
     "cmd": "httpd -f -p 8080",
+    "minReadySeconds": 0,
     "terminationGracePeriodSeconds": 1,
     "portMappings": [{"protocol": "TCP", "containerPort": "8080"}],
 }
@@ -18,7 +19,11 @@ JOB = {"name": "web", "type": "Job", "imageRef": "busybox", "cmd": "sleep 1", "i
 # busybox serves an empty directory: "not found" is its answer.
 GATED = [{"http": {"port": 8080, "expectStatus": 404}}]
 
-_SERVICE = "  image: busybox\n  command: sh -c 'trap exit TERM; while :; do sleep 1; done'\n"
+# A probe of its own, as minReadySeconds 0 above: what one takes to be proved without says nothing about a crash.
+_SERVICE = (
+    "  image: busybox\n  command: sh -c 'httpd -p 8080; trap exit TERM; while :; do sleep 1; done'\n"
+    "  x-mooring:\n    readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}\n"
+)
 STACK = {"stackInstanceName": "shop", "content": f"web:\n{_SERVICE}  links: [api]\napi:\n{_SERVICE}"}
 
 

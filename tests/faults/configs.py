@@ -52,6 +52,7 @@ _APP = """apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}
 spec:
+  minReadySeconds: 0
   selector: {matchLabels: {app: web}}
   template:
     metadata: {labels: {app: web}}

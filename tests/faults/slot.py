@@ -14,10 +14,11 @@ from temporalio.client import Client
 from api.app import build
 from clients import kubernetes
 from clients.kubernetes import Cluster
-from model.operations import OperationRecord
+from model.operations import OperationRecord, Status
+from tests.faults.forked import ForkedWorker
 from tests.faults.place import place
 from tests.faults.scenarios import Scenario
-from tests.faults.worker import Boundary
+from tests.faults.worker import BOUNDARIES, Boundary
 from tests.instance import TOKEN, own_instance
 from tests.platform import Connect, Platform, bearer, eventually
 from tests.processes import Process
@@ -33,42 +34,35 @@ class Slot:
         self.platform = platform
         self.cluster = cluster
         self.client = client
-        self._worker = worker
+        self.worker = worker
         self._armed = armed
 
-    async def run(self, scenario: Scenario, step: int | None = None, side: str = "before") -> "Ran":
-        """Run the scenario to the end it names; with `step`, the worker is killed there and another one goes on."""
+    async def run(self, scenario: Scenario, dies: Sequence[tuple[int, str]] = ()) -> "Ran":
+        """Run the scenario to the end it names; the worker is killed at each step and side of `dies`, and another one goes on."""
         project = await scenario.given(self.platform)
-        if step is not None:
-            self._arm(Boundary(kind=scenario.kind, project=project, step=step, side=side))
-        operation = await scenario.when(self.platform, project)
-        if step is not None:
-            await self._died()
-            self._worker.start()
-        record = await self.platform.wait(operation, scenario.ends, _ENDS_WITHIN)
+        boundaries = [Boundary(kind=scenario.kind, project=project, step=step, side=side) for step, side in dies]
+        record = await self.run_dying(boundaries, scenario.when(self.platform, project), scenario.ends)
         return Ran(self, scenario, project, record)
 
-    async def run_dying(self, boundaries: Sequence[Boundary], submit: Awaitable[str]) -> OperationRecord:
-        """Run one operation to SUCCEEDED whose worker is killed at each of the boundaries in turn, each time another one's."""
-        operation = None
-        for boundary in boundaries:
-            self._arm(boundary)
-            if operation is None:
-                operation = await submit
-            else:
-                self._worker.start()
+    async def run_dying(
+        self, boundaries: Sequence[Boundary], submit: Awaitable[str], ends: Status = Status.SUCCEEDED
+    ) -> OperationRecord:
+        """Run one operation to its end, whose worker is killed at each of the boundaries, whichever comes first."""
+        self._arm(boundaries)
+        operation = await submit
+        for _ in boundaries:
             await self._died()
-        self._worker.start()
-        assert operation is not None
-        return await self.platform.wait(operation, seconds=_ENDS_WITHIN)
+            self.worker.start()
+        return await self.platform.wait(operation, ends, _ENDS_WITHIN)
 
-    def _arm(self, boundary: Boundary) -> None:
+    def _arm(self, boundaries: Sequence[Boundary]) -> None:
         draft = self._armed.with_suffix(".new")
-        draft.write_text(boundary.model_dump_json())
+        draft.write_bytes(BOUNDARIES.dump_json(list(boundaries)))
         draft.replace(self._armed)
 
     async def _died(self) -> None:
-        assert await self._worker.died(_DIES_WITHIN) == -signal.SIGKILL, self._worker.tail()
+        told = f"It was to die at one of {self._armed.read_text()}. {self.worker.tail()}"
+        assert await self.worker.died(_DIES_WITHIN) == -signal.SIGKILL, told
 
     async def look(self, scenario: Scenario, project: str) -> dict[str, Any]:
         """What stands of the project now, portable: compared with what another run has left."""
@@ -122,8 +116,8 @@ class Ran:
 
 
 @contextlib.asynccontextmanager
-async def opened(directory: Path) -> AsyncIterator[Slot]:
-    """A slot; logs go to `directory`. At the end what scenarios made is removed, by the worker itself."""
+async def opened(directory: Path, **environment: str) -> AsyncIterator[Slot]:
+    """A slot; logs go to `directory`, the worker has the `environment` too. At the end what scenarios made is removed, by it."""
     async with contextlib.AsyncExitStack() as closing:
         instance = await closing.enter_async_context(own_instance())
         app = build()
@@ -131,7 +125,7 @@ async def opened(directory: Path) -> AsyncIterator[Slot]:
         cluster = await kubernetes.connect(os.environ["KUBECONFIG"])
         closing.push_async_callback(cluster.close)
         armed = directory / "armed.json"
-        worker = Process(directory / "worker.log", "tests.faults.worker", str(armed))
+        worker = ForkedWorker(directory / "worker.log", armed, **environment)
         worker.start()
         closing.push_async_callback(worker.kill)
         platform = Platform(_in_process(httpx.ASGITransport(app)), TOKEN)

@@ -1,6 +1,6 @@
 """Five versions in an app of five instances, changed one by one while the worker dies at every step of every change (issue 4).
 
-Time budget: 3 minutes on 2 cores, side by side with the crash matrix: each of a dozen deaths takes some 10 s to be noticed.
+Time budget: 3 minutes on 2 cores, side by side with the crash matrix, for a dozen deaths and more.
 """
 
 import asyncio

@@ -1,22 +1,25 @@
-"""`python -m tests.faults.worker FILE`: the worker as it is, and it kills itself where FILE says.
+"""The worker as it is, and it kills itself where a file says.
 
-FILE holds a `Boundary` as JSON. Reaching it, the worker removes FILE and sends itself SIGKILL; the next one finds no FILE.
+The file holds boundaries as JSON. Reaching one of them, the worker takes it out of the file and sends itself SIGKILL; the next
+worker dies at another one.
 """
 
 import asyncio
 import functools
 import os
 import signal
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
 from temporalio import activity
 from temporalio.client import Interceptor as ClientInterceptor
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from clients import temporal
 from model.base import Frozen
+from model.suspension import step_of
 from worker.main import main
 
 SETTLE = 0
@@ -34,9 +37,8 @@ class Boundary(Frozen):
     step: int
     side: str
 
-    def __str__(self) -> str:
-        """For the names of tests."""
-        return f"{self.side}-" + ("settle" if self.step == SETTLE else f"step-{self.step}")
+
+BOUNDARIES = TypeAdapter(list[Boundary])
 
 
 class _Killer(ClientInterceptor, Interceptor):
@@ -64,14 +66,22 @@ class _Watched(ActivityInboundInterceptor):
     def _die(self, side: str) -> None:
         if not self._file.exists():
             return
-        chosen, info = Boundary.model_validate_json(self._file.read_text()), activity.info()
-        step = SETTLE if info.activity_type == "operation.settle" else int(info.activity_id)
-        here = side == chosen.side and step == chosen.step
-        if here and (info.workflow_id or "").startswith(f"{chosen.kind}/{chosen.project}/"):
-            self._file.unlink()
-            os.kill(os.getpid(), signal.SIGKILL)
+        left, info = BOUNDARIES.validate_json(self._file.read_text()), activity.info()
+        step = SETTLE if info.activity_type == "operation.settle" else step_of(info.activity_id)
+        operation = info.workflow_id or ""
+        for chosen in left:
+            if (chosen.side, chosen.step) == (side, step) and operation.startswith(f"{chosen.kind}/{chosen.project}/"):
+                left.remove(chosen)
+                self._file.write_bytes(BOUNDARIES.dump_json(left))
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
-if __name__ == "__main__":
-    temporal.connect = functools.partial(temporal.connect, interceptors=[_Killer(Path(sys.argv[1]))])
+def run(armed: Path, log: Path, environment: Mapping[str, str]) -> None:
+    """Be the worker, in a process of its own; it writes to `log`."""
+    os.environ.clear()
+    os.environ.update(environment)
+    with log.open("ab") as out:
+        for stream in (1, 2):
+            os.dup2(out.fileno(), stream)
+    temporal.connect = functools.partial(temporal.connect, interceptors=[_Killer(armed)])
     asyncio.run(main())

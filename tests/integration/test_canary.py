@@ -25,7 +25,7 @@ from tests.processes import Api, Process
 
 CANARY = "C4n4ryC4n4ryC4n4ry"
 _B64 = base64.b64encode(CANARY.encode()).decode()
-FORMS = (CANARY, _B64, CANARY.encode().hex(), base64.b64encode(_B64.encode()).decode())
+FORMS = (CANARY, _B64, CANARY.encode().hex(), base64.b64encode(_B64.encode()).decode(), CANARY[::-1], CANARY.upper(), _B64[:12])
 GROUP = "canary"
 USES = [
     {"type": "Env", "name": GROUP, "key": ["CANARY"]},
@@ -130,7 +130,11 @@ async def _fail(canary: CanaryPlatform, cluster: Cluster) -> None:
     """What goes wrong with the secret at hand: programs that print it, bodies that hold it, objects that stand in the way."""
     project = await canary.project()
     apps, secrets = f"/v2/applications/{project}", f"/v2/secrets/{project}"
-    says = 'echo "password $CANARY"; base64 /run/canary/canary.txt; exit 3'
+    says = (
+        'echo "password $CANARY"; base64 /run/canary/canary.txt; echo "u:$CANARY" | base64; echo $CANARY | rev;'
+        " echo $CANARY | tr a-z A-Z;"
+        " od -An -v -tx1 /run/canary/canary.txt | tr -d ' '; echo $CANARY | fold -w 7; exit 3"
+    )
     body = {"imageRef": "busybox", "terminationGracePeriodSeconds": 0}
     crash = await canary.submit("POST", apps, {**body, "name": "crash", "cmd": ["sh", "-c", says]})
     probe = {"exec": {"command": ["sh", "-c", "echo $CANARY; exit 1"]}, "periodSeconds": 1}

@@ -96,7 +96,7 @@ async def test_what_only_a_person_mends_is_not_tried_again_at_a_workers_start(
         return bool((await cluster.get("ConfigMap", "witness", project))["data"] == {"a": "1"})
 
     await eventually(back, "the other group is put back", 60)
-    total, _ = await records.operations.page({"project": project, "target": "settings"}, None, "admin", None, 10)
+    total, _ = await records.operations.page({"project": project, "target": "settings"}, None, None, 10)
     assert total == 1
 
     await cluster.delete("ConfigMap", "settings", project)

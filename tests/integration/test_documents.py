@@ -17,6 +17,7 @@ from model.blueprints import Blueprint, Configuration, Entrance, Route, Tls
 from model.config_references import References
 from model.configs import ConfigKind, Group
 from model.errors import Conflict, PlatformUnavailable
+from model.images import Registries
 from model.projects import Project, ProjectStatus
 from model.stack_documents import Kind
 from model.stacks import DeployStack, Stack, StackAt, StackRollbackBody
@@ -273,7 +274,7 @@ async def test_a_rollback_needs_no_second_connection_while_it_holds_one(instance
     site = "---\n".join((POD, FRONT))
     stack = await add(records, site, secret=False)
     await records.projects.set_status(stack.project, ProjectStatus.ACTIVE)
-    services: Any = SimpleNamespace(records=records, settings=SimpleNamespace(mooring_registry="localhost:5000"))
+    services: Any = SimpleNamespace(records=records, settings=SimpleNamespace(registries=Registries(own="localhost:5000")))
     caller: Any = SimpleNamespace(actor=Actor(name="ann", admin=True), project=stack.project, request=None)
 
     async def submit(_: Any, __: Any, ___: Any, ____: Any, prepare: Any) -> Any:

@@ -1,7 +1,11 @@
 """The Git client against a real Git server over http (targets S8–S10)."""
 
 import asyncio
+import functools
+import subprocess
+import threading
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -67,8 +71,27 @@ async def test_shell_words_in_a_branch_stay_words(git: Git, repository: Reposito
     assert not canary.exists()
 
 
+async def test_a_tag_is_built_like_a_branch_and_a_branch_of_the_name_goes_first(
+    git: Git, repository: Repository, tmp_path: Path
+) -> None:
+    tagged = await git.commit_of(repository.url, "main")
+    repository.git("tag", "v1", "main")
+    repository.git("-c", "user.name=Ann", "-c", "user.email=ann@localhost", "tag", "-m", "The first", "v1-told", "main")
+    repository.git("push", "--quiet", "--tags", repository.url)
+    newer = repository.commit({"later": "x"}, "Later")
+    for name in ("v1", "v1-told"):
+        assert await git.commit_of(repository.url, name) == tagged
+        place = tmp_path / name
+        place.mkdir()
+        await git.checkout(repository.url, tagged, place, quiet)
+        assert not (place / "later").exists()
+    repository.commit({"both": "x"}, "A branch of the tag's name", branch="v1")
+    assert await git.commit_of(repository.url, "v1") not in (tagged, newer)
+    assert "v1-told" not in await git.branches(repository.url), "tags are no branches"
+
+
 async def test_a_missing_branch_is_told_with_those_there_are(git: Git, repository: Repository) -> None:
-    with pytest.raises(SourceUnreachable, match=r"no branch 'nope'; it has .*main"):
+    with pytest.raises(SourceUnreachable, match=r"no branch or tag 'nope'; its branches are: .*main"):
         await git.commit_of(repository.url, "nope")
 
 
@@ -149,3 +172,37 @@ async def test_a_cancellation_ends_git(git: Git) -> None:
         with pytest.raises(asyncio.CancelledError):
             await asking
         await asyncio.wait_for(gone.wait(), 5)
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[str]:
+    """A plain web server over two bare repositories, plain.git and prepared.git (`git update-server-info`); its address."""
+    served, copy = tmp_path / "web", tmp_path / "copy"
+    author = ("-c", "user.name=Ann", "-c", "user.email=ann@localhost")
+    words = [
+        ("init", "--quiet", "--initial-branch=main", str(copy)),
+        ("-C", str(copy), *author, "commit", "--quiet", "--allow-empty", "-m", "First"),
+        *(("clone", "--quiet", "--bare", str(copy), str(served / name)) for name in ("plain.git", "prepared.git")),
+        ("-C", str(served / "prepared.git"), "update-server-info"),
+    ]
+    for one in words:
+        subprocess.run(["git", *one], check=True)
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(served))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+async def test_a_repository_behind_a_plain_web_server_is_told_as_such(git: Git, web: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreachable) as plain:
+        await git.commit_of(f"{web}/plain.git", "main")
+    assert "smart HTTP" in plain.value.hint
+    assert "mooring build DIR" in plain.value.hint
+
+    commit = await git.commit_of(f"{web}/prepared.git", "main")
+    place = tmp_path / "checkout"
+    place.mkdir()
+    with pytest.raises(SourceUnreachable, match="dumb HTTP") as prepared:
+        await git.checkout(f"{web}/prepared.git", commit, place, quiet)
+    assert "mooring build DIR" in prepared.value.hint

@@ -37,8 +37,12 @@ async def test_while_the_cluster_is_asked_the_database_is_free_for_others() -> N
             async def start(self, *_: Any) -> bool:
                 return True
 
+            async def room(self) -> None:
+                await records.ping()
+
         world: Any = World()
-        services: Any = SimpleNamespace(records=records, cluster=world, operations=world)
+        rooms, bounds = SimpleNamespace(known=world.room), SimpleNamespace(mooring_live_per_project=1, mooring_live_per_person=1)
+        services: Any = SimpleNamespace(records=records, cluster=world, operations=world, rooms=rooms, settings=bounds)
         request: Any = SimpleNamespace(headers={})
         caller = Caller(Actor(name="zoe", admin=True), b"", name, request)
         reply = await scale_app(services, caller, name, "web", Response(), "manual", body={"instances": ["web-x"]})

@@ -62,7 +62,7 @@ async def test_a_refused_operation_leaves_no_record(records: Records) -> None:
     refused = new(target)
     with pytest.raises(Conflict):
         await accept(records, refused)
-    total, _ = await records.operations.page({"target": target}, None, "ann", None, 10)
+    total, _ = await records.operations.page({"target": target}, None, None, 10)
     assert total == 1
 
 
@@ -202,8 +202,13 @@ async def test_only_the_newest_on_a_target_can_be_retried(records: Records) -> N
 
 async def test_a_running_operation_cannot_be_retried(records: Records) -> None:
     operation = await accept(records, new(unique("web")))
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict) as refused:
         await reopen(records, operation)
+    assert refused.value.hint == "Wait for it to end."
+    await settle(records, operation, Status.SUCCEEDED)
+    with pytest.raises(Conflict) as refused:
+        await reopen(records, operation)
+    assert refused.value.hint == "There is nothing to retry."
 
 
 async def test_what_belongs_to_an_earlier_attempt_changes_nothing(records: Records) -> None:
@@ -249,3 +254,12 @@ async def test_events_are_numbered_without_gaps_whatever_runs_at_once(records: R
     assert seqs == sorted(seqs)
     assert events[-1]["type"] == "status"
     assert (await records.operations.get(operation))["seq"] == seqs[-1]
+
+
+async def test_a_retry_has_the_time_that_is_asked_for_else_as_much_as_before(records: Records) -> None:
+    target = unique("web")
+    operation = await accept(records, new(target))
+    for attempt, (asked, has) in enumerate([(900, 900), (None, 900)], 1):
+        await records.operations.settle(Outcome(operation_id=operation, attempt=attempt, status=Status.FAILED))
+        row = await records.operations.reopen(operation, cancellable=True, actor="ann", deadline_seconds=asked)
+        assert row["ask"]["deadline_seconds"] == has

@@ -26,7 +26,7 @@ def keyed(key: str) -> dict[str, str]:
 
 
 async def records_of(records: Records, project: str) -> list[Any]:
-    _, rows = await records.operations.page({"project": project}, None, "admin", None, 50)
+    _, rows = await records.operations.page({"project": project}, None, None, 50)
     return rows
 
 

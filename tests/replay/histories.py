@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from model.suspension import step_of
+
 FOLDER = Path(__file__).parent / "histories"
 
 
@@ -13,5 +15,6 @@ def recorded() -> dict[str, dict[str, Any]]:
 
 
 def steps_of(history: dict[str, Any]) -> int:
-    """How many steps (activities, undos among them) the recorded run took."""
-    return sum(event["eventType"] == "EVENT_TYPE_ACTIVITY_TASK_SCHEDULED" for event in history["events"])
+    """How many steps (undos among them) the recorded run took; one that was suspended is one, however often it was looked at."""
+    scheduled = (event.get("activityTaskScheduledEventAttributes") for event in history["events"])
+    return len({step_of(attributes["activityId"]) for attributes in scheduled if attributes and "activityId" in attributes})

@@ -10,18 +10,20 @@ from typing import Any
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities import app_moves
+from activities import move_loop
 from activities.app_moves import AppMoves
 from activities.apps import AppActivities
 from activities.courses import DeploymentCourse, InstancesCourse
-from activities.workloads import Workloads, side_by_side
+from activities.patience import Patience
+from activities.together import side_by_side
+from activities.workloads import Workloads
 from clients.watch import Changed
 from model.apps import AppSpec, MoveApp, Port, Revision, ScaleApp
 from model.errors import Conflict
 from model.layouts import AppType, Layout, at_revision, fewer, first, restarted, scaled, with_running
 from model.manifests import REVISION, service
 from model.moves import Limits, limits_of
-from tests.standing import LONG_AGO, REVISIONS, FakeCluster, FakeImages, FakeRecords, FakeWatches, Object, app_of
+from tests.standing import LONG_AGO, REVISIONS, FakeCluster, FakeImages, FakeRecords, FakeSuspensions, FakeWatches, Object, app_of
 
 
 class Stage:
@@ -31,15 +33,25 @@ class Stage:
         self.cluster, self.records = FakeCluster(), FakeRecords(app_of(before), before, after)
         self.ask = MoveApp(operation_id="op-1", project="shop", target="web", actor="ann", app_id="ab" * 32, before=1, after=2)
         given: Any = (self.records, self.cluster, FakeImages(), FakeWatches())
-        self.moves, self.activities = AppMoves(*given), AppActivities(*given)
+        self.cancelled: list[str] = []
+        self.suspensions = FakeSuspensions()
+        self.moves = AppMoves(*given, self, self.suspensions)  # type: ignore[arg-type]
+        self.activities = AppActivities(*given)
+
+    async def cancel(self, workflow_id: str) -> bool:
+        """As Temporal does: what is cancelled ends a moment later."""
+        self.cancelled.append(workflow_id)
+        for row in self.records.within:
+            row["status"] = "CANCELLED" if row["workflow_id"] == workflow_id else row["status"]
+        return True
 
     async def stand(self) -> None:
         """Bring the cluster to the layout before."""
         await self.run(self.moves.move, self.ask.model_copy(update={"after": 1}))
 
-    async def run(self, step: Callable[..., Any], ask: Any = None) -> Any:
+    async def run(self, step: Callable[..., Any], ask: Any = None, seconds: float = 20) -> Any:
         environment = ActivityEnvironment()
-        times = {"start_to_close_timeout": timedelta(seconds=20), "scheduled_time": datetime.now(UTC)}
+        times = {"start_to_close_timeout": timedelta(seconds=seconds), "scheduled_time": datetime.now(UTC)}
         environment.info = dataclasses.replace(environment.info, **times, schedule_to_close_timeout=None)
         return await environment.run(step, ask or self.ask)
 
@@ -53,9 +65,9 @@ class Stage:
         self.cluster.objects[kind, name] = {"metadata": meta, "spec": {}, "by": "hand"}
 
 
-def with_a_port(number: int) -> AppSpec:
+def with_a_port(number: int, port: int = 80) -> AppSpec:
     spec = REVISIONS[number].spec
-    container = spec.containers[0].model_copy(update={"ports": (Port(protocol="tcp", container_port=80),)})
+    container = spec.containers[0].model_copy(update={"ports": (Port(protocol="tcp", container_port=port),)})
     return spec.model_copy(update={"containers": (container,)})
 
 
@@ -143,10 +155,10 @@ async def test_an_operation_that_fails_before_it_touched_anything_leaves_the_lay
 async def test_hands_on_the_apps_own_service_are_set_right() -> None:
     layout = first("Deployment", 1, 1)
     stage = Stage(layout, layout)
-    await stage.cluster.apply(service(stage.records.app, with_a_port(1)) or {})
+    await stage.cluster.apply(service(stage.records.app, [with_a_port(1)]) or {})
     stage.cluster.objects["Service", "web"]["by"] = "hand"
     workloads: Any = Workloads(stage.cluster, FakeImages())  # type: ignore[arg-type]
-    await workloads.put_service(stage.records.app, with_a_port(1))
+    await workloads.put_service(stage.records.app, [with_a_port(1)])
     assert "by" not in stage.cluster.objects["Service", "web"]
 
 
@@ -264,7 +276,7 @@ async def test_a_way_back_waits_for_what_does_not_get_ready_for_a_time_only(type
     stage = Stage(before, at_revision(before, 2))
     await stage.run(stage.moves.move, stage.ask.model_copy(update={"before": 2}))
     stage.cluster.stuck.add("web")
-    monkeypatch.setattr(app_moves, "_TO_GET_READY", 0.5)
+    monkeypatch.setattr(move_loop, "_TO_GET_READY", 0.5)
     await stage.run(stage.moves.move_back)
     kind = "Deployment" if type == "Deployment" else "StatefulSet"
     told = {o["metadata"]["annotations"][REVISION] for (found, _), o in stage.cluster.objects.items() if found == kind}
@@ -368,6 +380,6 @@ async def test_an_instance_that_waits_for_a_place_is_told_with_how_far_it_is() -
     waiting = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: 1 Insufficient cpu."}
     stage.cluster.objects["Pod", "web-1-0"]["status"] = {"phase": "Pending", "conditions": [waiting]}
     course = stage.course(layout, Limits(least=1, most=2))
-    words = await stage.moves._check(course, await course.look(fresh=True), back=False)
+    words = await stage.moves._judge.check(course, await course.look(fresh=True), Patience(stage.ask), back=False)
     assert words.startswith("; Instance 'web-1' has no node: ")
     assert "nsufficient cpu" in words

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from model.images import parse
 from model.layouts import Workload, first
 from model.manifests import instance_service, service, workload_object
 from model.pod_templates import SHAPE, TEMPLATE, pod_template
+from model.serving import settle_seconds
 
 GOLDEN = Path(__file__).parent / "golden"
 DIGEST = "sha256:" + "1" * 64
@@ -90,7 +92,7 @@ def revision(body):
 @pytest.mark.parametrize(("name", "body"), [("manual", MANUAL), ("more", {**MANUAL, **MORE})])
 def test_objects_are_as_the_golden_files(name, body):
     made = revision(body)
-    objects = [workload_object(app(), made, REGISTRY, MAIN), service(app(), made.spec)]
+    objects = [workload_object(app(), made, REGISTRY, MAIN, settle_seconds(made.spec)), service(app(), [made.spec])]
     golden = GOLDEN / f"app_{name}.json"
     assert objects == json.loads(golden.read_text()), json.dumps(objects, indent=2)
 
@@ -124,7 +126,7 @@ def test_instances_say_where_their_figures_are_read():
 
 def test_a_tapp_instance_is_as_the_golden_file():
     tapp = app().model_copy(update={"type": "TApp"})
-    made = workload_object(tapp, revision({**MANUAL, "type": "TApp"}), REGISTRY, Workload(track="3", revision=1, replicas=1))
+    made = workload_object(tapp, revision({**MANUAL, "type": "TApp"}), REGISTRY, Workload(track="3", revision=1, replicas=1), 0)
     owner = {"metadata": {**made["metadata"], "uid": "uid-1"}}
     objects = [made, instance_service(tapp, owner)]
     assert objects == json.loads((GOLDEN / "tapp_instance.json").read_text()), json.dumps(objects, indent=2)
@@ -254,3 +256,10 @@ def test_a_command_is_split_without_a_shell():
     assert words("echo $HOME `id` 'a b'") == ("echo", "$HOME", "`id`", "a b")
     assert words(["a b", ""]) == ("a b", "")
     assert words("") == ()
+
+
+@pytest.mark.parametrize(("field", "value", "words"), [("imageRef", "nginx", "called image"), ("instanceNum", 3, "POST …/scale")])
+def test_a_rollout_says_where_what_only_a_create_body_has_belongs(field: str, value: Any, words: str) -> None:
+    with pytest.raises(ValidationError, match=words) as refused:
+        Rollout.model_validate({field: value, "readinessProbe": {"tcpSocket": {"port": 80}}})
+    assert field in str(refused.value)

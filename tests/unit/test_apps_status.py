@@ -1,5 +1,6 @@
 """Where a roll-out stands, an app's status, and who may use an image."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,10 +10,13 @@ from hypothesis import strategies as st
 
 from model.access import Actor, Role
 from model.apps import App, AppPhase, AppStatus
+from model.diagnosis import WELL, health_of
 from model.errors import Forbidden
 from model.images import check_use, parse
 from model.layouts import first, with_running
-from model.rollouts import app_status, has_settled, rollout_of
+from model.pods import is_ready
+from model.rollouts import app_status, has_settled, rollout_of, still_serving
+from model.troubles import Seen
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 COUNTS = st.integers(min_value=0, max_value=5)
@@ -121,6 +125,62 @@ def test_ready_between_two_crashes_is_not_settled(pods: list[dict[str, Any]], se
     assert has_settled(pods, NOW) is settled
 
 
+def crashing(lives: list[tuple[float, float]], now: float) -> dict[str, Any]:
+    """The pod at `now` of a program that lived in `lives`, each (start, end) in seconds."""
+    at = {moment: (NOW + timedelta(seconds=moment)).isoformat() for pair in lives for moment in pair}
+    over = [(start, end) for start, end in lives if end <= now]
+    current = next(((start, end) for start, end in lives if start <= now < end), None)
+    ended = {"exitCode": 1, "reason": "Error", "startedAt": at[over[-1][0]], "finishedAt": at[over[-1][1]]} if over else None
+    waits = {"waiting": {"reason": "CrashLoopBackOff", "message": ""}}
+    status = {
+        "name": "web",
+        "ready": current is not None,
+        "restartCount": max(0, len(over) - (current is None)),
+        "state": {"running": {"startedAt": at[current[0]]}} if current else waits,
+        "lastState": {"terminated": ended} if ended else {},
+    }
+    ready = {"type": "Ready", "status": str(current is not None)}
+    spec = {"containers": [{"name": "web", "image": "x"}]}
+    return {
+        "metadata": {"name": "web-x", "uid": "u-1"},
+        "spec": spec,
+        "status": {"containerStatuses": [status], "conditions": [ready]},
+    }
+
+
+@pytest.mark.parametrize("life", [1, 7, 15, 90])
+def test_the_status_of_what_ends_again_and_again_does_not_flicker(life: int) -> None:
+    # given a program that dies after `life` seconds, is begun anew at once, then after 10, 20, 40 … seconds, and lives on at last
+    lives, start = [], 0.0
+    for pause in (1, 10, 20, 40, 80):
+        lives.append((start, start + life))
+        start += life + pause
+    lives.append((start, start + 10_000))
+    one, seen = app().model_copy(update={"layout": first("Deployment", 1, 1)}), []
+    # when its app is looked at each second
+    for second in range(int(start) + 700):
+        found = Seen(pods=[crashing(lives, second)])
+        ready = int(is_ready(found.pods[0]))
+        health = health_of(found, NOW + timedelta(seconds=second), ready=bool(ready)) or WELL
+        objects = [deployment(1, 1, 1, ready)]
+        status = app_status(one, "app.create", "SUCCEEDED", objects, dead=health.dead, restarts=health.restarts)[0]
+        if not seen or seen[-1][0] != (status, health.reason):
+            seen.append(((status, health.reason), second))
+    # then it is PENDING after the first end, FAILED from the second on with the reason, and RUNNING again once it is stable
+    assert [told for told, _ in seen] == [
+        (AppStatus.RUNNING, ""),
+        (AppStatus.PENDING, "CrashLoop"),
+        (AppStatus.FAILED, "CrashLoop"),
+        (AppStatus.RUNNING, ""),
+    ]
+    assert seen[-1][1] - start == max(10, 2 * life) + 1
+
+
+def test_a_program_that_ran_for_long_just_runs_again() -> None:
+    found = Seen(pods=[crashing([(0, 3600), (3601, 9000)], 3602)])
+    assert health_of(found, NOW + timedelta(seconds=3602), ready=True) is None
+
+
 @pytest.mark.parametrize(
     ("image", "allowed"),
     [
@@ -147,3 +207,15 @@ def test_who_may_use_an_image(image: str, allowed: bool) -> None:
 def test_a_personal_image_is_not_even_an_admins() -> None:
     with pytest.raises(Forbidden):
         check_use(parse("~bob/tool", "localhost:5000"), "~bob/tool", Actor(name="root", admin=True))
+
+
+def test_after_a_failed_upgrade_it_is_told_what_serves_on_and_why_the_other_does_not() -> None:
+    upgrade = {"id": "op-1", "revision": 3, "error": {"message": "It ends."}}
+    begun = app().model_copy(update={"layout": first("Deployment", 3, 4)})
+    found = still_serving(begun, Counter({2: 3, 3: 0}), upgrade)
+    assert found.startswith("Revision 2 serves on (3 instances); app.upgrade op-1 to revision 3 failed: It ends. ")
+    assert "POST /v2/applications/shop/web/rollback" in found
+    assert "rollback" not in still_serving(app(), Counter({1: 2}), upgrade)  # nothing is left that could be gone back from
+    several = still_serving(begun, Counter({1: 1, 2: 2, 3: 1}), upgrade)
+    assert several.startswith("Revision 2 serves on (2 instances) and revision 1 serves on (1 instance);")
+    assert still_serving(begun, Counter({3: 4}), upgrade) == ""

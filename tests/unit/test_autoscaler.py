@@ -60,7 +60,7 @@ def test_what_is_due_is_started_and_remembered():
     ("more", "reason"),
     [
         ({"holder": operation()}, "app.upgrade op-1 by zoe is RUNNING"),
-        ({"holder": operation(status=Status.PAUSED)}, "app.upgrade op-1 by zoe is PAUSED"),
+        ({"holder": operation(status=Status.CANCELLING)}, "app.upgrade op-1 by zoe is CANCELLING"),
         ({"holder": operation("app.scale", "autoscaler")}, "app.scale op-1, its own, is RUNNING"),
         ({"newest": operation(status=Status.FAILED)}, "app.upgrade op-1 by zoe FAILED"),
     ],
@@ -146,3 +146,8 @@ def test_it_is_told_when_nobody_looks(phase, evaluated, set_at, status):
     found = look(watched(), asking(100.0), NOW).evaluation.model_dump(mode="json", by_alias=True) if evaluated else None
     policy = Autoscaler(scale=watched().scale, set_by="zoe", set_at=set_at, evaluation=found, evaluated_at=evaluated)
     assert autoscaling_reply(app(phase), policy, [], [], NOW)["status"] == status
+
+
+def test_in_the_pause_of_an_upgrade_it_goes_on():
+    found = look(watched(holder=operation(status=Status.PAUSED), newest=operation(status=Status.PAUSED)), asking(500.0), NOW)
+    assert (found.wanted, found.evaluation.suspended, found.memory.count) == (5, None, 5)

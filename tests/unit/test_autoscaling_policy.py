@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from model import autoscaling, cron
 from model.app_bodies import NewApp, spec_of
-from model.autoscaling import Scale, Schedule, check_by_hand, check_requests
+from model.apps import AppSpec, ContainerSpec, Resources
+from model.autoscaling import Scale, Schedule, check_by_hand, check_requests, check_still_asks
 from model.errors import Invalid
 
 MANUAL = {"minReplicas": 1, "maxReplicas": 10, "targetCPUUtilization": 50}
@@ -128,3 +129,17 @@ def test_the_latest_time_is_the_one_a_walk_back_by_minutes_finds(text, now):
     )
     if back is not None:
         assert read.latest(here, 8) == back
+
+
+def test_a_change_that_leaves_no_cpu_to_scale_by_is_refused_with_what_to_do() -> None:
+    by_cpu = Scale.model_validate({"minReplicas": 1, "maxReplicas": 3, "targetCPUUtilization": 50})
+    plain, asking = ContainerSpec(name="a", image="x"), ContainerSpec(name="b", image="x", resources=Resources(cpu_request="0.1"))
+    with pytest.raises(Invalid, match=r"resources\.cpu: no container would ask for cpu") as refused:
+        check_still_asks(by_cpu, AppSpec(containers=(plain,)), "/v2/applications/shop/web")
+    for words in ("POST /v2/applications/shop/web/scale?type=auto", "DELETE /v2/applications/shop/web/autoscaling"):
+        assert words in refused.value.message
+    check_still_asks(by_cpu, AppSpec(containers=(plain, asking)), "/v2/applications/shop/web")
+    timed = Scale.model_validate(
+        {"minReplicas": 1, "maxReplicas": 3, "schedules": [{"cron": "0 8 * * *", "minReplicas": 2, "minutes": 5}]}
+    )
+    check_still_asks(timed, AppSpec(containers=(plain,)), "/v2/applications/shop/web")

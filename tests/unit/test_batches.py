@@ -1,12 +1,14 @@
 """The batches of a gray upgrade, by their properties: exact numbers, never back, ending where they should."""
 
+import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.batches import Batch, planned, size_of
+from model.batches import Batch, planned, size_of, sized
 from model.layouts import AppType, Layout, at_revision, beside, first, scaled, with_running
 
 NEW = 9
@@ -117,3 +119,67 @@ def test_of_several_versions_what_is_not_in_force_goes_first() -> None:
     layout, *_ = planned(before, upgraded(before), ["40%"])
     assert layout.versions == {NEW: 2, 1: 3}
     assert layout.revision == 1
+
+
+TOTALS = st.integers(0, 60)
+
+
+def is_new(layout: Layout) -> set[str]:
+    return {w.track for w in layout.workloads if w.revision == NEW}
+
+
+@given(before=deployments(), batches=st.lists(SIZES, max_size=6), total=TOTALS)
+def test_at_another_number_each_batch_keeps_its_share_rounded_up(before: Layout, batches: list[int | str], total: int) -> None:
+    layouts = planned(before, upgraded(before), batches)
+    for stage in layouts:
+        found = sized(stage, NEW, total, before)
+        assert (found.total, found.revision) == (total, stage.revision)
+        if before.total:
+            assert moved(found) == math.ceil(Fraction(total * moved(stage), before.total))
+        assert sized(stage, NEW, before.total, before).versions == stage.versions
+    last = sized(layouts[-1], NEW, total, before)
+    assert set(last.versions) <= {NEW}
+
+
+@settings(max_examples=50)  # each goes a whole way
+@given(before=st.one_of(deployments(), tapps()), batches=st.lists(SIZES, max_size=6), data=st.data())
+def test_scaled_in_any_pause_nothing_goes_back_it_ends_all_new_and_the_way_back_is_all_old(
+    before: Layout, batches: list[int | str], data: st.DataObject
+) -> None:
+    """given an upgrade that is scaled to any numbers in each pause, then as many run, and no instance that is new is so no more."""
+    now, total = before, before.total
+    layouts = planned(before, upgraded(before), batches)
+    for stage in layouts:
+        batch = sized(stage, NEW, total, now)
+        assert batch.total == total
+        if batch.type == "TApp":
+            assert set(batch.by_track) == set(now.by_track)
+            assert is_new(now) <= is_new(batch)
+        assert moved(batch) >= moved(now)
+        assert sized(stage, NEW, total, batch) == batch, "asked again, by a retry or the next worker, it is the same"
+        now = batch
+        for wanted in data.draw(st.lists(TOTALS, max_size=2)) if stage is not layouts[-1] else ():
+            scaled_to = sized(stage, NEW, wanted, now, moves=False)
+            assert scaled_to.total == wanted
+            if now.type == "TApp":
+                stay = set(now.by_track) & set(scaled_to.by_track)
+                assert all(now.by_track[t] == scaled_to.by_track[t] for t in stay), "what stays is left alone"
+            now, total = scaled_to, wanted
+        back = sized(before, NEW, total, now)
+        assert back.total == total
+        if NEW not in before.versions:
+            assert NEW not in back.versions
+    assert set(now.versions) <= {NEW}
+    assert now.revision == NEW
+
+
+def test_the_documented_examples_of_another_number() -> None:
+    before = first("Deployment", 1, 20)
+    one, half, _ = planned(before, upgraded(before), ["10%", "50%"])
+    assert [sized(one, NEW, total, one).versions for total in (30, 7, 1, 0)] == [{9: 3, 1: 27}, {9: 1, 1: 6}, {9: 1}, {1: 0}]
+    assert sized(half, NEW, 30, half).versions == {9: 15, 1: 15}
+    named = first("TApp", 1, 4)
+    (first_batch, _) = planned(named, upgraded(named), [("2",)])
+    grown = sized(first_batch, NEW, 8, first_batch, moves=False)
+    assert is_new(grown) == {"2", "4"}
+    assert is_new(sized(first_batch, NEW, 2, grown, moves=False)) == set()

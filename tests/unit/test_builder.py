@@ -56,6 +56,14 @@ async def test_an_image_is_the_one_the_engine_names(context: Path) -> None:
         assert "secret" not in sent.getnames()
 
 
+async def test_a_bom_before_the_first_pattern_of_a_dockerignore_is_none_of_it(context: Path) -> None:
+    (context / ".dockerignore").write_text("secret\n", encoding="utf-8-sig")
+    engine = Engine({"aux": {"ID": "sha256:1"}})
+    await engine.builder.build(context, "web/Dockerfile", {}, engine.say)
+    with tarfile.open(fileobj=BytesIO(engine.sent)) as sent:
+        assert "secret" not in sent.getnames()
+
+
 async def test_a_failure_tells_the_step_and_the_last_lines(context: Path) -> None:
     failed = {"error": "x", "errorDetail": {"code": 2, "message": "The command 'make' returned a non-zero code: 2"}}
     engine = Engine(step(1, "FROM a"), step(2, "RUN make"), {"stream": "no rule\n"}, failed)
@@ -64,6 +72,23 @@ async def test_a_failure_tells_the_step_and_the_last_lines(context: Path) -> Non
     assert "Step 2/9 (RUN make)" in told.value.message
     assert "no rule" in told.value.evidence[0].text
     assert not told.value.transient
+
+
+async def test_the_platforms_labels_are_no_steps_of_the_dockerfile(context: Path) -> None:
+    steps = [
+        {"stream": f"Step {n}/6 : {words}"}
+        for n, words in enumerate(("FROM a", "COPY b c", "RUN d", "CMD e", "LABEL f", "LABEL g"), 1)
+    ]
+    engine = Engine(*steps, {"aux": {"ID": "sha256:1"}})
+    await engine.builder.build(context, "web/Dockerfile", {"f": "1", "g": "2"}, engine.say)
+    assert engine.lines == [
+        "Step 1/4 : FROM a",
+        "Step 2/4 : COPY b c",
+        "Step 3/4 : RUN d",
+        "Step 4/4 : CMD e",
+        "LABEL f",
+        "LABEL g",
+    ]
 
 
 async def test_a_killed_command_is_told_as_such(context: Path) -> None:

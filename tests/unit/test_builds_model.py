@@ -43,6 +43,9 @@ def test_plain_http_addresses_are_taken(url: str) -> None:
         "http:\\\\host\\a",
         "",
         "https://host/" + "a" * 2000,
+        f"https://{'a' * 64}.example.com/a",
+        f"https://{'.'.join(['a' * 60] * 5)}/a",
+        "https://a..b/a",
     ],
 )
 def test_all_else_is_refused_and_the_field_named(url: str) -> None:

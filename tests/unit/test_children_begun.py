@@ -7,10 +7,13 @@ import pytest
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
+from activities.children import FORWARD_ONLY
 from model.controls import Controls
 from model.operations import Child
 from workflows.apps import AppCreate
 from workflows.operation import Operation
+from workflows.registry import BY_NAME
+from workflows.stacks import _DELETES, _DEPLOYS
 
 
 class Ended:
@@ -44,3 +47,7 @@ async def test_a_child_that_ended_before_it_was_told_what_is_asked_is_no_failure
     monkeypatch.setattr(workflow, "start_child_workflow", started)
     begun = await parent._begin_child("Start web", Any, None, {"app.create": AppCreate.run})  # type: ignore[arg-type]
     assert begun == (child, handle)
+
+
+def test_the_children_that_cannot_be_cancelled_are_of_the_kinds_that_only_go_forward() -> None:
+    assert {kind for kind in {**_DEPLOYS, **_DELETES} if BY_NAME[kind].workflow.forward_only} == FORWARD_ONLY

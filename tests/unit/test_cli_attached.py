@@ -2,13 +2,19 @@
 
 import asyncio
 import contextlib
+import fcntl
 import json
+import os
+import struct
 import sys
+import termios
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+
+import cli.attached
 
 _ATTACHED = """
 import asyncio, sys
@@ -73,3 +79,14 @@ async def test_what_is_piped_in_ends_also_within_a_line(command: str, given: byt
         process.stdin.close()
         assert await process.stdout.read() == b"Exited\n"
     assert heard == typed
+
+
+@pytest.mark.parametrize(("window", "told"), [((0, 0), (80, 24)), ((132, 50), (132, 50)), ((9999, 0), (1000, 24))])
+def test_a_window_without_a_size_is_one_of_80_to_24(
+    window: tuple[int, int], told: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", window[1], window[0], 0, 0))
+    with os.fdopen(master), os.fdopen(slave) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        assert (cli.attached._size()["cols"], cli.attached._size()["rows"]) == told

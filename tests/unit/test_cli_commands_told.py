@@ -8,7 +8,8 @@ import typer.main
 
 from cli.commands_told import _COMMANDS, told
 from cli.main import app
-from model.errors import Unauthenticated, no_operation
+from model.errors import DeadlineExceeded, Unauthenticated
+from model.operations import no_operation
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,11 @@ from model.errors import Unauthenticated, no_operation
             'Take it away: POST /v2/applications/shop/web/scale?type=manual {"instances": ["web-a", "web-b"]}; or',
             "Take it away: mooring app scale shop web --remove web-a --remove web-b; or",
         ),
+        (
+            'Where it needs more time: POST /v2/operations/op-1/retry {"deadlineSeconds": 600}.',
+            "Where it needs more time: mooring op retry op-1 --deadline 600.",
+        ),
+        ("Correct it: PUT /v2/builds/shop/web, then again.", "Correct it: mooring build edit shop web, then again."),
         ("List: GET /v2/instances/shop/web/lists.", "List: mooring instance ls shop web."),
         ("POST /v2/instances/shop/db-1/1/start", "mooring instance start shop db-1"),
         ("It names nothing.", "It names nothing."),
@@ -53,3 +59,13 @@ def test_a_token_that_is_refused_is_a_matter_of_the_environment_here() -> None:
 
 def test_an_operation_that_there_is_not_is_looked_for_in_the_list() -> None:
     assert "mooring op ls" in told(no_operation("op-none").hint)
+
+
+def test_a_hint_that_names_a_deadline_tells_the_request_that_gives_more_time() -> None:
+    hint = DeadlineExceeded("It did not get done.").as_error().of("op-1", 300).hint
+    assert hint.endswith('POST /v2/operations/op-1/retry {"deadlineSeconds": 600}.')
+    assert told(hint).endswith("mooring op retry op-1 --deadline 600.")
+    assert "86400}" in DeadlineExceeded("").as_error().of("op-1", 80000).hint
+    retry: Any = typer.main.get_command(app)
+    options = {option for parameter in retry.commands["op"].commands["retry"].params for option in parameter.opts}
+    assert "--deadline" in options

@@ -1,5 +1,6 @@
 """What the progress view makes of an operation's events, and what it shows on a terminal and in a pipe."""
 
+import asyncio
 import io
 import json
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from rich.console import Console
 from cli import drawing, progress
 from cli.api import Api, Event
 from cli.failures import Refused, Unreachable
-from cli.progress import Progress
+from cli.progress import AtPause, Progress
 from cli.session import Session
 from cli.watched import Watched
 
@@ -160,12 +161,14 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return
 
 
-async def followed(server: Server) -> tuple[dict[str, Any], str]:
+async def followed(
+    server: httpx.AsyncBaseTransport, since: datetime | None = None, at_pause: AtPause | None = None
+) -> tuple[dict[str, Any], str]:
     """The record that `follow` returns, and what a pipe has got meanwhile."""
     out = io.StringIO()
     async with Api(Session("http://mooring.example", "t"), server) as api:
-        with Progress(api, Console(file=out, width=100)) as view:
-            return await view.follow("op-1"), out.getvalue()
+        with Progress(api, Console(file=out, width=100), at_pause) as view:
+            return await view.follow("op-1", since), out.getvalue()
 
 
 async def test_a_broken_stream_is_taken_up_after_the_last_event() -> None:
@@ -188,6 +191,38 @@ async def test_a_broken_stream_is_taken_up_after_the_last_event() -> None:
     ]
 
 
+async def test_where_no_stream_is_to_be_had_the_record_is_read_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {
+        "Code": 4290,
+        "Message": "'jack' has as many streams of operations' events open as one person may: 1.",
+        "Reason": "TooManyOpen",
+    }
+    waits = []
+
+    class Full(httpx.AsyncBaseTransport):
+        """An API that carries no more streams, of an operation that goes on from look to look."""
+
+        def __init__(self) -> None:
+            self.looks = 0
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path.endswith("/events"):
+                return httpx.Response(429, json=told, headers={"Retry-After": "5"})
+            self.looks += 1
+            at = BEGUN.isoformat()
+            done = {"run": 1, "seq": 1, "title": "Step 1", "attempt": 1, "startedAt": at, "finishedAt": at, "message": ""}
+            more = {"steps": [done | {"status": "SUCCEEDED"}], "finishedAt": at} if self.looks > 3 else {}
+            return httpx.Response(200, json=record("SUCCEEDED" if self.looks > 3 else "RUNNING", **more))
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(progress.asyncio, "sleep", sleep)
+    end, shown = await followed(Full())
+    assert (end["status"], waits) == ("SUCCEEDED", [5, 5])
+    assert shown.splitlines() == ["app.create shop/web: Step 1: done in 0.0 s", "app.create shop/web: SUCCEEDED in 0.0 s"]
+
+
 async def test_only_the_attempt_that_runs_is_told() -> None:
     events = [step(1, 1, "FAILED", 1), ended(2, "FAILED", 2), ended(3, "ACCEPTED", 60), step(4, 1, "SUCCEEDED", 61)]
     _, shown = await followed(Server([[*events, ended(5, "SUCCEEDED", 62)]], attempt=2))
@@ -195,6 +230,83 @@ async def test_only_the_attempt_that_runs_is_told() -> None:
         "app.create shop/web: Step 1: done in 0.0 s",
         "app.create shop/web: SUCCEEDED in 2.0 s, attempt 2",
     ]
+
+
+async def test_what_was_before_a_resume_is_not_told_again() -> None:
+    events = [step(1, 1, "RUNNING", 1), step(2, 1, "SUCCEEDED", 2), step(3, 2, "RUNNING", 3, message="Batch 1 of 2 holds.")]
+    events += [step(4, 2, "SUCCEEDED", 60, message="resumed by ann"), step(5, 3, "RUNNING", 61), step(6, 3, "SUCCEEDED", 62)]
+    _, shown = await followed(Server([[*events, ended(7, "SUCCEEDED", 63)]]), since=BEGUN + timedelta(seconds=60))
+    assert shown.splitlines() == [
+        "app.create shop/web: Step 2: done in 57.0 s: resumed by ann",
+        "app.create shop/web: Step 3: running",
+        "app.create shop/web: Step 3: done in 1.0 s",
+        "app.create shop/web: SUCCEEDED in 1 min 03 s",
+    ]
+
+
+class Paused(httpx.AsyncBaseTransport, httpx.AsyncByteStream):
+    """An API whose operation pauses, and goes on to its end once `settled`."""
+
+    def __init__(self) -> None:
+        self.settled = asyncio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer one request."""
+        if request.url.path == "/v2/operations":
+            return httpx.Response(200, json={"total": 0, "size": 200, "next": None, "operations": []})
+        if request.url.path.endswith("/events"):
+            return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=self)
+        return httpx.Response(200, json=record("SUCCEEDED" if self.settled.is_set() else "PAUSED", available=["resume"]))
+
+    async def __aiter__(self) -> Any:
+        holds = {"message": "Batch 1 of 2 holds.", "operationStatus": "PAUSED"}
+        events = [step(1, 1, "SUCCEEDED", 1), step(2, 2, "RUNNING", 2, **holds), step(3, 2, "RUNNING", 3, **holds)]
+        for event in [*events, None, step(4, 2, "SUCCEEDED", 60), ended(5, "SUCCEEDED", 61)]:
+            if event is None:
+                await self.settled.wait()
+            else:
+                yield f"event: {event.type}\ndata: {json.dumps(event.data)}\nid: {event.seq}\n\n".encode()
+
+
+async def test_at_a_pause_what_to_do_is_asked_once_and_the_watching_goes_on() -> None:
+    server, asked = Paused(), []
+
+    async def at_pause(record: dict[str, Any]) -> bool:
+        asked.append(record["status"])
+        server.settled.set()
+        return False
+
+    end, shown = await followed(server, at_pause=at_pause)
+    assert (asked, end["status"]) == (["PAUSED"], "SUCCEEDED")
+    assert "Batch 1 of 2 holds." in shown
+
+
+async def test_a_question_ends_when_somebody_else_settles_the_pause() -> None:
+    server, left = Paused(), []
+
+    async def at_pause(_: dict[str, Any]) -> bool:
+        server.settled.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left.append("no longer asked")
+        return True
+
+    end, _ = await followed(server, at_pause=at_pause)
+    assert (left, end["status"]) == (["no longer asked"], "SUCCEEDED")
+
+
+async def test_a_pause_that_is_left_ends_the_watching_and_a_trouble_is_told() -> None:
+    async def leave(_: dict[str, Any]) -> bool:
+        return True
+
+    async def fail(_: dict[str, Any]) -> bool:
+        raise Unreachable("It is away.")
+
+    end, _ = await followed(Paused(), at_pause=leave)
+    assert end["status"] == "PAUSED"
+    with pytest.raises(Unreachable, match="It is away"):
+        await followed(Paused(), at_pause=fail)
 
 
 async def test_an_api_that_stays_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,11 +325,32 @@ async def test_a_refusal_is_told_at_once() -> None:
             await Progress(api, Console(file=io.StringIO())).follow("op-1")
 
 
-def test_a_long_message_gives_way_on_a_terminal() -> None:
-    known = heard(step(1, 1, "RUNNING", 1, message="x" * 300), step(2, 1, "SUCCEEDED", 2), step(3, 2, "RUNNING", 3))
-    first = drawn(known, force_terminal=True, color_system=None).splitlines()[1]
-    assert "✔ Step 1" in first
-    assert first.rstrip().endswith("…")
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
+def test_the_id_is_whole_on_every_terminal(width: int) -> None:
+    known = Watched.begin(record(id="op-06h2g8926c8hzamh0rw0y2v5d1y"))
+    out = io.StringIO()
+    Console(file=out, width=width, force_terminal=True, color_system=None).print(drawing.operations([known], BEGUN))
+    assert known.id in out.getvalue()
+
+
+def test_no_word_is_cut_on_a_terminal_where_there_is_room() -> None:
+    words = " ".join(f"word-{n}" for n in range(60))
+    known = heard(step(1, 1, "RUNNING", 1, message=words), step(2, 1, "SUCCEEDED", 2), step(3, 2, "RUNNING", 3))
+    shown = drawn(known, force_terminal=True, color_system=None)
+    assert all(word in shown for word in words.split())
+    assert "…" not in shown
+    assert known.id in shown
+
+
+async def test_where_a_terminal_is_too_low_each_step_keeps_a_line_and_what_runs_is_seen() -> None:
+    known = heard(step(1, 1, "RUNNING", 1, message="x" * 3000), step(2, 1, "SUCCEEDED", 2), step(3, 2, "RUNNING", 3))
+    async with Api(Session("http://mooring.example", "t")) as api:
+        console = Console(file=io.StringIO(), width=100, height=10, force_terminal=True, color_system=None)
+        view = Progress(api, console)
+        view._shown[known.id] = known
+        lines = console.render_lines(view, console.options)
+    assert len(lines) <= 9
+    assert any("Step 2" in segment.text for line in lines for segment in line)
 
 
 def test_a_long_message_takes_no_mark_and_no_time_away_in_a_pipe() -> None:

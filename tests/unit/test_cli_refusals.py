@@ -70,3 +70,18 @@ def test_a_secrets_value_is_no_argument_and_is_refused_with_the_reason() -> None
     assert "value]" not in mooring("secret", "set", "--help").stdout
     assert "[value]" in mooring("config", "set", "--help").stdout
     assert "history" in mooring("secret", "set", "shop", "keys", "TOKEN", "s3cret").stderr
+
+
+def test_a_value_in_place_of_a_file_is_told_with_the_command_that_sets_it() -> None:
+    ran = mooring("config", "create", "shop", "settings", "LEVEL=1 2")
+    assert ran.exit_code == 1
+    assert "mooring config create shop settings;" in ran.stderr
+    assert "mooring config set shop settings LEVEL '1 2'" in ran.stderr
+    secret = mooring("secret", "create", "shop", "keys", "TOKEN=hunter2")
+    assert "mooring secret set shop keys TOKEN (which asks" in secret.stderr
+    assert "hunter2" not in secret.stderr
+
+
+def test_a_file_with_an_equals_sign_in_its_name_is_one(tmp_path: Path) -> None:
+    (tmp_path / "a=b").write_text("x")
+    assert "is no file" not in mooring("config", "create", "shop", "settings", str(tmp_path / "a=b")).stderr

@@ -146,10 +146,9 @@ MOUNT = "volumeMounts: [{name: v, mountPath: /v}]"
     ],
 )
 def test_a_group_that_cannot_be_is_refused_without_its_contents(document: str, line: int, field: str, words: str) -> None:
-    (found,) = problems_of(document, *([] if "content" in field else [POD]))
-    assert (found.line, found.field) == (line, field)
-    assert words in found.message
-    assert "s3cr3t" not in f"{found.message} {found.field}"
+    found = problems_of(document, POD)
+    assert (line, field, True) in [(p.line, p.field, words in p.message) for p in found]
+    assert not [p for p in found if "s3cr3t" in f"{p.message} {p.field}" or p.line != line]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +180,7 @@ def test_a_group_that_cannot_be_is_refused_without_its_contents(document: str, l
         ),
         (web(MOUNT) + VOLUME + "configMap: {name: shared}, emptyDir: {}}]\n", 13, "must have one of"),
         (web(MOUNT) + VOLUME + "projected: {sources: [{serviceAccountToken: {path: t}}]}}]\n", 13, "no instance acts"),
-        (web(MOUNT) + VOLUME + "projected: {sources: [{downwardAPI: {}}]}}]\n", 13, "not carried out"),
+        (web(MOUNT) + VOLUME + "projected: {sources: [{downwardAPI: {items: [a]}}]}}]\n", 13, "not carried out"),
         (web(MOUNT.replace("/v}", "/v, subPath: A}")) + VOLUME + "configMap: {name: shared}}]\n", 12, "not carried out"),
         (
             web(MOUNT.replace("/v}", "/v}, {name: w, mountPath: /v/w}"))
@@ -193,8 +192,8 @@ def test_a_group_that_cannot_be_is_refused_without_its_contents(document: str, l
     ],
 )
 def test_a_reference_that_leads_nowhere_is_refused_at_its_line(pod: str, line: int, words: str) -> None:
-    found = problems_of(pod, SETTINGS)[0]
-    assert (found.line, words in found.message) == (line, True), found
+    found = problems_of(pod, SETTINGS)
+    assert (line, True) in [(p.line, words in p.message) for p in found], found
 
 
 def test_few_lines_do_not_mean_entries_without_end() -> None:
@@ -253,7 +252,7 @@ TLS = "  tls: [{hosts: [shop.example.com], secretName: keys}]\n"
             20,
             "refused",
         ),
-        (SITE.replace("  rules:", "  defaultBackend: {}\n  rules:"), 23, "other projects"),
+        (SITE.replace("  rules:", "  defaultBackend: {service: {name: front}}\n  rules:"), 23, "other projects"),
         (SITE + TLS, 29, "names the Secret 'keys', and neither"),
         (SITE + TLS.replace("keys", "empty"), 29, "names the entry 'tls.crt'"),
         (SITE + TLS.replace("[shop", "[x"), 29, "no host of the rules"),

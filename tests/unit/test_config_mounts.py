@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from api import errors
 from model import config_mounts
 from model.app_bodies import NewApp, spec_of
 from model.app_replies import without_values
@@ -15,6 +16,7 @@ from model.config_mounts import ConfigUse
 from model.config_objects import by_hand, config_object, strays
 from model.config_uses import Use, problems_of, uses_of_pod, uses_of_spec
 from model.configs import ConfigKind, Entry, Group
+from model.directories import group_rule
 from model.errors import Invalid
 from model.pod_templates import APP, APP_ID
 from model.pods import JOB_NAME
@@ -94,6 +96,7 @@ def test_what_cannot_be_mounted_is_refused_naming_the_field(fields: Any, field: 
     [
         {**FILES, "mountPath": "/"},
         {**FILES, "mountPath": "etc"},
+        {**FILES, "mountPath": "/etc/con\nfig"},
         {**FILES, "mountPath": "/proc/x"},
         {**FILES, "key": []},
         {k: v for k, v in FILES.items() if k != "mountPath"},
@@ -205,3 +208,21 @@ def test_what_was_done_by_hand_is_told_by_entry_and_taken_out() -> None:
     assert by_hand(None, wanted) == {"a": "removed", "b": "removed", "c": "removed"}
     assert by_hand(wanted, wanted) == {}
     assert strays(there, wanted) == {"binaryData": {"c": None, "more": None}}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/etc", "/etc/", "/dev", "/dev/shm", "/proc", "/proc/sys", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"],
+)
+@pytest.mark.parametrize("field", ["configMap", "secret"])
+def test_a_group_where_the_runtime_must_write_is_refused(path: str, field: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        spec(**{field: [{"type": "Volume", "name": "g", "key": ["a"], "mountPath": path}]})
+    (problem,) = errors.problems_of([{**e, "loc": ("body", *e["loc"])} for e in refused.value.errors()])
+    assert problem.field == f"{field}.0.mountPath"
+
+
+@pytest.mark.parametrize("path", ["/etc/app", "/etc/hosts.d", "/device", "/system", "/run", "/var"])
+def test_a_group_elsewhere_is_mounted(path: str) -> None:
+    assert spec(configMap=[{"type": "Volume", "name": "g", "key": ["a"], "mountPath": path}])
+    assert group_rule(path) is None

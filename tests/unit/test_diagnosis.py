@@ -31,7 +31,7 @@ CERTAIN = {
     "badref": ("ImageNotFound", ["no image's name", "localhost:5000/PUBLIC/x:1"]),
     "exit0": ("CrashLoop", ["exit code 0", "keep running"]),
     "exit3": ("CrashLoop", ["ended 39 times", "exit code 3", "'cannot reach db'"]),
-    "hostpath": ("Forbidden", ["violates PodSecurity", "hostNetwork=true"]),
+    "hostpath": ("AdmissionRefused", ["violates PodSecurity", "hostNetwork=true"]),
     "liveness": ("ProbeFailing", ["liveness probe failed", "connection refused"]),
     "nocmd": ("CommandNotFound", ["'/no/such/program'", "no such file or directory"]),
     "noexec": ("CommandNotFound", ["'/etc'", "permission denied"]),
@@ -160,6 +160,10 @@ def test_what_to_read_is_named() -> None:
     assert wanted_logs(recorded("running").pods) == []
     assert wants_nodes(recorded("toobigcpu").pods)
     assert not wants_nodes(recorded("exit3").pods)
+
+
+def test_instances_that_are_ready_but_do_not_count_yet_are_told_so() -> None:
+    told(cause_at_deadline(recorded("running"), 2), "DeadlineExceeded", ["2 of 2 instances were ready", "minReadySeconds"])
 
 
 def test_without_nodes_nothing_about_them_is_certain() -> None:

@@ -9,7 +9,10 @@ import pytest
 from clients.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "deploy/local/README.md")
+DOCUMENTS = (
+    *("README.md", "ARCHITECTURE.md", "deploy/local/README.md"),
+    *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("**/*.md"))),
+)
 
 
 def _tests_named() -> list[str]:

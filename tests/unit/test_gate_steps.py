@@ -44,7 +44,7 @@ async def check(cluster: Answering, seconds: float, layout: Layout = TWO, **gate
     """The gates of a batch after which two instances are of the new version."""
     given: Any = (FakeRecords(app_of(layout), layout), cluster, None)
     environment = ActivityEnvironment()
-    times = {"start_to_close_timeout": timedelta(seconds=2 + seconds), "scheduled_time": datetime.now(UTC)}
+    times = {"start_to_close_timeout": timedelta(seconds=3 + seconds), "scheduled_time": datetime.now(UTC)}
     environment.info = dataclasses.replace(environment.info, **times, schedule_to_close_timeout=None)
     wanted = GateCheck.model_validate({"ask": ASK, "at": 1, "revision": 1, "ready_seconds": 0, "gates": (), **gates})
     await environment.run(GateActivities(*given).check_gates, wanted)

@@ -25,6 +25,7 @@ from model.placement import why_unplaced
 from model.pod_templates import TRACK, pod_template
 from model.pods import containers, requested
 from model.rollouts import has_settled
+from model.room import Room
 from model.troubles import Seen
 from tests.unit.test_diagnosis import recorded
 
@@ -234,37 +235,37 @@ def bound(on: str, cpu: str) -> dict[str, Any]:
 
 
 def test_a_full_cluster_is_told_with_the_figures_of_the_freest_node() -> None:
-    verdict = why_unplaced(pod("1"), [node("a"), node("b")], [bound("a", "1500m"), bound("b", "1200m")])
+    verdict = why_unplaced(pod("1"), Room([node("a"), node("b")], [bound("a", "1500m"), bound("b", "1200m")]))
     assert verdict.text == "0 of 2 nodes fit: 2 insufficient cpu (asked 1, free 0.8)"
     assert not verdict.never
 
 
 def test_never_means_that_every_node_is_out_of_the_question() -> None:
     ssd = {"nodeSelector": {"disk": "ssd"}}
-    assert why_unplaced(pod("1", **ssd), [node("a"), node("b", labels={"disk": "hdd"})], []).never
-    assert not why_unplaced(pod("1", **ssd), [node("a"), node("b", labels={"disk": "ssd"})], [bound("b", "2")]).never
-    assert why_unplaced(pod("64", **ssd), [node("a"), node("b", labels={"disk": "ssd"})], []).never
+    assert why_unplaced(pod("1", **ssd), Room([node("a"), node("b", labels={"disk": "hdd"})], [])).never
+    assert not why_unplaced(pod("1", **ssd), Room([node("a"), node("b", labels={"disk": "ssd"})], [bound("b", "2")])).never
+    assert why_unplaced(pod("64", **ssd), Room([node("a"), node("b", labels={"disk": "ssd"})], [])).never
 
 
 def test_a_cordoned_node_may_come_back() -> None:
     cordoned = [{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}]
-    verdict = why_unplaced(pod(), [node("a", taints=cordoned)], [])
+    verdict = why_unplaced(pod(), Room([node("a", taints=cordoned)], []))
     assert (verdict.text, verdict.never) == ("0 of 1 nodes fit: cordoned", False)
 
 
 def test_a_simulated_node_is_no_hope_for_who_does_not_ask_for_it() -> None:
     simulated = [{"key": "mooring.io/simulated", "value": "true", "effect": "NoSchedule"}]
-    verdict = why_unplaced(pod("64"), [node("a"), node("s", cpu="64", taints=simulated)], [])
+    verdict = why_unplaced(pod("64"), Room([node("a"), node("s", cpu="64", taints=simulated)], []))
     assert verdict.never
     assert verdict.text == (
         "0 of 2 nodes fit: 1 insufficient cpu (asked 64, free 2), 1 only simulated, for who asks for that by nodeLabels"
     )
     roomier = [node("a"), node("s", cpu="48", taints=simulated)]
-    assert "free 2)" in why_unplaced(pod("64"), roomier, []).text
+    assert "free 2)" in why_unplaced(pod("64"), Room(roomier, [])).text
     cordoned = [{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}]
-    assert why_unplaced(pod("64"), [node("a", taints=cordoned)], []).never
+    assert why_unplaced(pod("64"), Room([node("a", taints=cordoned)], [])).never
     asks = {"tolerations": [{"key": "mooring.io/simulated", "operator": "Exists"}]}
-    assert not why_unplaced(pod("64", **asks), [node("s", cpu="64", taints=simulated)], [bound("s", "1")]).never
+    assert not why_unplaced(pod("64", **asks), Room([node("s", cpu="64", taints=simulated)], [bound("s", "1")])).never
 
 
 @pytest.mark.parametrize(
@@ -281,7 +282,7 @@ def test_a_simulated_node_is_no_hope_for_who_does_not_ask_for_it() -> None:
 def test_required_node_affinity(operator: str, values: list[str], fits: bool) -> None:
     terms = [{"matchExpressions": [{"key": "disk", "operator": operator, "values": values}]}]
     affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
-    verdict = why_unplaced(pod(affinity=affinity), [node("a", labels={"disk": "ssd"})], [])
+    verdict = why_unplaced(pod(affinity=affinity), Room([node("a", labels={"disk": "ssd"})], []))
     assert verdict.never is not fits
 
 

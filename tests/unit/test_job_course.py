@@ -202,4 +202,27 @@ async def test_no_two_runs_of_an_app_are_ever_side_by_side(events: list[tuple[st
             cluster.end(running[number % len(running)], {"end": "Complete", "failing": "FailureTarget"}.get(event, "Failed"))
         assert len(cluster.running()) <= 1
     await ran(cluster, target, "op-1/99")
+    cluster.gone()  # one that is on its way out is not kept
     assert len(cluster.names("Job")) <= 2
+
+
+async def test_an_instance_is_known_to_be_taken_away_by_when_it_went() -> None:
+    """Kubernetes takes instances away too, of a run that has failed: those are told as they were."""
+    for by_hand in (True, False):
+        cluster = Jobs()
+        here = course(cluster, ONCE)
+        await here.act(await here.look(fresh=True))
+        job = cluster.objects["Job", "web-r1"]
+        own = {"uid": "p", "labels": dict(job["spec"]["template"]["metadata"]["labels"]), "creationTimestamp": NOW.isoformat()}
+        own["ownerReferences"] = [{"uid": job["metadata"]["uid"]}]
+        pod = {"metadata": {**own, "name": "web-r1-x"}, "spec": job["spec"]["template"]["spec"], "status": {"phase": "Running"}}
+        cluster.objects["Pod", "web-r1-x"] = pod
+        await here.look(fresh=True)
+        gone = {**pod, "metadata": {**pod["metadata"], "deletionTimestamp": NOW.isoformat()}}
+        if by_hand:
+            cluster.objects["Pod", "web-r1-x"] = gone
+            assert "web-r1-x was deleted from outside" in (await here.look(fresh=True)).message
+        cluster.end("web-r1", "Failed")
+        cluster.objects["Pod", "web-r1-x"] = gone
+        (told,) = (await here.look(fresh=True)).pods
+        assert ("deletionTimestamp" in told["metadata"]) == by_hand

@@ -67,7 +67,7 @@ def test_a_job_document_is_an_app_that_what_depends_on_it_comes_after() -> None:
         ("completions: 3", "completionMode: Indexed", 7, "is not carried out"),
         ("completions: 3", "ttlSecondsAfterFinished: 5", 7, "until the app is deleted"),
         ("completions: 3", "suspend: true", 7, "its turn has come"),
-        ("completions: 3", "podFailurePolicy: {}", 7, "is not carried out"),
+        ("completions: 3", "podFailurePolicy: {rules: [a]}", 7, "is not carried out"),
         ('command: ["true"]', "ports: [{containerPort: 80}]", 13, "means nothing for a Job"),
         ('command: ["true"]', "readinessProbe: {tcpSocket: {port: 80}}", 13, "means nothing for a Job"),
         ("metadata: {name: migrate}", "metadata: {name: migrate, annotations: {mooring.io/rollout: 'pause: never'}}", 4, "Job"),

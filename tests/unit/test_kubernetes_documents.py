@@ -105,7 +105,7 @@ LAST = WEB.replace("maxSurge: 1", "maxSurge: 0").replace("mooring.io/depends-on:
         ([""], None, "content", "no Deployment"),
         ([DB.replace("kind: StatefulSet", "kind: StatefulSet\nkind: Job")], 3, "StatefulSet.kind", "given twice"),
         ([DB.replace("apps/v1", "apps/v1beta1")], 1, "StatefulSet.apiVersion", "apps/v1"),
-        (["a: &a x\n"], 1, "content", "anchor"),
+        (["# nothing\n", DB.replace("{app: db}", "&a {app: db}", 1)], 8, "content", "anchor"),
     ],
 )
 def test_what_is_refused_and_where(documents: list[str], line: int | None, field: str, words: str) -> None:

@@ -43,20 +43,48 @@ def test_independent_steps_run_at_the_same_time():
     carry_out(Step("a", lambda say: both.wait()), Step("b", lambda say: both.wait()))
 
 
-def test_a_failure_ends_what_runs_and_starts_no_more(tmp_path):
+def test_a_failure_keeps_back_what_needs_it_and_throws_nothing_away():
     done: list[str] = []
+    failed = threading.Event()
+
+    def build(say: object) -> None:
+        assert failed.wait(5)
+        done.append("build")
+
+    def fail(say: object) -> None:
+        failed.set()
+        raise SetupError("no")
+
+    with pytest.raises(SetupError, match=r"(?s)bad failed: no.*Not begun for that: after\..*Run the same command again"):
+        carry_out(
+            Step("build", build),
+            Step("bad", fail),
+            Step("after", lambda say: done.append("after"), needs=("bad",)),
+            Step("start", lambda say: done.append("start"), needs=("build",)),
+        )
+    assert done == ["build", "start"]
+
+
+def test_every_failure_is_told():
+    def fail(say: object) -> None:
+        raise SetupError("this too")
+
+    with pytest.raises(SetupError, match=r"(?s)one failed: this too.*two failed: this too"):
+        carry_out(Step("one", fail), Step("two", fail))
+
+
+def test_ctrl_c_ends_what_runs(tmp_path):
     started = threading.Event()
 
     def sleep(say: object) -> None:
         command.run(["sh", "-c", "echo started; exec sleep 60"], tmp_path / "log", on_line=lambda line: started.set())
 
-    def fail(say: object) -> None:
+    def press(say: object) -> None:
         assert started.wait(5)
-        raise SetupError("no")
+        raise KeyboardInterrupt
 
-    with pytest.raises(SetupError, match="no"):
-        carry_out(Step("slow", sleep), Step("bad", fail), Step("after", lambda say: done.append("after"), needs=("bad",)))
-    assert done == []
+    with pytest.raises(wait.Interrupted):
+        carry_out(Step("slow", sleep), Step("pressed", press))
 
 
 def test_a_wait_tells_what_was_missing_when_time_ran_out():

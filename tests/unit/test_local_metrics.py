@@ -35,7 +35,7 @@ def test_nobody_waits_for_what_is_not_built_yet(layout):
     _build(layout, "metrics-store")
     steps = Steps(Platform(layout, {}))
     assert "Start metrics-store" in _names(steps.at_once())
-    assert _names(steps.later()) == {"Build metrics-server", "Start metrics-server", "The metrics API"}
+    assert _names(steps.later()) == {"Fetch metrics-server", "Build metrics-server", "Start metrics-server", "The metrics API"}
 
 
 def test_what_is_built_joins_at_once(layout):

@@ -15,19 +15,28 @@ def graphs(draw: st.DrawFn) -> dict[str, list[str]]:
 
 
 def run(after: dict[str, list[str]], failing: set[str], data: st.DataObject) -> tuple[list[str], list[str], Order]:
-    """Carry the order out, parts ending in any sequence; what was started, what was done, and the order at its end."""
+    """Carry the order out, parts ending in any sequence; what was started, what was done, and the order at its end.
+
+    Parts take turns or not; a failure gives its turn back.
+    """
     order, running, started, done = Order(after), [], [], []
+    at_once = data.draw(st.none() | st.integers(1, 3))
+    if at_once:
+        order.take_turns(at_once)
     while True:
         ready = order.ready()
         assert all(set(after[part]) <= set(done) for part in ready), "nothing starts before what it comes after"
         started += ready
         running += ready
+        assert at_once is None or len(running) <= at_once
         if not running:
             return started, done, order
         ended = running.pop(data.draw(st.integers(0, len(running) - 1)))
-        if ended not in failing:
-            order.done(ended)
-            done.append(ended)
+        if ended in failing:
+            order.failed(ended)
+            continue
+        order.done(ended)
+        done.append(ended)
 
 
 @given(graphs(), st.data())

@@ -9,12 +9,13 @@ import pytest
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.requests import HTTPConnection
 
-from api.app import build
 from api.parameters import known_only
 from model.errors import Invalid
+from tests.front import answered as reply_of
+from tests.front import door
 from tests.unit.test_rules import routes
 
-APP = build()
+APP = door()
 LIFE = "ab" * 32
 
 
@@ -28,13 +29,7 @@ def refused(route: APIRoute | APIWebSocketRoute, query: str) -> list[str]:
 
 
 def answered(method: str, there: str) -> httpx.Response:
-    """The application's reply, without its lifespan: it has no connections, so nothing that passes the check is answered."""
-
-    async def ask() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(APP), base_url="http://mooring") as http:
-            return await http.request(method, there)
-
-    return asyncio.run(ask())
+    return reply_of(APP, method, there)
 
 
 def problems(reply: Any) -> dict[str, str]:
@@ -49,7 +44,7 @@ def test_every_route_takes_what_it_is_described_with_and_nothing_else() -> None:
         elif not route.include_in_schema:
             named = []
         else:
-            told = described[route.path][next(iter(route.methods)).lower()]
+            told = described[route.path_format][next(iter(route.methods)).lower()]
             named = [p["name"] for p in told.get("parameters", []) if p["in"] == "query"]
         query = "&&".join(f"{name}=" for name in named)
         assert refused(route, query) == [], route.path
@@ -71,6 +66,7 @@ def test_every_route_is_checked_before_anything_else() -> None:
         ("GET", "operations?projct=shop&size=1", "projct", "project is meant"),
         ("POST", "applications/shop/web/scale?type=manual&scale=4&imgae=x", "imgae", "takes type, scale, app_id, onFailure"),
         ("GET", "users?all=1", "all", "takes none"),
+        ("GET", "users?" + "&".join(f"a{number}=1" for number in range(51)), "query", "at most 50 parameters"),
         ("GET", "operations?size=1&size=2", "size", "is given 2 times; give it once"),
         ("GET", "operations/op-x/events?follow=true", "follow", "takes none"),
         ("GET", "nameservice/shop/web?instance_name=x", "instance_name", "instanceName is meant"),

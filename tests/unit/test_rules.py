@@ -12,7 +12,8 @@ from fastapi.routing import APIRoute, APIWebSocketRoute
 
 from api.app import build
 from model.access import PERMISSIONS, PLATFORM_PERMISSIONS, PROJECT_PERMISSIONS, Role
-from model.errors import MooringError, error_classes, error_table
+from model.error_table import error_table
+from model.errors import MooringError, error_classes
 from workflows.registry import KINDS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -32,7 +33,7 @@ KEEPERS = {
     "asyncpg": {"records"},
     "aiosql": {"records"},
     "kubernetes": {"clients"},
-    "docker": {"clients"},
+    "docker": {"clients", "cli"},
     "httpx": {"clients", "cli"},
 }
 # What would make the same input decide otherwise, or reach out: not in what workflows run outside the sandbox's watch.
@@ -141,6 +142,18 @@ def test_every_route_says_who_may() -> None:
             assert route.path in {"/healthz", "/readyz", "/metrics"}
 
 
+def _calls(dependant: Dependant) -> Iterator[Any]:
+    yield dependant.call
+    for further in dependant.dependencies:
+        yield from _calls(further)
+
+
+def test_no_route_needs_a_thread() -> None:
+    """FastAPI hands what is not async to a thread, at each request, which costs more than a query."""
+    calls = {call if inspect.isroutine(call) else type(call).__call__ for route in routes() for call in _calls(route.dependant)}
+    assert not [call for call in calls if not inspect.iscoroutinefunction(call) and not inspect.isasyncgenfunction(call)]
+
+
 def test_every_kind_asks_for_a_permission_that_somebody_has() -> None:
     assert {kind.permission for kind in KINDS} <= PROJECT_PERMISSIONS | PLATFORM_PERMISSIONS
 
@@ -163,3 +176,35 @@ def test_codes_are_unique_and_every_error_is_documented() -> None:
 def test_every_operation_and_route_is_described() -> None:
     assert not [kind.name for kind in KINDS if not inspect.getdoc(kind.workflow)]
     assert not [route.path for route in routes() if not inspect.getdoc(route.endpoint)]
+
+
+def _unbounded(schemas: dict[str, Any], schema: dict[str, Any], place: str, known: frozenset[str] = frozenset()) -> Iterator[str]:
+    """The integers of a schema that have no largest value, each as its place."""
+    if name := schema.get("$ref", "").rpartition("/")[2]:
+        if name not in known:
+            yield from _unbounded(schemas, schemas[name], place, known | {name})
+        return
+    if schema.get("type") == "integer" and not schema.keys() & {"maximum", "exclusiveMaximum", "enum", "const"}:
+        yield place
+    of_fields = [(f"{place}.{field}", inner) for field, inner in schema.get("properties", {}).items()]
+    of_items = [(f"{place}[]", schema[word]) for word in ("items", "additionalProperties") if isinstance(schema.get(word), dict)]
+    of_choices = [(place, inner) for word in ("anyOf", "oneOf", "allOf") for inner in schema.get(word, [])]
+    for inner_place, inner in (*of_fields, *of_items, *of_choices):
+        yield from _unbounded(schemas, inner, inner_place, known)
+
+
+# A duration may be a number or a text; its own check bounds it.
+_DURATIONS = ("duration", "failDuration", "interval")
+
+
+def test_every_integer_that_is_taken_has_a_largest_value() -> None:
+    """Else PostgreSQL's own bound is met inside, and the answer is 500."""
+    told = build().openapi()
+    found: list[str] = []
+    for path, route in told["paths"].items():
+        for method, how in route.items():
+            taken = [(f"?{one['name']}", one["schema"]) for one in how.get("parameters", [])]
+            taken += [("body", one["schema"]) for one in how.get("requestBody", {}).get("content", {}).values()]
+            for place, schema in taken:
+                found += _unbounded(told["components"]["schemas"], schema, f"{method.upper()} {path} {place}")
+    assert not [place for place in found if not place.endswith(_DURATIONS)]

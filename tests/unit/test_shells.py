@@ -4,19 +4,17 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from api.access import check_origin
+from api import shell_runs
 from api.grants import Grant, opened, while_granted
-from api.routes import shells
-from api.seats import EACH, Seats
+from api.origins import check_origin
 from api.shell_session import End, Session, resize
 from clients.shells import Exit, exit_of
 from model.access import Actor
-from model.errors import Conflict, Forbidden, Invalid, PlatformUnavailable
+from model.errors import Forbidden, Invalid, PlatformUnavailable
 
 TOKEN = b"hash"
 
@@ -117,20 +115,6 @@ async def test_a_stream_that_ends_is_whole() -> None:
             yield number
 
     assert [item async for item in while_granted(Grant(TOKEN, judge), three())] == [0, 1, 2]
-
-
-def test_one_person_cannot_take_all_seats() -> None:
-    seats = Seats()
-    taken = [seats.taken("zoe") for _ in range(EACH)]
-    for seat in taken:
-        seat.__enter__()
-    with pytest.raises(Conflict), seats.taken("zoe"):
-        pass
-    with seats.taken("bob"):
-        pass
-    taken[0].__exit__(None, None, None)
-    with seats.taken("zoe"):
-        pass
 
 
 @pytest.mark.parametrize(
@@ -278,7 +262,7 @@ class Mute:
 
 
 async def test_a_sh_that_does_not_answer_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shells, "_TO_LOOK", 0.01)
-    services: Any = SimpleNamespace(shells=Mute())
+    monkeypatch.setattr(shell_runs, "_TO_LOOK", 0.01)
+    mute: Any = Mute()
     async with asyncio.timeout(2):
-        assert not await shells._has_program(services, ("shop", "web-0", "web"), "ps")
+        assert not await shell_runs.has_program(mute, ("shop", "web-0", "web"), "ps")

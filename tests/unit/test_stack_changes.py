@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.apps import AppSpec, ContainerSpec, EnvVar
+from model.apps import AppSpec, ContainerSpec, EnvVar, JobRun, Resources
 from model.blueprints import Blueprint, Configuration, Link, Member, completed
 from model.config_mounts import ConfigUse
 from model.configs import ConfigKind, Entry, Group, Held
@@ -22,10 +22,10 @@ from model.stack_changes import (
     group_change,
     grown,
     removals,
+    steps,
     trims,
 )
 from model.stack_documents import Kind, read_blueprint
-from model.stacks import gone_of, stack_status
 
 NAMES = "abcdefgh"
 ADDRESSES = {name: f"10.0.0.{number}" for number, name in enumerate(NAMES, 1)}
@@ -73,14 +73,48 @@ def test_what_runs_on_an_app_is_named_with_what_that_means(yields: bool, words: 
     assert change(of, standing(of, well=False), ADDRESSES).reason == "its last operation did not succeed"
 
 
-def test_a_stack_is_partial_only_while_it_would_else_be_deployed() -> None:
-    found = [{"part": "a", "kind": "app", "name": "d-a", "status": "DELETED"}]
-    gone = gone_of("stack.upgrade", "SUCCEEDED", found)
-    assert stack_status("stack.upgrade", "SUCCEEDED", gone) == "PARTIAL"
-    assert stack_status("stack.upgrade", "SUCCEEDED", []) == "DEPLOYED"
-    assert stack_status("stack.upgrade", "FAILED", gone) == "FAILED"
-    assert gone_of("stack.upgrade", "RUNNING", found) == []
-    assert gone_of("stack.delete", "FAILED", found) == []
+def test_equal_amounts_are_no_change_in_a_stack() -> None:
+    def asking(cpu: str, mem: str) -> Member:
+        of = member("a")
+        resources = Resources(cpu=cpu, mem=mem)
+        container = of.spec.containers[0].model_copy(update={"resources": resources})
+        return of.model_copy(update={"spec": of.spec.model_copy(update={"containers": (container,)})})
+
+    now = standing(asking("100m", "64Mi"))
+    assert change(asking("0.1", "65536Ki"), now, ADDRESSES).action is Action.UNCHANGED
+    found = change(asking("0.2", "65536Ki"), now, ADDRESSES)
+    assert (found.action, found.reason) == (Action.UPDATE, "resources of d-a")
+
+
+def test_a_change_that_leaves_autoscaling_no_cpu_to_go_by_says_so() -> None:
+    def asking(cpu: str | None) -> Member:
+        of = member("a")
+        container = of.spec.containers[0].model_copy(update={"resources": Resources(cpu_request=cpu, mem="64Mi")})
+        return of.model_copy(update={"spec": of.spec.model_copy(update={"containers": (container,)})})
+
+    now = standing(asking("100m"), autoscaled=True, cpu_target=50)
+    assert (
+        "its autoscaling stands still: that keeps 50 % of cpu in use, and no container"
+        in change(asking(None), now, ADDRESSES).reason
+    )
+    assert "autoscaling" not in change(asking("200m"), now, ADDRESSES).reason
+    assert "autoscaling" not in change(asking(None), now.model_copy(update={"cpu_target": None}), ADDRESSES).reason
+
+
+def test_a_stack_keeps_the_images_that_its_document_names_as_before_and_tells_which_it_does_not() -> None:
+    digests = {"d-a": "sha256:" + "a" * 64}
+    now = standing(member("a", "x:1"), digests=digests)
+    assert now.pins(member("a", "x:1").spec) == digests
+    assert change(member("a", "x:1"), now, ADDRESSES).action is Action.UNCHANGED
+    assert now.pins(member("a", "x:2").spec) == {}
+    assert change(member("a", "x:2"), now, ADDRESSES).reason == "image of d-a: x:1 sha256:aaaaaaaaaaaa… → x:2"
+    cancelled = standing(member("a", "x:1"), digests=digests, well=False)
+    assert cancelled.pins(member("a", "x:1").spec) == digests
+    failed = cancelled.model_copy(update={"failed": True})
+    assert failed.pins(member("a", "x:1").spec) == {}
+    told = change(member("a", "x:1"), failed, ADDRESSES).reason
+    assert told == "its last operation did not succeed; image of d-a: what x:1 is now, instead of sha256:aaaaaaaaaaaa…"
+    assert "what x:1 is now" not in change(member("a", "x:1"), failed, ADDRESSES, digests, at_once=True).reason
 
 
 def deployed(blueprint: Blueprint) -> dict[str, Standing]:
@@ -266,3 +300,24 @@ def test_groups_go_after_all_apps_that_go() -> None:
     gone = removals(Blueprint(members=()), ["configmap/g", "a", "b"], reading({"g": {"A": b"1"}}))
     assert list(gone)[-1] == "configmap/g"
     assert set(gone["configmap/g"]) == {"a", "b"}
+
+
+def test_a_stopped_app_is_started_under_its_appid_and_none_is_made_beside_it() -> None:
+    of = member("a")
+    assert change(of, standing(of, stopped=True), ADDRESSES) == Change(
+        name="a", app="d-a", action=Action.START, reason="it is stopped", replaces=True
+    )
+    other = change(member("a", "y", 3), standing(of, stopped=True, well=False), ADDRESSES)
+    assert (other.action, other.gray) == (Action.START, None)
+    assert other.reason == "it is stopped; image of d-a: x → y; replicas 1 → 3"
+    (layout,) = steps(member("a", "y", 3), standing(of, stopped=True, digests={"d-a": "sha256:1"}), 2)
+    assert (layout.versions, layout.total) == ({2: 3}, 3)
+    job = of.model_copy(update={"spec": of.spec.model_copy(update={"type": "Job", "job": JobRun()})})
+    assert change(job, standing(of, stopped=True), ADDRESSES).action is Action.RECREATE
+
+
+def test_a_stopped_app_that_left_the_document_goes_with_the_others() -> None:
+    a, b = member("a"), member("b")
+    now = {"a": standing(a), "b": standing(b, stopped=True)}
+    found = {one.name: one.action for one in changes(Blueprint(members=(a,)), now, ADDRESSES)}
+    assert found == {"a": Action.UNCHANGED, "b": Action.DELETE}

@@ -19,6 +19,7 @@ from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError
 
 from activities.operations import OperationActivities
+from clients.settings import Settings
 from clients.temporal import Operations
 from model.operations import Ask, Outcome, Status, StepNote, StepStatus
 from tests.instance import temporal_namespace
@@ -65,6 +66,15 @@ class Seen:
     def operations(self) -> "Seen":
         """The store of operations, as far as steps are concerned."""
         return self
+
+    @property
+    def suspensions(self) -> "Seen":
+        """The store of suspended steps."""
+        return self
+
+    async def resume(self, operation_id: str, attempt: int) -> Status:
+        """A suspended step is looked at again: the same try goes on."""
+        return Status.RUNNING
 
     async def step_started(self, note: StepNote, seq: int, name: str, run_id: str) -> Status:
         """Keep that a try begins."""
@@ -152,7 +162,7 @@ async def worker_with(
     chosen = {_pinned(one): one for one in (stand_in(OperationActivities.settle, settle), *given)}
     for method in worker.activities(*[None] * len(inspect.signature(worker.activities).parameters)):  # type: ignore[arg-type]
         chosen.setdefault(_pinned(method), _stand_in(method, returning(None)))
-    async with worker.build(client, queue, seen, list(chosen.values())):  # type: ignore[arg-type]
+    async with worker.build(client, queue, seen, list(chosen.values()), Settings()):  # type: ignore[arg-type]
         yield
 
 

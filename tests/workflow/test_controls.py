@@ -147,10 +147,10 @@ async def test_a_rollback_is_told_as_such(run: Run, client: Client) -> None:
 
 async def test_the_clock_of_the_deadline_stands_while_it_is_paused(run: Run) -> None:
     async def wait_beyond_the_deadline(handle: Handle, _: World, __: Pauses) -> None:
-        await asyncio.sleep(3)
+        await asyncio.sleep(6)
         await tell(handle, asked(2))
 
-    ended, _ = await paused_stack(run, wait_beyond_the_deadline, Pauses(), deadline_seconds=3)
+    ended, _ = await paused_stack(run, wait_beyond_the_deadline, Pauses(), deadline_seconds=6)
     assert ended.outcome.status is Status.SUCCEEDED, ended.outcome.error
 
 

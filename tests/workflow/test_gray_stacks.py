@@ -39,6 +39,7 @@ class World:
         self.seen: list[str] = []
         self.gray = ""
         self.asked: Controls | None = None
+        self.meanwhile: Controls | None = None
         self.holds: asyncio.Queue[Hold] = asyncio.Queue()
         self._plan = GrayPlan(stages=tuple(Stage(layout=n, moved=n, total=2) for n in (1, 2)), pause=pause, gates=GATES)
         self._on_failure: OnFailure = on_failure
@@ -54,6 +55,7 @@ class World:
             stand_in(AppMoves.move_back, self._back),
             stand_in(GateActivities.check_gates, self._judged),
             stand_in(ControlActivities.hold, self._hold),
+            stand_in(ControlActivities.asked, self._asked_so_far),
         ]
 
     async def _planned(self, move: StackMove) -> Any:
@@ -78,6 +80,10 @@ class World:
         )
         told = self.asked.model_dump() if self.asked else None
         return Child(operation_id=self.gray, kind="app.upgrade", workflow_id=self.gray, ask=ask.model_dump(mode="json"), asked=told)
+
+    async def _asked_so_far(self, operation_id: str) -> Controls:
+        assert operation_id == self.gray
+        return self.meanwhile or self.asked or Controls(attempt=1)
 
     async def _batch(self, batch: Batch) -> Moved:
         self.seen.append(f"batch {batch.to}")
@@ -185,6 +191,22 @@ async def test_a_child_begins_with_what_was_asked_of_its_parent_before(run: Run)
     ended = await upgraded(run, world)
     assert ended.outcome.status is Status.SUCCEEDED, ended.outcome.error
     assert world.seen == ["to version 2", "ready store", "batch 1", "batch 2", "ready web"]
+    assert world.holds.empty()
+
+
+async def test_a_pause_between_a_childs_record_and_its_start_reaches_it_at_once(run: Run, client: Client) -> None:
+    """given a pause that came when the child could not be told yet, then it holds after its first batch (faults: 12)."""
+    world = World(pause="never")
+    world.meanwhile = Controls(attempt=1, version=1, paused=True)
+
+    async def resume(_: Handle) -> None:
+        hold = await asyncio.wait_for(world.holds.get(), 20)
+        assert (hold.operation_id, hold.title) == (world.gray, "Pause after batch 1 of 2")
+        assert world.seen[-1] == "batch 1"
+        await tell(client.get_workflow_handle(world.gray), Controls(attempt=1, version=2))
+
+    ended = await upgraded(run, world, resume)
+    assert ended.outcome.status is Status.SUCCEEDED, ended.outcome.error
     assert world.holds.empty()
 
 

@@ -108,7 +108,7 @@ async def test_what_only_goes_forward_does_not_hear_a_cancel(run: Run) -> None:
     ask = DeleteProject(operation_id=new_id("op"), project="shop", target="shop", actor="ann", cascade=True)
     ended = await run(ProjectDelete, ask, stand_in(ProjectActivities.remove_namespace, hold), meanwhile=cancel)
     assert ended.outcome.status is Status.SUCCEEDED
-    assert ended.titles == ["Stop what runs in it", "Remove the namespace", "Close the project"]
+    assert ended.titles == ["Stop what runs in it", "Remove the namespace", "Remove its images", "Close the project"]
     assert all(step.forward for step in ended.steps)
 
 

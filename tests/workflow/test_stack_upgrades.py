@@ -119,6 +119,8 @@ async def test_a_failure_brings_the_whole_stack_back_where_asked(run: Run) -> No
     assert ended.outcome.error is not None
     assert ended.outcome.error.reason == "CrashLoop"
     assert "Going back" not in ended.outcome.error.message
+    assert ended.outcome.result is not None, "the record says what the way back did"
+    assert (ended.outcome.result["version"], ended.outcome.result["update"]) == (1, ["s-store", "s-api"])
     assert world.seen[3:] == ["bring api", "plan 2 → 1", "bring store", "ready store", "bring api", "ready api"]
     assert [step.forward for step in ended.steps if step.title.startswith("Plan")] == [False, True]
 
@@ -137,6 +139,7 @@ async def test_a_way_back_that_fails_too_is_told_with_the_first_failure(run: Run
     assert "exit code 3" in ended.outcome.error.message
     assert "Going back to version 1 failed too" in ended.outcome.error.message
     assert "The old one" in ended.outcome.error.message
+    assert ended.outcome.result is None
 
 
 async def test_cancel_reaches_what_runs_and_does_not_go_back(run: Run) -> None:
@@ -151,6 +154,7 @@ async def test_cancel_reaches_what_runs_and_does_not_go_back(run: Run) -> None:
     ended = await run(StackUpgrade, upgrade("rollback"), *world.stand_ins(), meanwhile=cancel)
     assert ended.outcome.status is Status.CANCELLED
     assert world.seen == ["plan 1 → 2", "bring store"]
+    assert ended.outcome.result is None, "nothing was brought back"
     assert [child.status for child in ended.children] == [Status.CANCELLED]
 
 

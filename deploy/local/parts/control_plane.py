@@ -106,6 +106,7 @@ class ControlPlane:
             ports=(Port.KUBE_APISERVER,),
             command=(self._program("kube-apiserver"), *flags(options)),
             ready=lambda: probes.http_ok(api_url("/readyz"), access.client),
+            ready_needs=("etcd",),
             stop_seconds=20,
             config={encryption: yaml.safe_dump(self._encryption(), sort_keys=False)},
         )
@@ -152,6 +153,7 @@ class ControlPlane:
             ports=(Port.KUBE_CONTROLLER,),
             command=(self._program("kube-controller-manager"), *flags(options)),
             ready=lambda: probes.https_up(LOOPBACK, Port.KUBE_CONTROLLER),
+            ready_needs=("kube-apiserver",),
         )
 
     def _scheduler(self) -> Part:
@@ -177,6 +179,7 @@ class ControlPlane:
             ports=(Port.KUBE_SCHEDULER,),
             command=(self._program("kube-scheduler"), *flags(options)),
             ready=lambda: probes.https_up(LOOPBACK, Port.KUBE_SCHEDULER),
+            ready_needs=("kube-apiserver",),
             config={config: yaml.safe_dump(settings, sort_keys=False)},
         )
 

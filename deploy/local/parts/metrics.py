@@ -104,6 +104,7 @@ class Metrics:
             ready=lambda: probes.http_ok(
                 f"https://{NODE_ADDRESS}:{Port.METRICS_SERVER}/readyz?exclude=metric-storage-ready", self.access.client
             ),
+            ready_needs=("kube-apiserver", "kubelet"),
         )
 
     def _store(self) -> Part:

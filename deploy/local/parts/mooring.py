@@ -32,19 +32,25 @@ class Mooring:
         self.supervisor = supervisor
 
     def parts(self) -> Iterator[Part]:
-        yield self._part("worker", self._worker_ready)
+        yield self._part("worker", self._worker_ready, MOORING_WORKER_METRICS=f"{LOOPBACK}:{self._port + 1}")
         yield self._part("api", lambda: probes.http_ok(f"http://{self._listen}/healthz"), MOORING_LISTEN=self._listen)
 
     @property
     def _listen(self) -> str:
-        return f"{LOOPBACK}:{urlsplit(self.settings['MOORING_URL']).port or 8000}"
+        return f"{LOOPBACK}:{self._port}"
+
+    @property
+    def _port(self) -> int:
+        return urlsplit(self.settings["MOORING_URL"]).port or 8000
 
     def _part(self, name: str, ready: Callable[[], None], **more: str) -> Part:
         return Part(
             name=name,
-            ports=(urlsplit(self.settings["MOORING_URL"]).port or 8000,) if name == "api" else (),
+            ports=(self._port if name == "api" else self._port + 1,),
             command=(str(self.layout.python), "-m", name),
             ready=ready,
+            # The worker polls Temporal only once it has reached everything else; the API answers likewise.
+            ready_needs=("postgres", "temporal", "kube-apiserver"),
             # The code's digest has `make up` restart what runs older code.
             env={**self.settings, **more, "PYTHONUNBUFFERED": "1", "MOORING_CODE": self._code},
             stop_seconds=20,

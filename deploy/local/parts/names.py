@@ -45,6 +45,7 @@ def part(layout: Layout, access: Access) -> Part:
         ports=(Port.COREDNS, Port.COREDNS_READY),
         command=(tools.COREDNS.path(layout, "coredns"), "-conf", str(corefile)),
         ready=lambda: probes.http_ok(f"http://{LOOPBACK}:{Port.COREDNS_READY}/ready"),
+        ready_needs=("kube-apiserver",),
         config={corefile: text},
     )
 

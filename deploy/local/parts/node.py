@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from deploy.local import probes, tools
+from deploy.local import command, probes, tools
 from deploy.local.layout import (
     DNS_ADDRESS,
     LOOPBACK,
@@ -14,6 +14,7 @@ from deploy.local.layout import (
     POD_NETWORK,
     Layout,
     Port,
+    program,
 )
 from deploy.local.part import Part
 from deploy.local.parts.access import Access
@@ -30,7 +31,23 @@ class Node:
     def __init__(self, layout: Layout, access: Access) -> None:
         self.layout = layout
         self.access = access
-        self.root = layout.data / "kubelet"
+        self.data = layout.data / "kubelet"
+        # The kubelet's sockets lie under its directory, and a socket's path may have 107 bytes: the checkout's may be longer.
+        self.root = layout.run / "kubelet"
+
+    def mount_root(self) -> None:
+        """Show the kubelet's data at a short path; repeatable.
+
+        Mounts below it are told to containers, and not to the place where the data lie (Linux, shared subtrees).
+        """
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(exist_ok=True)
+        if self.root.is_mount():
+            return
+        mount, log = program("mount"), self.layout.logs / "setup.log"
+        command.run([mount, "--bind", str(self.data), str(self.root)], log)
+        for propagation in ("--make-private", "--make-shared"):
+            command.run([mount, propagation, str(self.root)], log)
 
     def parts(self) -> Iterator[Part]:
         yield self._kubelet()
@@ -52,6 +69,7 @@ class Node:
             ports=(Port.KUBELET, Port.KUBELET_HEALTH),
             command=(tools.KUBE.path(self.layout, "kubelet"), *flags(options)),
             ready=self._ready,
+            ready_needs=("kube-apiserver", "containerd"),
             config={config: yaml.safe_dump(self._kubelet_settings(), sort_keys=False)},
         )
 
@@ -112,7 +130,9 @@ class Node:
             name="kube-proxy",
             ports=(Port.KUBE_PROXY_HEALTH, Port.KUBE_PROXY_METRICS),
             command=(tools.KUBE.path(self.layout, "kube-proxy"), *flags({"config": config})),
-            ready=lambda: probes.http_ok(f"http://{LOOPBACK}:{Port.KUBE_PROXY_HEALTH}/healthz"),
+            # Not /healthz: that is what load balancers ask, and 503 until the kubelet has made the Node's object.
+            ready=lambda: probes.http_ok(f"http://{LOOPBACK}:{Port.KUBE_PROXY_HEALTH}/livez"),
+            ready_needs=("kube-apiserver",),
             config={config: yaml.safe_dump(settings, sort_keys=False)},
         )
 

@@ -42,6 +42,7 @@ def part(layout: Layout, access: Access) -> Part:
         ports=(Port.KWOK,),
         command=(tools.KWOK.path(layout, "kwok"), *flags(options)),
         ready=lambda: probes.http_ok(f"http://{LOOPBACK}:{Port.KWOK}/healthz"),
+        ready_needs=("kube-apiserver",),
         config={stages: STAGES.read_text()},
     )
 

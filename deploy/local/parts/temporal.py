@@ -93,6 +93,7 @@ class Temporal:
             ports=(Port.TEMPORAL, Port.TEMPORAL_HTTP, Port.TEMPORAL_HISTORY, Port.TEMPORAL_MATCHING, Port.TEMPORAL_WORKER),
             command=(binary, "--config-file", str(server), "--allow-no-auth", "start"),
             ready=self._ready,
+            ready_needs=("postgres",),
             config={
                 server: yaml.safe_dump(server_config(self.database, str(dynamic)), sort_keys=False),
                 dynamic: yaml.safe_dump(values, sort_keys=False),

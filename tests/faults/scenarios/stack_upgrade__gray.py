@@ -8,9 +8,10 @@ from tests.platform import Platform
 __all__ = ["ends", "given", "then", "when"]
 ends = Status.FAILED
 _WEB = "web:\n  replicas: 2\n"
-_GRAY = "  x-mooring:\n    rollout: {batches: [1], gates: [{http: {port: 9, failures: 1}}], onFailure: rollback}\n"
+_GRAY = "    rollout: {batches: [1], gates: [{http: {port: 9, failures: 1}}], onFailure: rollback}\n"  # of its x-mooring
 _BEFORE = STACK["content"].replace("web:\n", _WEB)
-_AFTER = _BEFORE.replace("api:\n", "api:\n  environment: {A: b}\n").replace(_WEB, _WEB + _GRAY + "  environment: {A: b}\n")
+_CHANGED = _BEFORE.replace("api:\n", "api:\n  environment: {A: b}\n").replace(_WEB, _WEB + "  environment: {A: b}\n")
+_AFTER = _CHANGED.replace("  links:", _GRAY + "  links:")
 
 
 async def given(platform: Platform) -> str:

@@ -1,0 +1,63 @@
+"""A step that stands still gives its place back: it ends as Suspended, and is looked at again when something changes (pure)."""
+
+from typing import Literal
+
+from model.base import Frozen
+
+_FIRST = 5.0
+_LONGEST = 1800.0
+_GROWTH = 2.0
+_SHARE = 0.1
+_LONGEST_CALM = 60.0
+
+
+class Suspended(Frozen):
+    """What a step returns that only waits: the workflow runs it again when it is woken, after `seconds` at the latest."""
+
+    suspended: Literal[True] = True
+    seconds: float
+
+
+def net_seconds(look: int) -> float:
+    """After how long the step is looked at again although nobody woke it, once it was suspended `look` times before.
+
+    >>> [net_seconds(look) for look in (0, 1, 2, 5, 400)]
+    [5.0, 10.0, 20.0, 160.0, 1800.0]
+    """
+    return min(_LONGEST, _FIRST * _GROWTH ** min(look, 10))
+
+
+def calm_seconds(look: int) -> float:
+    """For how long what seldom decides anything, such as one more restart of a container, does not wake it.
+
+    >>> [calm_seconds(look) for look in (0, 1, 5)]
+    [0.5, 1.0, 16.0]
+    """
+    return min(_LONGEST_CALM, _SHARE * net_seconds(look))
+
+
+def step_of(activity_id: str) -> int:
+    """The step's number in its record.
+
+    >>> step_of("4"), step_of("4.2")
+    (4, 4)
+    """
+    return int(activity_id.partition(".")[0])
+
+
+def look_of(activity_id: str) -> int:
+    """How often the step was suspended before.
+
+    >>> look_of("4"), look_of("4.2")
+    (0, 2)
+    """
+    return int(activity_id.partition(".")[2] or 0)
+
+
+def activity_id(step: int, look: int) -> str:
+    """The id of the activity that looks at a step for the time after `look` suspensions.
+
+    >>> activity_id(4, 0), activity_id(4, 2)
+    ('4', '4.2')
+    """
+    return f"{step}.{look}" if look else str(step)
