@@ -12,6 +12,7 @@ import yaml
 
 from cli.failures import Failure
 
+LONGEST_APP_NAME = 52  # as the API has it
 HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair: no character, and nothing that UTF-8 can carry
 
 
@@ -129,6 +130,13 @@ def filled(value: Any) -> Any:
     """An option's value or values as they are; raises BadParameter for an empty one, as a shell variable that is not set gives."""
     if "" in ([value] if isinstance(value, str) else value or []):
         raise typer.BadParameter("it is empty. Give it a value, or leave the option out; a shell variable may not be set.")
+    return value
+
+
+def app_name(value: str | None) -> str | None:
+    """The name of an app that is made after something else was done: what no app can be called is refused before that."""
+    if len(filled(value) or "") > LONGEST_APP_NAME:
+        raise typer.BadParameter(f"it has {len(value or '')} letters, and an app's name at most {LONGEST_APP_NAME}.")
     return value
 
 

@@ -54,15 +54,16 @@ def tokens(found: Sequence[Record]) -> RenderableType:
     return table
 
 
-def me(found: Record, url: str, project: str | None) -> RenderableType:
-    """Who asks, where, with which roles."""
+def me(found: Record, url: str, project: str | None, *, gone: bool) -> RenderableType:
+    """Who asks, where, with which roles; the project in use may be `gone`."""
+    used = f"{project}, which is there no more; choose another: mooring use PROJECT" if gone else project
     roles = ", ".join(f"{role} in {name}" for name, role in sorted(found["roles"].items()))
     return tables.facts(
         [
             ("user", found["name"]),
             ("platform", url),
             ("roles", "platform admin" if found["admin"] else roles or "in no project: ask a project's admin to be made a member"),
-            ("project", project or "none in use; choose one: mooring use PROJECT"),
+            ("project", used or "none in use; choose one: mooring use PROJECT"),
         ]
     )
 

@@ -148,11 +148,16 @@ def apps(project: str, found: Sequence[Record], total: int) -> RenderableType:
             f"The project {project} has no apps. "
             f"Deploy one: mooring app create {project} NAME --image IMAGE, or several: mooring template create {project} NAME FILE"
         )
-    table = tables.table("app", "type", "status", "instances", "image", "by")
+    table = tables.table("app", "type", "status", "instances", "image", "by", "why")
     for app in found:
         state = drawing.state(app["Status"])
-        table.add_row(app["Name"], app["Type"], state, app["InstanceSummary"], app["Image"], app["Username"])
+        table.add_row(app["Name"], app["Type"], state, app["InstanceSummary"], app["Image"], app["Username"], _cause(app))
     return tables.counted(table, len(found), total)
+
+
+def _cause(app: Record) -> str:
+    """Why an app is as it is; empty where there is nothing to say."""
+    return told(": ".join(filter(None, [app.get("reason"), app["message"]])))
 
 
 def app(found: Record, addresses: Sequence[Text], instances: Sequence[Record], latest: Sequence[Record]) -> Group:
@@ -160,7 +165,7 @@ def app(found: Record, addresses: Sequence[Text], instances: Sequence[Record], l
     ports = ", ".join(f"{port['containerPort']}/{port['protocol']}" for port in found["PortsInfo"])
     facts: list[tuple[str, RenderableType | None]] = [
         ("status", Text.assemble(drawing.state(found["Status"]), f"  {found['InstanceSummary']}")),
-        ("why", told(": ".join(filter(None, [found.get("reason"), found["message"]])))),
+        ("why", _cause(found)),
         ("type", found["Type"]),
         ("image", found["Image"]),
         ("versions", _versions(found["versions"]) if len(found["versions"]) > 1 else None),

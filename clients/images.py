@@ -11,6 +11,7 @@ from model.images import HUB, ImageRef, Registries, plain_host
 _WITHIN = httpx.Timeout(15, connect=4)
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 _ELSEWHERE = "Let everybody read it there, or push it to the platform's registry and use it from there; then retry."
+_HERE = "See which images there are: GET /v2/images. Deploy or roll out with one of these, or push this one and retry."
 _REFUSALS = {
     401: ("asks for a login, and the platform has none there; many ask so for what they do not have, too", _ELSEWHERE),
     403: ("does not give it to everybody", _ELSEWHERE),
@@ -44,7 +45,7 @@ class Images:
             where = "the platform's registry" if ref.own else ref.host
             raise ImageNotFound(
                 f"There is no image {written!r}: {where} has no {ref.repository} with {ref.reference!r}.",
-                hint="Push it and retry, or deploy or roll out with the right name.",
+                hint=_HERE if ref.own else None,
             )
         return digest
 

@@ -195,7 +195,10 @@ class OperationStore(Store):
         found = await self.get(operation_id)
         newest = await self._newest_on(found)
         if newest != operation_id:
-            raise Superseded(f"{operation_id} is not the newest operation on {found['target_name']!r}: {newest} is.")
+            raise Superseded(
+                f"{operation_id} is not the newest operation on {found['target_name']!r}: {newest} is.",
+                hint=f"See how that ended: GET /v2/operations/{newest}. Retry it if it failed: POST /v2/operations/{newest}/retry.",
+            )
         if found["parent_id"] and not by_parent:
             await self._check_parent(found)
         row = await self._call(

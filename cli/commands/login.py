@@ -10,6 +10,7 @@ from rich.text import Text
 
 from cli import people_report, session
 from cli.api import Api, Record, path
+from cli.failures import Refused
 from cli.session import Session
 from cli.terminal import AsJson, Terminal, run, terminal
 
@@ -39,10 +40,22 @@ def whoami(as_json: AsJson = False) -> None:
 
     async def work(api: Api, here: Terminal) -> int:
         me, used = await api.get("/v2/users/me"), session.project_in_use()
-        here.show({**me, "url": api.url, "project": used}, people_report.me(me, api.url, used))
+        gone = used is not None and not await _is_there(api, used)
+        shown = people_report.me(me, api.url, used, gone=gone)
+        here.show({**me, "url": api.url, "project": used, "projectIsGone": gone}, shown)
         return 0
 
     run(as_json, work)
+
+
+async def _is_there(api: Api, project: str) -> bool:
+    try:
+        await api.get(path("/v2/projects", project))
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+        return False
+    return True
 
 
 def use(

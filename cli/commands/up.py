@@ -33,7 +33,7 @@ def up(
         ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="The app's name; by default the directory's.", callback=bodies.filled, show_default=False)
+        str | None, typer.Option(help="The app's name; by default the directory's.", callback=bodies.app_name, show_default=False)
     ] = None,
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="The port it listens on; by default what EXPOSE says.", show_default=False)

@@ -277,7 +277,8 @@ async def test_a_rollback_needs_no_second_connection_while_it_holds_one(instance
     services: Any = SimpleNamespace(records=records, settings=SimpleNamespace(registries=Registries(own="localhost:5000")))
     caller: Any = SimpleNamespace(actor=Actor(name="ann", admin=True), project=stack.project, request=None)
 
-    async def submit(_: Any, __: Any, ___: Any, ____: Any, prepare: Any) -> Any:
+    async def submit(_: Any, __: Any, ___: Any, ____: Any, prepare: Any, *, always: bool) -> Any:
+        assert always  # a way back is never refused for what is under way
         async with records.transaction() as tx:
             return await prepare(tx)
 

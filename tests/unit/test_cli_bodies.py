@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+import typer
 
-from cli.bodies import body_of, kind_of
+from cli.bodies import LONGEST_APP_NAME, app_name, body_of, kind_of
 from cli.failures import Failure
+from model.app_bodies import LONGEST_NAME
 
 
 def written(directory: Path, text: str) -> Path:
@@ -50,3 +52,10 @@ def test_a_file_that_nests_without_end_is_refused(tmp_path: Path) -> None:
 )
 def test_a_document_is_taken_for_what_it_is_written_in(text: str, kind: str) -> None:
     assert kind_of(text) == kind
+
+
+def test_a_name_that_no_app_can_have_is_refused_before_anything_is_built() -> None:
+    assert LONGEST_APP_NAME == LONGEST_NAME
+    assert app_name("a" * LONGEST_NAME) == "a" * LONGEST_NAME
+    with pytest.raises(typer.BadParameter, match="at most 52"):
+        app_name("a" * (LONGEST_NAME + 1))

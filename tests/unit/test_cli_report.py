@@ -70,6 +70,15 @@ def test_an_empty_list_says_what_to_do(drawn: RenderableType) -> None:
     assert len(text(drawn).split()) > 10
 
 
+def test_a_list_of_apps_says_why_one_is_as_it_is() -> None:
+    app = {"Name": "web", "Type": "Deployment", "InstanceSummary": "2/2 running", "Image": "shop/web:1", "Username": "ann"}
+    old_one_serves = {**app, "Status": "RUNNING", "reason": "", "message": "The upgrade op-7 failed."}
+    crashed = {**app, "Status": "FAILED", "reason": "CrashLoop", "message": "It ended with exit code 1."}
+    shown = text(report.apps("shop", [old_one_serves, crashed], 2))
+    assert "The upgrade op-7 failed." in shown
+    assert "CrashLoop: It ended with exit code 1." in shown
+
+
 def test_a_list_says_how_much_more_there_is() -> None:
     page = {"operations": [record()], "total": 7}
     assert "1 of 7; more with --limit." in text(report.operations(page))
