@@ -15,6 +15,7 @@ import httpx
 
 ROOT = Path(__file__).parent.parent
 PROJECT = "bench"
+_WAITING = 50  # requests at once that wait for an operation's end: fewer than the client's connections and a person's seats
 IMAGE = "public/busybox:latest"
 
 
@@ -31,6 +32,7 @@ class Platform:
     def __init__(self, http: httpx.AsyncClient, project: str) -> None:
         self.http = http
         self._project = project
+        self._waiting = asyncio.Semaphore(_WAITING)
 
     async def submit(self, method: str, path: str, body: Any = None) -> str:
         """The id of the accepted operation."""
@@ -50,7 +52,8 @@ class Platform:
         """The record when it has ended, however it did."""
         record: dict[str, Any] = {"status": "ACCEPTED"}
         while record["status"] not in ("SUCCEEDED", "FAILED", "CANCELLED"):
-            reply = await self.http.get(f"/v2/operations/{operation_id}", params={"wait": 60})
+            async with self._waiting:
+                reply = await self.http.get(f"/v2/operations/{operation_id}", params={"wait": 30})
             record = reply.raise_for_status().json()
         return record
 

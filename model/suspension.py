@@ -6,9 +6,11 @@ from model.base import Frozen
 
 _FIRST = 5.0
 _LONGEST = 1800.0
-_GROWTH = 2.0
-_SHARE = 0.1
+_GROWTH = 4.0
+_FIRST_CALM = 0.5
 _LONGEST_CALM = 60.0
+_GROWTH_OF_CALM = 2.5
+_MOST_LOOKS = 10  # beyond it nothing grows any more
 
 
 class Suspended(Frozen):
@@ -22,18 +24,18 @@ def net_seconds(look: int) -> float:
     """After how long the step is looked at again although nobody woke it, once it was suspended `look` times before.
 
     >>> [net_seconds(look) for look in (0, 1, 2, 5, 400)]
-    [5.0, 10.0, 20.0, 160.0, 1800.0]
+    [5.0, 20.0, 80.0, 1800.0, 1800.0]
     """
-    return min(_LONGEST, _FIRST * _GROWTH ** min(look, 10))
+    return min(_LONGEST, _FIRST * _GROWTH ** min(look, _MOST_LOOKS))
 
 
 def calm_seconds(look: int) -> float:
     """For how long what seldom decides anything, such as one more restart of a container, does not wake it.
 
-    >>> [calm_seconds(look) for look in (0, 1, 5)]
-    [0.5, 1.0, 16.0]
+    >>> [calm_seconds(look) for look in (0, 1, 2, 400)]
+    [0.5, 1.25, 3.125, 60.0]
     """
-    return min(_LONGEST_CALM, _SHARE * net_seconds(look))
+    return min(_LONGEST_CALM, _FIRST_CALM * _GROWTH_OF_CALM ** min(look, _MOST_LOOKS))
 
 
 def step_of(activity_id: str) -> int:

@@ -8,7 +8,7 @@ def test_five_thousand_that_never_get_ready_cost_a_few_looks_a_second_in_their_f
     while at < 3600:
         at += net_seconds(looks)
         looks += 1
-    assert looks <= 11
+    assert looks <= 7
     assert 5000 / net_seconds(looks) < 3
 
 

@@ -1,0 +1,107 @@
+"""A storm: hundreds or thousands of app.create at once, another project deploying beside, parts failing in the middle."""
+
+import asyncio
+import statistics
+import time
+from collections import Counter
+from typing import Any
+
+from bench.endurance.faults import ALL
+from bench.endurance.load import Load, apps, deployments, say, small
+
+_BOUND = 3600.0
+
+
+async def storm(load: Load, env: dict[str, str], count: int, *, faults: bool) -> dict[str, Any]:
+    """Run one; `wrong` says what did not end well, was made twice, or is another in the cluster than in the record."""
+    async with load.project("storm") as project, load.project("beside") as other:
+        alone = await _deploys(load, other, "alone", 10)
+        begun = time.monotonic()
+        beside = asyncio.create_task(_beside(load, other))
+        failing = asyncio.create_task(_fail(load, project, count)) if faults else None
+        names = [f"app-{number}" for number in range(count)]
+        await load.all_accepted([("POST", f"/v2/applications/{project}", small(name)) for name in names])
+        accepted = time.monotonic() - begun
+        say(f"{count} are accepted")
+        await load.quiet([project], _BOUND)
+        taken = time.monotonic() - begun
+        if failing:
+            await failing
+        beside.cancel()
+        slow = await beside
+        wrong = await _wrong(load, env, project, names)
+        found: dict[str, Any] = {
+            "creates": count,
+            "faults": faults,
+            "acceptedSeconds": round(accepted, 1),
+            "seconds": round(taken, 1),
+        }
+        found |= {"aloneMedian": _median(alone), "besideMedian": _median(slow), "besideP95": _p95(slow), "aloneP95": _p95(alone)}
+        ratio = round(_p95(slow) / _p95(alone), 2) if slow else None
+        return {**found, "besideRatio": ratio, "replies": dict(load.replies), "wrong": wrong}
+
+
+async def _deploys(load: Load, project: str, stem: str, count: int) -> list[float]:
+    taken: list[float] = []
+    for number in range(count):
+        taken.append(await _deploy(load, project, f"{stem}-{number}"))
+    return taken
+
+
+async def _deploy(load: Load, project: str, name: str) -> float:
+    begun = time.monotonic()
+    record = await load.ended(await load.accepted("POST", f"/v2/applications/{project}", small(name)))
+    if record["status"] != "SUCCEEDED":
+        raise RuntimeError(f"beside the storm: {record['kind']} {record['id']} is {record['status']}: {record['error']}")
+    return time.monotonic() - begun
+
+
+async def _beside(load: Load, project: str) -> list[float]:
+    """Deploy one after the other until cancelled; the seconds of each."""
+    taken: list[float] = []
+    try:
+        while True:
+            taken.append(await _deploy(load, project, f"busy-{len(taken)}"))
+    except asyncio.CancelledError:
+        return taken
+
+
+async def _fail(load: Load, project: str, count: int) -> None:
+    """Have one part after the other fail, spread over the storm."""
+    for number, fault in enumerate(ALL, 1):
+        while True:
+            if await _made(load, project) >= count * number / (len(ALL) + 1):
+                break
+            await asyncio.sleep(1)
+        await fault()
+
+
+async def _made(load: Load, project: str) -> int:
+    reply = await load.ask("GET", f"/v2/applications/{project}", size=1)
+    made = int(reply.raise_for_status().json()["total"])
+    return made - await load.live(project)
+
+
+async def _wrong(load: Load, env: dict[str, str], project: str, names: list[str]) -> list[str]:
+    records = await load.records(project)
+    made = Counter(record["target"]["name"] for record in records if record["kind"] == "app.create")
+    shown, there = await apps(load, project), await deployments(env, project)
+    wrong = [f"{record['id']} is {record['status']}" for record in records if record["status"] != "SUCCEEDED"]
+    wrong += [f"{record['id']} took {record['attempt']} attempts" for record in records if record["attempt"] != 1]
+    wrong += [f"{name} was created by {made[name]} operations" for name in names if made[name] != 1]
+    wrong += [f"{name} has {there[name]} Deployments" for name in {*names, *there} if there[name] != 1]
+    wrong += [f"{name} is {shown[name]['Status'] if name in shown else 'not there'}" for name in names if not _runs(shown, name)]
+    return wrong
+
+
+def _runs(shown: dict[str, dict[str, Any]], name: str) -> bool:
+    return name in shown and shown[name]["Status"] == "RUNNING"
+
+
+def _median(taken: list[float]) -> float | None:
+    return round(statistics.median(taken), 2) if taken else None
+
+
+def _p95(taken: list[float]) -> float:
+    ordered = sorted(taken)
+    return round(ordered[max(0, int(len(ordered) * 0.95) - 1)], 2)
