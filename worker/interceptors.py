@@ -8,6 +8,7 @@ failures.
 import asyncio
 import contextlib
 import dataclasses
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -31,6 +32,7 @@ from model.errors import InternalError, MooringError, PlatformUnavailable
 from model.operations import StepNote, StepStatus
 from model.suspension import Suspended, look_of, step_of
 from records import Records
+from worker.backoff import pause
 from worker.metrics import RAN_OUT, RUNNING
 
 log = structlog.get_logger()
@@ -161,6 +163,7 @@ async def _told(run: Callable[[], Awaitable[Any]]) -> Any:
             error.as_error(),
             type=error.reason,
             non_retryable=not error.transient,
+            next_retry_delay=timedelta(seconds=pause(activity.info().attempt, random.random())) if error.transient else None,
             category=ApplicationErrorCategory.BENIGN,  # the record tells it; the worker's log is for the platform's own faults
         ) from error
     except ApplicationError:

@@ -1,7 +1,9 @@
 """The named, bounded ways to run a step (Temporal: activity timeouts and retry policies).
 
 Attempts are not counted out: a transient failure is tried again until the operation's deadline, a definite one is raised as
-non-retryable by the worker's interceptor at once. The heartbeat, and its timeout, are the worker's (worker/interceptors.py).
+non-retryable by the worker's interceptor at once. How long a failure is left alone the worker says (worker/backoff.py); what
+ended without a word, because its worker died or was not heard of, is tried again by the policy here. The heartbeat, and its
+timeout, are the worker's (worker/interceptors.py).
 """
 
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from datetime import timedelta
 
 from temporalio.common import RetryPolicy
 
-_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_interval=timedelta(seconds=3))
+_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_interval=timedelta(seconds=15))
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Policy:
 
     @property
     def retry(self) -> RetryPolicy:
-        """Between tries: quick at first, never slower than 3 s."""
+        """Between tries of which nothing was heard: quick at first, never slower than 15 s."""
         return _RETRY
 
 
