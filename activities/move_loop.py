@@ -28,6 +28,7 @@ _TO_PROVE = 10.0  # and at most so many more, where what is ready has to stay so
 _TO_SUSPEND = 20.0  # seconds that have to be left until the deadline
 _TO_JUDGE = 3.0
 _TO_JUDGE_AGAIN = 0.2
+_TO_BE_REFUSED_AGAIN = 15.0  # seconds that the controllers may take to try again what they were asked to
 
 
 class MoveLoop:
@@ -51,6 +52,7 @@ class MoveLoop:
         self._notice = f"; {ask.notice}" if ask.notice and not back else ""  # holds until a look has found otherwise
         self._began = self._moved_at = 0.0
         self._read_at = -SAFETY_NET
+        self._refused_at = math.inf
 
     async def run(self) -> Sight | Suspended:
         """Go until every instance is of its version and, unless it goes back, serves; raise what keeps them from it."""
@@ -109,16 +111,21 @@ class MoveLoop:
             self._notice = self._notice if self._waits else ""
             await tell(sight.message + self._waits)
             self._looks.took()
+            if self._refused_at == math.inf and self._course.judged and self._course.judged.refusal:
+                self._refused_at = self._began
 
     def _stands_still(self, sight: Sight) -> bool:
         """Whether only a change of the cluster's, or much time, leads on from here.
 
-        Not where it is about to run out of time or patience. A Job is seen through: what Kubernetes takes away of a run that fails
-        is told by what was seen of it before.
+        Not where it is about to run out of time or patience, only has to stay as it is, or is refused by what was asked to try
+        again: no event of a watch tells of these. A Job is seen through: what Kubernetes takes away of a run that fails is told by
+        what was seen of it before.
         """
         active = _ACTIVE + min(_TO_PROVE, max(map(self._course.settle_seconds, self._course.target.workloads), default=0))
         quiet = time.monotonic() - self._moved_at >= (0.0 if self._suspended_before else active)
-        waits_for_time = sight.again_in is not None or self._deadline.left <= _TO_SUSPEND or self._patience.left < math.inf
+        out_of_time = self._deadline.left <= _TO_SUSPEND or self._patience.left < math.inf
+        asked_again = 0 <= time.monotonic() - self._refused_at < _TO_BE_REFUSED_AGAIN
+        waits_for_time = sight.done or sight.again_in is not None or out_of_time or asked_again
         course = self._course
         return (
             quiet and bool(self._looks.taken) and course.tended and not (waits_for_time or self._back or course.app.type == "Job")

@@ -6,6 +6,7 @@ workflow is told once something changed that may decide it. What gets lost on th
 
 import asyncio
 import contextlib
+import math
 import random
 from collections.abc import AsyncIterator, Iterable
 
@@ -16,8 +17,9 @@ from clients.temporal import Operations
 from clients.watch import Changed, Watches
 from model.errors import MooringError
 from model.operations import Ask
-from model.suspension import Suspended, calm_seconds, net_seconds
+from model.suspension import Suspended, calm_of_workloads, calm_seconds, net_seconds
 from records import Records
+from records.connections import for_ever
 
 log = structlog.get_logger()
 _AT_ONCE = 8  # wakes that are told side by side
@@ -38,16 +40,19 @@ class _Step(Changed):
         self.over = self._clock() + 2 * net_seconds(look)  # long after its own timer has woken it
         self.subscriptions = contextlib.AsyncExitStack()
         self._calm_until = self._clock() + calm_seconds(look)
+        self._paced_until = self._clock() + calm_of_workloads(look)
         self._due = due
         self._timer: asyncio.TimerHandle | None = None
         self._seen: dict[str, object] = {}
 
     def set(self, event: Object | None = None) -> None:
-        """Hear of a change: that of a workload, or one that may have passed unseen, wakes at once, that of a pod not too often."""
+        """Hear of a change: one that may have passed unseen wakes at once, a workload's nearly so, that of a pod not too often."""
         if event is not None and event["object"]["kind"] == "Pod":
             self.wake_at(self._calm_until)
-        elif event is None or self._is_news(event):
+        elif event is None:
             self.wake_at(self._clock())
+        elif self._is_news(event):
+            self.wake_at(max(self._clock(), self._paced_until))
 
     def wake_at(self, at: float) -> None:
         """Have it woken then, unless it is to be earlier."""
@@ -130,7 +135,7 @@ class Suspensions:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(_AT_ONCE):
                     tasks.create_task(self._wake_those_due())
-                tasks.create_task(self._be_seen())
+                tasks.create_task(for_ever(self._be_seen, "what other workers left behind cannot be taken over"))
         finally:
             for operation_id in list(self._steps):
                 await self.forget(operation_id)
@@ -173,7 +178,9 @@ class Suspensions:
         """What a dead worker would have heard nobody knows: its steps are woken, a number at once."""
         rows = await self._records.suspensions.take_over(self._worker, after=_GONE_AFTER, size=_TAKEN_AT_ONCE)
         for row in rows:
+            await self.forget(row["operation_id"])  # it may have been in this worker's care before
             step = self._steps[row["operation_id"]] = _Step(row["operation_id"], row["workflow_id"], 0, self._due)
+            step.over = math.inf  # nobody else wakes it, however long Temporal is away
             self._due.put_nowait(step)
         if rows:
             log.info("suspended steps of a worker that has gone are woken", count=len(rows))

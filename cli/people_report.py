@@ -54,9 +54,9 @@ def tokens(found: Sequence[Record]) -> RenderableType:
     return table
 
 
-def me(found: Record, url: str, project: str | None, *, gone: bool) -> RenderableType:
-    """Who asks, where, with which roles; the project in use may be `gone`."""
-    used = f"{project}, which is there no more; choose another: mooring use PROJECT" if gone else project
+def me(found: Record, url: str, project: str | None, *, unseen: bool) -> RenderableType:
+    """Who asks, where, with which roles; the project in use may be one that is not there for them."""
+    used = f"{project}: there is none, or you are not in it; choose another: mooring use PROJECT" if unseen else project
     roles = ", ".join(f"{role} in {name}" for name, role in sorted(found["roles"].items()))
     return tables.facts(
         [

@@ -23,6 +23,7 @@ APP_LABEL = "app.kubernetes.io/name"
 _SELECTOR = "app.kubernetes.io/managed-by=mooring"
 _STREAM_SECONDS = 300
 _SLOWEST_RECONNECT = 10.0
+_MOST_GROWN = 10  # failures in a row; beyond it nothing grows any more
 _Key = tuple[str, str | None]
 
 
@@ -148,7 +149,7 @@ class _Watch:
             moved = self._version is not None and self._version != version
             failures = 0 if moved or clock() - began > _SLOWEST_RECONNECT else failures + 1
             if failures:
-                await asyncio.sleep(min(_SLOWEST_RECONNECT, 0.1 * 2**failures) * random.uniform(0.5, 1))
+                await asyncio.sleep(min(_SLOWEST_RECONNECT, 0.1 * 2 ** min(failures, _MOST_GROWN)) * random.uniform(0.5, 1))
 
     async def _stream(self) -> None:
         """One connection: from the version seen last, or from now; then everybody is woken once that is known."""

@@ -12,8 +12,10 @@ from records.store import translated
 
 log = structlog.get_logger()
 PRESENCE = 7_060_002  # any number, the same for every process of the platform
+_ASKED_EVERY = 10.0
 _AGAIN = 0.5  # seconds until an unreachable database is asked again
-# A machine that went without a word is noticed within half a minute, not after the hours that TCP takes by itself.
+# A machine that went without a word is noticed within half a minute, not after the hours that TCP takes by itself: by PostgreSQL
+# with these, by us with a question now and then.
 _KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 
 
@@ -64,8 +66,21 @@ async def _standing(url: str) -> AsyncIterator[tuple[asyncpg.Connection, asyncio
     lost = asyncio.Event()
     with translated():
         connection = await asyncpg.connect(url, timeout=5, command_timeout=10, server_settings=_KEEPALIVE)
+    connection.add_termination_listener(lambda _: lost.set())
+    asking = asyncio.create_task(_ask(connection, lost))
     try:
-        connection.add_termination_listener(lambda _: lost.set())
         yield connection, lost
     finally:
+        asking.cancel()
         connection.terminate()
+
+
+async def _ask(connection: asyncpg.Connection, lost: asyncio.Event) -> None:
+    """See now and then whether the database still answers; `lost` is set where it does not."""
+    while True:
+        await asyncio.sleep(_ASKED_EVERY)
+        try:
+            await connection.execute("SELECT 1")
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            lost.set()
+            return

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -163,7 +163,7 @@ async def _told(run: Callable[[], Awaitable[Any]]) -> Any:
             error.as_error(),
             type=error.reason,
             non_retryable=not error.transient,
-            next_retry_delay=timedelta(seconds=pause(activity.info().attempt, random.random())) if error.transient else None,
+            next_retry_delay=_delay() if error.transient else None,
             category=ApplicationErrorCategory.BENIGN,  # the record tells it; the worker's log is for the platform's own faults
         ) from error
     except ApplicationError:
@@ -173,6 +173,16 @@ async def _told(run: Callable[[], Awaitable[Any]]) -> Any:
         log.exception("activity failed unexpectedly", activity=activity.info().activity_type)
         told = InternalError(f"The platform's own code failed: {type(error).__name__} in {activity.info().activity_type}.")
         raise ApplicationError(told.message, told.as_error(), type=told.reason, non_retryable=True) from error
+
+
+def _delay() -> timedelta:
+    """Until the next try; never beyond half of the time that the step has left: what comes back late is still used."""
+    info = activity.info()
+    found = timedelta(seconds=pause(info.attempt, random.random()))
+    if not info.schedule_to_close_timeout:
+        return found
+    left = info.scheduled_time + info.schedule_to_close_timeout - datetime.now(UTC)
+    return max(timedelta(), min(found, left / 2))
 
 
 @contextlib.asynccontextmanager

@@ -1,32 +1,24 @@
 """Parts of the platform that fail in the middle of a load: killed, frozen, restarted. The supervisor starts them again."""
 
 import asyncio
-import json
 import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 
-from bench.command import run
-from bench.endurance.load import say
+from bench.endurance.load import processes, say
 
 _FROZEN = 30.0
-
-
-async def _pid(part: str) -> int:
-    status = json.loads(await run(sys.executable, "-m", "deploy.local", "status", "--json"))
-    return next(int(one["pid"]) for one in status if one["name"] == part)
 
 
 async def worker_killed() -> None:
     """SIGKILL the worker."""
     say("the worker is killed")
-    os.kill(await _pid("worker"), signal.SIGKILL)
+    os.kill((await processes())["worker"], signal.SIGKILL)
 
 
 async def temporal_frozen() -> None:
     """Let Temporal stand still for half a minute."""
-    pid = await _pid("temporal")
+    pid = (await processes())["temporal"]
     say(f"Temporal stands still for {_FROZEN:g} s")
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -39,7 +31,7 @@ async def temporal_frozen() -> None:
 async def postgres_restarted() -> None:
     """Shut PostgreSQL down as an administrator in a hurry does (fast shutdown): its sessions are cut off."""
     say("PostgreSQL is shut down")
-    os.kill(await _pid("postgres"), signal.SIGINT)
+    os.kill((await processes())["postgres"], signal.SIGINT)
 
 
 ALL: tuple[Callable[[], Awaitable[None]], ...] = (worker_killed, temporal_frozen, postgres_restarted)

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import json
+import math
 import secrets
 import sys
 import time
@@ -12,6 +14,7 @@ from typing import Any
 import httpx
 
 from bench.deploying import body, kubectl
+from bench.platform import ROOT
 from bench.scale import ON_SIMULATED_NODES
 
 IN_FLIGHT = 32
@@ -124,6 +127,12 @@ class Load:
         finally:
             await self.ended(await self.accepted("DELETE", f"/v2/projects/{name}", cascade="true"))
 
+    async def live_of_all(self) -> float:
+        """How many operations of the whole platform have not ended; infinitely many while it cannot tell."""
+        lines = (await self.ask("GET", "/metrics")).text.splitlines()
+        counts = [float(line.rpartition(" ")[2]) for line in lines if line.startswith("mooring_operations_live{")]
+        return math.inf if not counts or any(map(math.isnan, counts)) else sum(counts)
+
 
 @contextlib.asynccontextmanager
 async def opened(env: dict[str, str]) -> AsyncIterator[Load]:
@@ -151,3 +160,11 @@ async def apps(load: Load, project: str) -> dict[str, dict[str, Any]]:
         page += 1
         if len(found) >= reply["total"] or not reply["applications"]:
             return found
+
+
+async def processes() -> dict[str, int]:
+    """The process of each part of the platform that has one, whatever state the parts are in."""
+    words = (sys.executable, "-m", "deploy.local", "status", "--json")
+    told = await asyncio.create_subprocess_exec(*words, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    out, _ = await told.communicate()
+    return {part["name"]: int(part["pid"]) for part in json.loads(out) if part["pid"]}

@@ -48,7 +48,9 @@ async def mixed(load: Load, env: dict[str, str], seconds: int) -> dict[str, Any]
         with contextlib.suppress(asyncio.CancelledError):
             await watching
         memory.append((await Usage.now()).memory)
-        ends = Counter(f"{one['kind']} {one['status']}" for one in await load.records(project))
+        records = await load.records(project)
+        ends = Counter(f"{one['kind']} {one['status']}" for one in records)
+        wrong += [f"{one['id']} failed: {one['error']}" for one in records if one["error"] and one["error"]["fault"] == "platform"]
         wrong += await _differences(load, env, project)
     kept = [{part: one[part] for part in ("api", "worker") if part in one} for one in memory]
     found = {"seconds": seconds, "answered": dict(answered), "ends": dict(ends), "drainedSeconds": round(drained)}

@@ -1,6 +1,7 @@
 """A storm: hundreds or thousands of app.create at once, another project deploying beside, parts failing in the middle."""
 
 import asyncio
+import math
 import statistics
 import time
 from collections import Counter
@@ -18,11 +19,11 @@ async def storm(load: Load, env: dict[str, str], count: int, *, faults: bool) ->
         alone = await _deploys(load, other, "alone", 10)
         begun = time.monotonic()
         beside = asyncio.create_task(_beside(load, other))
-        failing = asyncio.create_task(_fail(load, project, count)) if faults else None
         names = [f"app-{number}" for number in range(count)]
         await load.all_accepted([("POST", f"/v2/applications/{project}", small(name)) for name in names])
         accepted = time.monotonic() - begun
         say(f"{count} are accepted")
+        failing = asyncio.create_task(_fail(load)) if faults else None
         await load.quiet([project], _BOUND)
         taken = time.monotonic() - begun
         if failing:
@@ -36,8 +37,8 @@ async def storm(load: Load, env: dict[str, str], count: int, *, faults: bool) ->
             "acceptedSeconds": round(accepted, 1),
             "seconds": round(taken, 1),
         }
-        found |= {"aloneMedian": _median(alone), "besideMedian": _median(slow), "besideP95": _p95(slow), "aloneP95": _p95(alone)}
-        ratio = round(_p95(slow) / _p95(alone), 2) if slow else None
+        found |= {"aloneMedian": _median(alone), "besideMedian": _median(slow), "aloneP95": _p95(alone), "besideP95": _p95(slow)}
+        ratio = round((_p95(slow) or math.nan) / (_p95(alone) or math.nan), 2)
         return {**found, "besideRatio": ratio, "replies": dict(load.replies), "wrong": wrong}
 
 
@@ -66,20 +67,15 @@ async def _beside(load: Load, project: str) -> list[float]:
         return taken
 
 
-async def _fail(load: Load, project: str, count: int) -> None:
-    """Have one part after the other fail, spread over the storm."""
+async def _fail(load: Load) -> None:
+    """Have one part after the other fail, spread over what is left of the storm."""
+    begun = await load.live_of_all()
     for number, fault in enumerate(ALL, 1):
         while True:
-            if await _made(load, project) >= count * number / (len(ALL) + 1):
+            if await load.live_of_all() <= begun * (1 - number / (len(ALL) + 1)):
                 break
             await asyncio.sleep(1)
         await fault()
-
-
-async def _made(load: Load, project: str) -> int:
-    reply = await load.ask("GET", f"/v2/applications/{project}", size=1)
-    made = int(reply.raise_for_status().json()["total"])
-    return made - await load.live(project)
 
 
 async def _wrong(load: Load, env: dict[str, str], project: str, names: list[str]) -> list[str]:
@@ -102,6 +98,6 @@ def _median(taken: list[float]) -> float | None:
     return round(statistics.median(taken), 2) if taken else None
 
 
-def _p95(taken: list[float]) -> float:
+def _p95(taken: list[float]) -> float | None:
     ordered = sorted(taken)
-    return round(ordered[max(0, int(len(ordered) * 0.95) - 1)], 2)
+    return round(ordered[max(0, int(len(ordered) * 0.95) - 1)], 2) if ordered else None

@@ -1,14 +1,13 @@
 """What the platform's processes use: seconds of a processor, and memory."""
 
-import json
-import sys
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import NamedTuple, Self
 
 import psutil
 
-from bench.command import run
+from bench.endurance.load import processes
 
 PARTS = ("api", "worker", "temporal", "postgres", "kube-apiserver", "kube-controller-manager", "etcd")
 
@@ -24,11 +23,11 @@ class Usage(NamedTuple):
     async def now(cls) -> Self:
         cpu: dict[str, float] = {}
         memory: dict[str, float] = {}
-        for part in json.loads(await run(sys.executable, "-m", "deploy.local", "status", "--json")):
-            if part["name"] in PARTS and part["pid"]:
-                processes = list(_with_children(int(part["pid"])))
-                cpu[part["name"]] = sum(sum(process.cpu_times()[:2]) for process in processes)
-                memory[part["name"]] = round(sum(process.memory_full_info().pss for process in processes) / 2**20, 1)
+        for part, pid in (await processes()).items():
+            if part in PARTS:
+                used = list(_used(pid))
+                cpu[part] = sum(seconds for seconds, _ in used)
+                memory[part] = round(sum(size for _, size in used) / 2**20, 1)
         return cls(time.monotonic(), cpu, memory)
 
     def shares_since(self, before: Self) -> dict[str, float]:
@@ -38,7 +37,9 @@ class Usage(NamedTuple):
         return {part: round(spent / seconds, 3) for part, spent in used.items() if spent >= 0}
 
 
-def _with_children(pid: int) -> Iterator[psutil.Process]:
-    process = psutil.Process(pid)
-    yield process
-    yield from process.children(recursive=True)
+def _used(pid: int) -> Iterator[tuple[float, int]]:
+    """Cpu seconds and bytes of the process and of each of its children; of those that end meanwhile nothing."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                yield sum(process.cpu_times()[:2]), process.memory_full_info().pss

@@ -1,6 +1,7 @@
 """Thousands of operations that wait for apps which never become ready: what they cost, and what they hold up."""
 
 import asyncio
+import contextlib
 import statistics
 import time
 from typing import Any
@@ -19,15 +20,15 @@ _NEVER = {"resources": {"cpu": "900", "mem": "32Mi"}, "onUnschedulable": "wait",
 
 async def waiting(load: Load, env: dict[str, str], count: int) -> dict[str, Any]:
     """Have so many wait; tell cpu of each part, a deploy beside against one alone, and how long their cancelling takes."""
-    async with load.project("beside") as other:
+    async with contextlib.AsyncExitStack() as held:
+        other = await held.enter_async_context(load.project("beside"))
         alone = await _deploys(load, other, "alone")
         before = await Usage.now()
         await asyncio.sleep(_CALM)
         idle = (await Usage.now()).shares_since(before)
         projects = -(-count // _IN_A_PROJECT)
         begun = time.monotonic()
-        held = [load.project(f"waiting{number}") for number in range(projects)]
-        names = [await one.__aenter__() for one in held]
+        names = [await held.enter_async_context(load.project(f"waiting{number}")) for number in range(projects)]
         share = count // projects
         requests = [
             ("POST", f"/v2/applications/{name}", small(f"app-{number}") | _NEVER) for number in range(share) for name in names
@@ -51,8 +52,6 @@ async def waiting(load: Load, env: dict[str, str], count: int) -> dict[str, Any]
         cancelled = time.monotonic() - begun
         left = [one for name in names for one in await load.records(name) if one["kind"] == "app.create"]
         wrong = [f"{one['id']} is {one['status']}" for one in left if one["status"] != "CANCELLED"]
-        for one in held:
-            await one.__aexit__(None, None, None)
         found = {"waiting": len(operations), "untilAllWaitSeconds": round(taken), "cpu": shares, "idleCpu": idle}
         found |= {"memory": costs.memory, "cancelledSeconds": round(cancelled), "replies": dict(load.replies), "wrong": wrong}
         medians = {"aloneMedian": round(statistics.median(alone), 2), "besideMedian": round(statistics.median(beside), 2)}

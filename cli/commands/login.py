@@ -40,9 +40,9 @@ def whoami(as_json: AsJson = False) -> None:
 
     async def work(api: Api, here: Terminal) -> int:
         me, used = await api.get("/v2/users/me"), session.project_in_use()
-        gone = used is not None and not await _is_there(api, used)
-        shown = people_report.me(me, api.url, used, gone=gone)
-        here.show({**me, "url": api.url, "project": used, "projectIsGone": gone}, shown)
+        unseen = used is not None and not await _is_there(api, used)
+        shown = people_report.me(me, api.url, used, unseen=unseen)
+        here.show({**me, "url": api.url, "project": used, "projectIsThere": not unseen if used else None}, shown)
         return 0
 
     run(as_json, work)

@@ -9,7 +9,7 @@ WITH op AS (
 SELECT id, pg_notify('admission', '') FROM op;
 
 -- name: remove!
-WITH op AS (UPDATE operations SET has_place = pool IS NOT NULL WHERE id = :id AND finished_at IS NULL)
+WITH op AS (UPDATE operations SET has_place = pool IS NOT NULL AND status <> 'WAITING' WHERE id = :id AND finished_at IS NULL)
 DELETE FROM suspended_steps WHERE operation_id = :id;
 
 -- name: resume^

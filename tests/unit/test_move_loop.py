@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from activities import move_loop
+from activities.courses import DeploymentCourse
+from activities.refusals import Refusal
 from clients.watch import Changed
 from model.errors import DeadlineExceeded
 from model.layouts import first
@@ -76,3 +78,28 @@ async def test_near_its_end_it_is_seen_through_to_say_what_it_waited_for(monkeyp
     with pytest.raises(DeadlineExceeded):
         await stage.run(stage.moves.move, seconds=3)
     assert stage.suspensions.suspended == []
+
+
+async def test_what_is_ready_and_only_has_to_stay_so_is_seen_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = never_ready(monkeypatch)
+    stage.cluster.broken.clear()
+    began = asyncio.get_running_loop().time()
+    monkeypatch.setattr(move_loop, "has_settled", lambda *_: asyncio.get_running_loop().time() > began + 0.5)
+    assert (await stage.run(stage.moves.move, seconds=60)).instances == 2
+    assert stage.suspensions.suspended == []
+
+
+async def test_who_was_asked_to_refuse_again_is_given_the_time_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(move_loop, "_TO_BE_REFUSED_AGAIN", 1.0)
+    looks: list[bool] = []
+
+    async def refused(*_: object) -> Refusal:
+        looks.append(True)
+        return Refusal(words='admission webhook "a" denied the request')
+
+    monkeypatch.setattr(DeploymentCourse, "refusal", refused)
+    stage = never_ready(monkeypatch)
+    began = asyncio.get_running_loop().time()
+    assert isinstance(await stage.run(stage.moves.move, seconds=60), Suspended)
+    assert asyncio.get_running_loop().time() - began > 1
+    assert len(looks) > 1, "it has been judged again"

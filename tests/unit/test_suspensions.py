@@ -157,6 +157,36 @@ async def test_what_a_dead_worker_left_behind_is_woken(stage: Stage) -> None:
     assert sorted(stage.told) == sorted(f"wf-{n}" for n in range(30))
 
 
+async def test_what_a_dead_worker_left_behind_is_woken_however_long_temporal_is_away(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: Any = stage
+    monkeypatch.setattr(suspensions, "net_seconds", lambda look: 0.01)
+    monkeypatch.setattr(suspensions, "_SEEN_EVERY", 0.02)
+    monkeypatch.setattr(suspensions, "_AGAIN", 0.05)
+    stage.left_behind = [{"operation_id": f"op-{n}", "workflow_id": f"wf-{n}"} for n in range(3)]
+    stage.away = 12
+    async with Suspensions(given, given, given, "worker-2").running():
+        await woken(stage, 3)
+    assert sorted(stage.told) == ["wf-0", "wf-1", "wf-2"]
+
+
+async def test_a_fault_of_ours_does_not_end_the_waking(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: Any = stage
+    monkeypatch.setattr(suspensions, "_SEEN_EVERY", 0.02)
+    faults = [RuntimeError("a fault")]
+
+    async def seen(_: str) -> None:
+        if faults:
+            raise faults.pop()
+
+    monkeypatch.setattr(stage, "seen", seen)
+    stage.left_behind = [{"operation_id": "op-9", "workflow_id": "wf-9"}]
+    async with Suspensions(given, given, given, "worker-2").running():
+        await woken(stage)
+    assert stage.told == ["wf-9"]
+
+
 async def test_nothing_is_kept_of_an_attempt_that_is_over_or_of_a_workflow_that_is_gone(stage: Stage, care: Suspensions) -> None:
     stage.over = True
     assert await care.suspend(ASK, "workflow of op-1", ("shop", "web"), ("Deployment",), 0) is None
