@@ -2,12 +2,14 @@
 
 import configparser
 import json
+import os
 import shlex
 from pathlib import Path
 
+import pytest
 import yaml
 
-from deploy.local import supervision, tools
+from deploy.local import leftovers, supervision, tools
 from deploy.local.layout import Layout
 from deploy.local.part import Part
 from deploy.local.parts import names
@@ -53,6 +55,20 @@ def test_all_parts_are_there_and_no_two_share_a_port(tmp_path):
     assert {"postgres", "temporal", "etcd", "kubelet", "registry", "dockerd", "worker", "api"} <= set(parts)
     ports = [port for each in parts.values() for port in each.ports]
     assert len(ports) == len(set(ports))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+def test_the_kubelet_s_directory_is_mounted_once_however_often_the_platform_is_brought_up(tmp_path):
+    """Another mount over it would hide the volumes of the pods that run: the kubelet could not end them any more."""
+    layout = Layout(root=tmp_path / "checkout", cache=tmp_path, run=tmp_path / "run")
+    for directory in (layout.logs, layout.run):
+        directory.mkdir(parents=True)
+    try:
+        for _ in range(3):
+            Platform(layout, {}).node.mount_root()
+        assert leftovers.mounts_under(layout.run) == [str(layout.run / "kubelet")]
+    finally:
+        leftovers.unmount(layout.run)
 
 
 def test_the_user_s_parts_are_not_run(tmp_path):

@@ -16,6 +16,7 @@ from deploy.local.layout import (
     Port,
     program,
 )
+from deploy.local.leftovers import mounts_under
 from deploy.local.part import Part
 from deploy.local.parts.access import Access
 from deploy.local.parts.control_plane import flags, node_is_ready
@@ -42,7 +43,7 @@ class Node:
         """
         self.data.mkdir(parents=True, exist_ok=True)
         self.root.mkdir(exist_ok=True)
-        if self.root.is_mount():
+        if str(self.root) in mounts_under(self.root.parent):  # Path.is_mount does not see a mount within one filesystem
             return
         mount, log = program("mount"), self.layout.logs / "setup.log"
         command.run([mount, "--bind", str(self.data), str(self.root)], log)
