@@ -145,7 +145,7 @@ class MoveLoop:
     async def _rest(self, sight: Sight) -> None:
         soon = [sight.again_in] if sight.again_in is not None else []
         await _any(self._course.views, min(SAFETY_NET, self._deadline.left, self._looks.left, self._patience.left, *soon))
-        await asyncio.sleep(min(self._reads.left, self._deadline.left))
+        await asyncio.sleep(min(self._reads.left, self._deadline.left, self._patience.left))
 
 
 async def left_to_another(records: Records, ask: MoveApp) -> bool:

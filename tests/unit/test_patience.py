@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from activities.pace import Pace
 from model.apps import App
 from model.errors import MooringError
 from model.layouts import first, scaled
-from tests.standing import Object
+from tests.standing import FakeCluster, Object
 from tests.unit.test_app_moves import Stage
+from tests.unit.test_causes import there, waiting
+from tests.unit.test_instances import node
 
 
 @pytest.mark.parametrize(("how", "fails"), [(None, True), ("fail", True), ("wait", False)])
@@ -45,6 +48,63 @@ async def test_what_finds_no_room_fails_in_time_or_waits_as_its_caller_chose(
     assert failure.value.reason == "Unschedulable"
     assert ("No room came within" in failure.value.message) is fails
     assert ("onUnschedulable" in failure.value.hint) is fails
+
+
+class Hurried(asyncio.SelectorEventLoop):
+    """A loop that waits for nothing: where there is nothing to do its clock goes on to what is due next."""
+
+    skipped = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.skipped
+
+    def _run_once(self) -> None:
+        loop: Any = self
+        if not loop._ready and loop._scheduled:
+            self.skipped += max(0.0, loop._scheduled[0].when() - self.time())
+        super()._run_once()  # type: ignore[misc]  # of the loop that asyncio makes, untyped
+
+
+class Full(FakeCluster):
+    """A cluster whose one node is taken: most of it by another app of the project."""
+
+    async def list(self, kind: str, namespace: str = "", labelSelector: str = "", fieldSelector: str = "", **_: str) -> Object:
+        if kind == "Node":
+            return {"items": [node("a")]}
+        if fieldSelector.startswith("spec.nodeName"):
+            return {"items": [there("1.2", app="db"), there("0.5", app="payroll", project="bank")]}
+        return await super().list(kind, namespace, labelSelector)
+
+
+def test_what_says_nothing_of_it_fails_after_a_minute_with_who_has_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound as it is in production (faults: 40), on a clock that nobody waits for."""
+
+    async def fails() -> tuple[float, str]:
+        clock = asyncio.get_running_loop().time
+        monkeypatch.setattr(move_loop, "time", SimpleNamespace(monotonic=clock))
+        monkeypatch.setattr("tests.unit.test_app_moves.FakeCluster", Full)
+        before = first("TApp", 1, 2)
+        stage = Stage(before, scaled(before, 3))
+        await stage.stand()
+        stage.cluster.broken.add("web-2")
+        await stage.run(stage.moves.apply)
+        homeless = waiting("1")
+        pod = stage.cluster.objects["Pod", "web-2-0"]
+        pod["status"] = {"phase": "Pending", **homeless["status"]}
+        pod["spec"]["containers"][0]["resources"] = homeless["spec"]["containers"][0]["resources"]
+        pod["metadata"]["namespace"] = "shop"
+        began = clock()
+        with pytest.raises(MooringError) as failure:
+            await stage.run(stage.moves.move, seconds=600)
+        assert failure.value.reason == "Unschedulable"
+        return clock() - began, f"{failure.value.message} {failure.value.hint}"
+
+    with asyncio.Runner(loop_factory=Hurried) as runner:
+        seconds, told = runner.run(fails())
+    assert 60 <= seconds <= 65, "a minute from when it was seen, which takes some seconds"
+    assert "insufficient cpu (asked 1, free 0.3); of cpu 'db' has 1.2, others outside the project 0.5" in told
+    assert "No room came within 60 s." in told
+    assert 'onUnschedulable "wait"' in told
 
 
 async def test_a_program_that_ignores_sigterm_is_named_while_it_is_waited_for_and_after_it_was_killed(
