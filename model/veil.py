@@ -48,13 +48,15 @@ class _Searched:
         self._breaks = _BREAKS[kind]
         self._coded = kind is Kind.BASE64
         self._short: dict[str, list[str]] = {}
-        self._windows: dict[str, tuple[str, int]] = {}
+        self._windows: dict[str, list[tuple[str, int]]] = {}
         for form in found:
             if len(form) < 2 * _WINDOW:
                 self._short.setdefault(form[:SHORTEST], []).append(form)
                 continue
             for at in range(0, len(form) - _WINDOW + 1, _WINDOW):
-                self._windows.setdefault(form[at : at + _WINDOW], (form, at))
+                alike = self._windows.setdefault(form[at : at + _WINDOW], [])
+                if not alike or alike[-1][0] is not form:
+                    alike.append((form, at))
 
     def spans(self, text: str) -> Iterator[Span]:
         """Where they are in the text, whose breaks are left out of account."""
@@ -79,13 +81,14 @@ class _Searched:
                     yield at, at + len(form)
         at = 0
         while self._windows and at <= len(view) - _WINDOW:
-            hit = self._windows.get(view[at : at + _WINDOW])
-            if hit is None:
+            hits = self._windows.get(view[at : at + _WINDOW])
+            if hits is None:
                 at += 1
                 continue
-            start, end = _run(view, at, *hit)
-            yield start, end
-            at = end
+            # Forms that begin alike, as those of a secret's versions do, go on each in its own way.
+            starts, ends = zip(*(_run(view, at, *hit) for hit in hits), strict=True)
+            yield min(starts), max(ends)
+            at = max(ends)
 
 
 def _run(view: str, at: int, form: str, offset: int) -> Span:

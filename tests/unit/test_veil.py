@@ -67,6 +67,14 @@ def test_the_end_of_a_long_one_that_a_log_keeps_is_hidden_too() -> None:
         assert len(veil([key])(f"{tail}\nended").replace("…", "")) <= 10 + len("\nended")
 
 
+@pytest.mark.parametrize("code", [str, quote, lambda s: base64.urlsafe_b64encode(s.encode()).decode()])
+def test_each_of_several_that_begin_alike_is_hidden_to_its_end(code) -> None:
+    """As the versions of one whose password was changed."""
+    secrets = [f"postgresql://db.shop.svc:5432/shop?user=shop&password={one}" for one in ("0ld-Passw0rd", "N3w+s3cret?>", "z" * 9)]
+    hide = veil([secret.encode() for secret in secrets])
+    assert [hide(f"to {code(secret)} now") for secret in secrets] == ["to … now"] * 3
+
+
 def test_what_is_short_is_left_for_it_is_found_in_any_text() -> None:
     assert veil([b"1", b"abc", b""])("1 abc") == "1 abc"
 
