@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from model.operations import Status
+from tests.e2e.test_controls import control, paused
 from tests.platform import Platform, eventually, unique
 
 MANUAL = json.loads((Path(__file__).parent / "manual_create.json").read_text())
@@ -52,18 +53,26 @@ class Configured:
 
     async def file(self, name: str, path: str) -> str | None:
         """A file of the app's one instance, None when it has none."""
-        async with httpx.AsyncClient(timeout=5) as http:
-            reply = await http.get(f"http://{(await self.instance(name))['ip']}:8080{path}")
-        return reply.text if reply.is_success else None
+        return await _served(await self.instance(name), path)
 
     async def environment(self, name: str) -> dict[str, str]:
-        said = await self.file(name, "/tmp/env")
-        assert said is not None
-        return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+        return await _started_with(await self.instance(name))
 
     async def put(self, kind: str, group: str, entry: str, data: str, expect: int = 200, **more: str) -> Any:
         path = f"/v2/{kind}/{self.project}/{group}/{entry}"
         return await self.platform.ask("POST", path, {"data": data, **more}, expect=expect, wait=30)
+
+
+async def _served(instance: dict[str, Any], path: str) -> str | None:
+    async with httpx.AsyncClient(timeout=5) as http:
+        reply = await http.get(f"http://{instance['ip']}:8080{path}")
+    return reply.text if reply.is_success else None
+
+
+async def _started_with(instance: dict[str, Any]) -> dict[str, str]:
+    said = await _served(instance, "/tmp/env")
+    assert said is not None
+    return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
 
 
 @pytest.fixture
@@ -162,6 +171,53 @@ async def test_an_outdated_variable_is_told_until_the_instances_hold_what_is_in_
     await platform.done("POST", configured.path(name, "restart"))
     await eventually(is_clear, "who was started anew holds what is in force", 15)
     await configured.put("configmaps", "special-config2", "HELLO", before)
+
+
+async def test_in_a_gray_upgrade_those_that_hold_what_was_are_told_until_none_does(configured: Configured) -> None:
+    # given a gray upgrade that pauses after its first batch, and a change of a variable meanwhile (faults: 32)
+    uses, platform = [{"type": "Env", "name": "special-config2", "key": ["HELLO"]}], configured.platform
+    name = await configured.create(configMap=uses, instanceNum=2, resources={"cpu": "0.02", "mem": "16Mi"})
+    body = {"dockerEnv": [{"name": "LEVEL", "value": "2"}], "batches": [1], "pause": "first"}
+    upgrade = await platform.submit("POST", configured.path(name, "rollout"), body)
+    await paused(platform, upgrade)
+    await configured.put("configmaps", "special-config2", "HELLO", "later")
+    held: dict[int, list[str]] = {}
+
+    async def is_told() -> bool:
+        """Whether app, list and instances name exactly those that really hold what was; `held` is by version what they do."""
+        instances = (await platform.get(f"/v2/instances/{configured.project}/{name}/lists"))["instances"]
+        serving = [one for one in instances if one["status"] == "RUNNING"]
+        try:
+            values = [(await _started_with(one))["HELLO"] for one in serving]
+        except httpx.TransportError:  # it has gone since
+            return False
+        held.clear()
+        for one, value in zip(serving, values, strict=True):
+            held.setdefault(one["version"], []).append(value)
+        entry = {"kind": "configmap", "name": "special-config2", "entries": ["HELLO"]}
+        outdated = sorted(one["name"] for one, value in zip(serving, values, strict=True) if value == "hello")
+        wanted = [{**entry, "instances": outdated}] if outdated else []
+        (listed,) = (await platform.get(f"/v2/applications/{configured.project}"))["applications"]
+        app = await platform.get(configured.path(name))
+        each = {one["name"]: one["restartNeeded"] for one in serving}
+        right = {one["name"]: [entry] if one["name"] in outdated else [] for one in serving}
+        return (listed["restartNeeded"], app["restartNeeded"], each) == (wanted, wanted, right)
+
+    # then both versions are told, and when one grows its new instance is not
+    assert await is_told()
+    assert held == {1: ["hello"], 2: ["hello"]}
+    await platform.done("POST", configured.path(name, "scale"), type="manual", scale=3)
+    await eventually(is_told, "those that were there before are told")
+    assert ["hello", "later"] in map(sorted, held.values()), "instances of one version hold different values"
+    # and it stays when the upgrade is over
+    await control(platform, upgrade, "resume")
+    await platform.wait(upgrade)
+    await eventually(is_told, "who was there in the pause is told")
+    assert sorted(held[2]) == ["hello", "later", "later"]
+    # until nobody holds it any more
+    await platform.done("POST", configured.path(name, "restart"))
+    await eventually(is_told, "nobody is told")
+    assert held == {2: ["later"] * 3}
 
 
 async def test_an_entry_in_use_stays_whatever_the_route(configured: Configured) -> None:
