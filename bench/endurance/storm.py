@@ -39,7 +39,9 @@ async def storm(load: Load, env: dict[str, str], count: int, *, faults: bool) ->
         }
         found |= {"aloneMedian": _median(alone), "besideMedian": _median(slow), "aloneP95": _p95(alone), "besideP95": _p95(slow)}
         ratio = round((_p95(slow) or math.nan) / (_p95(alone) or math.nan), 2)
-        return {**found, "besideRatio": ratio, "replies": dict(load.replies), "wrong": wrong}
+        found |= {"besideRatio": ratio, "replies": dict(load.replies), "wrong": wrong}
+        say(f"{found}; the projects are removed now")
+        return found
 
 
 async def _deploys(load: Load, project: str, stem: str, count: int) -> list[float]:
