@@ -115,6 +115,18 @@ class Load:
             await asyncio.sleep(_LOOKS)
         return time.monotonic() - begun
 
+    async def deploys(self, project: str, stem: str, count: int) -> list[float]:
+        """Deploy so many apps one after the other; the seconds of each. Raises RuntimeError where one fails."""
+        return [await self.deployed(project, f"{stem}-{number}") for number in range(count)]
+
+    async def deployed(self, project: str, name: str) -> float:
+        """The seconds that an app takes from the request until it serves; raises RuntimeError where it fails."""
+        begun = time.monotonic()
+        record = await self.ended(await self.accepted("POST", f"/v2/applications/{project}", small(name)))
+        if record["status"] != "SUCCEEDED":
+            raise RuntimeError(f"{record['kind']} {record['id']} is {record['status']}: {record['error']}")
+        return time.monotonic() - begun
+
     @contextlib.asynccontextmanager
     async def project(self, stem: str) -> AsyncIterator[str]:
         """A project that is removed at the end, with all in it."""

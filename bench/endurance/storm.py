@@ -16,7 +16,7 @@ _BOUND = 3600.0
 async def storm(load: Load, env: dict[str, str], count: int, *, faults: bool) -> dict[str, Any]:
     """Run one; `wrong` says what did not end well, was made twice, or is another in the cluster than in the record."""
     async with load.project("storm") as project, load.project("beside") as other:
-        alone = await _deploys(load, other, "alone", 10)
+        alone = await load.deploys(other, "alone", 10)
         begun = time.monotonic()
         beside = asyncio.create_task(_beside(load, other))
         names = [f"app-{number}" for number in range(count)]
@@ -44,27 +44,12 @@ async def storm(load: Load, env: dict[str, str], count: int, *, faults: bool) ->
         return found
 
 
-async def _deploys(load: Load, project: str, stem: str, count: int) -> list[float]:
-    taken: list[float] = []
-    for number in range(count):
-        taken.append(await _deploy(load, project, f"{stem}-{number}"))
-    return taken
-
-
-async def _deploy(load: Load, project: str, name: str) -> float:
-    begun = time.monotonic()
-    record = await load.ended(await load.accepted("POST", f"/v2/applications/{project}", small(name)))
-    if record["status"] != "SUCCEEDED":
-        raise RuntimeError(f"beside the storm: {record['kind']} {record['id']} is {record['status']}: {record['error']}")
-    return time.monotonic() - begun
-
-
 async def _beside(load: Load, project: str) -> list[float]:
     """Deploy one after the other until cancelled; the seconds of each."""
     taken: list[float] = []
     try:
         while True:
-            taken.append(await _deploy(load, project, f"busy-{len(taken)}"))
+            taken.append(await load.deployed(project, f"busy-{len(taken)}"))
     except asyncio.CancelledError:
         return taken
 

@@ -22,7 +22,7 @@ async def waiting(load: Load, env: dict[str, str], count: int) -> dict[str, Any]
     """Have so many wait; tell cpu of each part, a deploy beside against one alone, and how long their cancelling takes."""
     async with contextlib.AsyncExitStack() as held:
         other = await held.enter_async_context(load.project("beside"))
-        alone = await _deploys(load, other, "alone")
+        alone = await load.deploys(other, "alone", _DEPLOYS)
         before = await Usage.now()
         await asyncio.sleep(_CALM)
         idle = (await Usage.now()).shares_since(before)
@@ -44,7 +44,7 @@ async def waiting(load: Load, env: dict[str, str], count: int) -> dict[str, Any]
         costs = await Usage.now()
         shares = costs.shares_since(before)
         say(f"cpu: {shares}")
-        beside = await _deploys(load, other, "beside")
+        beside = await load.deploys(other, "beside", _DEPLOYS)
         begun = time.monotonic()
         await load.all_accepted([("POST", f"/v2/operations/{one}/cancel", None) for one in operations])
         say(f"all are told to cancel after {time.monotonic() - begun:.0f} s")
@@ -56,18 +56,6 @@ async def waiting(load: Load, env: dict[str, str], count: int) -> dict[str, Any]
         found |= {"memory": costs.memory, "cancelledSeconds": round(cancelled), "replies": dict(load.replies), "wrong": wrong}
         medians = {"aloneMedian": round(statistics.median(alone), 2), "besideMedian": round(statistics.median(beside), 2)}
         return {**found, **medians, "besideRatio": round(statistics.median(beside) / statistics.median(alone), 2)}
-
-
-async def _deploys(load: Load, project: str, stem: str) -> list[float]:
-    taken = []
-    for number in range(_DEPLOYS):
-        begun = time.monotonic()
-        name = f"{stem}-{number}"
-        record = await load.ended(await load.accepted("POST", f"/v2/applications/{project}", small(name)))
-        if record["status"] != "SUCCEEDED":
-            raise RuntimeError(f"{record['id']} is {record['status']}: {record['error']}")
-        taken.append(time.monotonic() - begun)
-    return taken
 
 
 async def _all_suspended(load: Load, projects: list[str], count: int) -> None:
