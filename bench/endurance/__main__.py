@@ -1,5 +1,7 @@
 """`python -m bench.endurance`: what the platform does when everybody comes at once, or for an hour; on simulated nodes.
 
+A simulated node takes 500 instances: a storm of 2000 needs five (make up SIMULATED_NODES=5).
+
 storm 2000 --faults   so many app.create at once, with the worker killed, Temporal frozen and PostgreSQL restarted among them
 waiting 5000          so many apps that never become ready: what they cost, what a deploy beside them takes, and their cancelling
 mixed 3600            random operations for so many seconds, more than the platform bears, with the same faults; then quiet
