@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Iterator
 import structlog
 
 from clients.kubernetes import Cluster, Expired, Object
+from model.backoff import pause
 from model.errors import MooringError
 
 log = structlog.get_logger()
@@ -23,7 +24,6 @@ APP_LABEL = "app.kubernetes.io/name"
 _SELECTOR = "app.kubernetes.io/managed-by=mooring"
 _STREAM_SECONDS = 300
 _SLOWEST_RECONNECT = 10.0
-_MOST_GROWN = 10  # failures in a row; beyond it nothing grows any more
 _Key = tuple[str, str | None]
 
 
@@ -149,7 +149,7 @@ class _Watch:
             moved = self._version is not None and self._version != version
             failures = 0 if moved or clock() - began > _SLOWEST_RECONNECT else failures + 1
             if failures:
-                await asyncio.sleep(min(_SLOWEST_RECONNECT, 0.1 * 2 ** min(failures, _MOST_GROWN)) * random.uniform(0.5, 1))
+                await asyncio.sleep(pause(failures, random.random(), _SLOWEST_RECONNECT))
 
     async def _stream(self) -> None:
         """One connection: from the version seen last, or from now; then everybody is woken once that is known."""

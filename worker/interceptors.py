@@ -28,16 +28,17 @@ from temporalio.worker import (
 )
 
 from activities.progress import Teller, teller
+from model.backoff import pause
 from model.errors import InternalError, MooringError, PlatformUnavailable
 from model.operations import StepNote, StepStatus
 from model.suspension import Suspended, look_of, step_of
 from records import Records
-from worker.backoff import pause
 from worker.metrics import RAN_OUT, RUNNING
 
 log = structlog.get_logger()
 _HEADER = "mooring-step"
 _FINISH_WITHIN = 10.0
+_LONGEST_PAUSE = 15.0  # seconds between two tries
 _OVERLOADED = "PlatformOverloaded: The workflow service did not hear of this try in time and gave it up; it is tried again."
 BEATS = 5  # heartbeats in the time of one timeout, so that a busy machine may delay some
 
@@ -178,7 +179,7 @@ async def _told(run: Callable[[], Awaitable[Any]]) -> Any:
 def _delay() -> timedelta:
     """Until the next try; never beyond half of the time that the step has left: what comes back late is still used."""
     info = activity.info()
-    found = timedelta(seconds=pause(info.attempt, random.random()))
+    found = timedelta(seconds=pause(info.attempt, random.random(), _LONGEST_PAUSE))
     if not info.schedule_to_close_timeout:
         return found
     left = info.scheduled_time + info.schedule_to_close_timeout - datetime.now(UTC)

@@ -1,7 +1,7 @@
 """The named, bounded ways to run a step (Temporal: activity timeouts and retry policies).
 
 Attempts are not counted out: a transient failure is tried again until the operation's deadline, a definite one is raised as
-non-retryable by the worker's interceptor at once. How long a failure is left alone the worker says (worker/backoff.py); what
+non-retryable by the worker's interceptor at once. How long a failure is left alone the worker says (model/backoff.py); what
 ended without a word, because its worker died or was not heard of, is tried again by the policy here. The heartbeat, and its
 timeout, are the worker's (worker/interceptors.py).
 """

@@ -13,11 +13,10 @@ from typing import Any
 
 import httpx
 
-from bench.deploying import body, kubectl
+from bench.deploying import kubectl
 from bench.platform import ROOT
-from bench.scale import ON_SIMULATED_NODES
+from bench.storms import IN_FLIGHT, small
 
-IN_FLIGHT = 32
 _GIVES_UP = 3600.0  # seconds that one request is sent again and again
 _AGAIN = 1.0
 _LOOKS = 5.0
@@ -28,11 +27,6 @@ LIVE = ("ACCEPTED", "WAITING", "RUNNING", "PAUSED", "CANCELLING")
 def say(text: str) -> None:
     """A line of progress with the seconds since the start."""
     sys.stderr.write(f"{time.monotonic() - _BEGUN:7.1f} s  {text}\n")
-
-
-def small(name: str, **more: Any) -> dict[str, Any]:
-    """A body of one instance on a simulated node, proved by nothing."""
-    return body(name, 1) | ON_SIMULATED_NODES | {"minReadySeconds": 0} | more
 
 
 class Load:

@@ -8,8 +8,9 @@ from collections import Counter
 from typing import Any
 
 from bench.endurance.faults import ALL
-from bench.endurance.load import Load, apps, deployments, say, small
+from bench.endurance.load import Load, apps, deployments, say
 from bench.endurance.usage import Usage
+from bench.storms import small
 
 _LANES = 64  # programs at once, each with the next request as soon as its own was accepted or refused
 _NAMES = 300

@@ -8,7 +8,8 @@ from collections import Counter
 from typing import Any
 
 from bench.endurance.faults import ALL
-from bench.endurance.load import Load, apps, deployments, say, small
+from bench.endurance.load import Load, apps, deployments, say
+from bench.storms import small
 
 _BOUND = 3600.0
 

@@ -6,8 +6,9 @@ import statistics
 import time
 from typing import Any
 
-from bench.endurance.load import Load, say, small
+from bench.endurance.load import Load, say
 from bench.endurance.usage import Usage
+from bench.storms import small
 
 _IN_A_PROJECT = 1700  # below the bound of live operations
 _ALL_WAIT = 5400.0

@@ -21,7 +21,7 @@ from records import Records, connect
 from records.ids import token_hash
 from tests.accepted import accepted
 from tests.instance import TOKEN, database
-from tests.platform import Platform, bearer, unique
+from tests.platform import Platform, bearer, eventually, unique
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +101,10 @@ async def test_of_a_token_that_has_expired_nothing_that_it_made_is_left(admin: P
     token, _ = await records.people.add_token(name, "old", datetime.now(UTC) + timedelta(seconds=1.5))
     child = await admin.signed_in(token).ask("POST", "/v2/tokens", {"user": name, "name": "child"}, expect=201)
 
-    async def gone() -> None:
-        while (await admin.signed_in(child["token"]).http.get("/v2/users/me")).status_code == 200:  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
+    async def gone() -> bool:
+        return (await admin.signed_in(child["token"]).http.get("/v2/users/me")).status_code != 200
 
-    await asyncio.wait_for(gone(), 10)
+    await eventually(gone, "what the token made has ended with it", 10)
     await admin.signed_in(token).ask("GET", "/v2/users/me", expect=401)
 
 
