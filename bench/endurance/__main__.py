@@ -16,11 +16,14 @@ import sys
 from bench.endurance import mixed, storm, waiting
 from bench.endurance.load import opened
 from bench.platform import ROOT, environment
+from bench.scale import simulated_nodes
 
 
 async def _run(arguments: argparse.Namespace) -> dict[str, object]:
     env = environment(ROOT)
     os.environ.update(env)
+    if not await simulated_nodes(env):
+        sys.exit("It needs simulated nodes, of 500 instances each: make up SIMULATED_NODES=5")
     async with opened(env) as load:
         if arguments.what == "storm":
             return await storm.storm(load, env, arguments.amount, faults=arguments.faults)
