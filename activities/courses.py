@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from activities.refusals import Refusal, Refusals
@@ -159,6 +160,7 @@ class DeploymentCourse(Course):
 
     _applied: frozenset[str] = frozenset()
     _waits = True
+    _ending: Mapping[str, str] = MappingProxyType({})  # names of Deployments of wanted tracks that are being deleted, by track
 
     def wait_for_nobody(self) -> None:
         """A Deployment that Kubernetes rolls by itself is told so, until it is applied again."""
@@ -178,7 +180,9 @@ class DeploymentCourse(Course):
     async def look(self, *, fresh: bool) -> Sight:
         """One request, or none."""
         await self.workload_view.look(fresh=fresh)
-        found = {track: item for track, item in self.workload_view.by_track.items() if not leaves(item)}
+        there = self.workload_view.by_track
+        found = {track: item for track, item in there.items() if not leaves(item)}
+        self._ending = {track: item["metadata"]["name"] for track, item in there.items() if leaves(item) and track in self.templates}
         rollouts = {track: rollout_of(item) for track, item in found.items()}
         placed = found.keys() == self.templates.keys() and all(
             self._is_told(w.track, found[w.track]) and rollouts[w.track].replaced and rollouts[w.track].wanted == w.replicas
@@ -198,7 +202,8 @@ class DeploymentCourse(Course):
             words.append(told + (now.proved if now else ""))
         others = [r for track, r in rollouts.items() if track not in self.templates]
         to_go, serve = sum(r.total for r in others), sum(r.ready for r in others)
-        return ", ".join(words) + (f", {to_go} others to go, {serve} of them ready" if to_go else "")
+        ending = f"; {', '.join(sorted(self._ending.values()))} of before has to end first" if self._ending else ""
+        return ", ".join(words) + (f", {to_go} others to go, {serve} of them ready" if to_go else "") + ending
 
     async def act(self, sight: Sight, *, little: bool = True) -> None:
         """Apply each wanted Deployment once whole, then only where its count moves; others shrink, and go when they are empty."""
@@ -209,6 +214,8 @@ class DeploymentCourse(Course):
         counts = possible if little else worth_it(possible, now, target, self.limits)
         rolls = any(self._is_told(track, item) and not rollouts[track].done for track, item in sight.workloads.items())
         for w in self.target.workloads:
+            if w.track in self._ending:
+                continue  # an earlier life of the version, taken away by a rollback; it is made anew when that is gone
             found = sight.workloads.get(w.track)
             if found is not None and not self._is_told(w.track, found):
                 if rolls and self.limits.least:

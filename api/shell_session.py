@@ -38,6 +38,9 @@ class Resize(Input):
     resize: Size
 
 
+_END_OF_INPUT = {"end": True}  # the control frame that tells a command without a terminal that no more comes
+
+
 @dataclass(frozen=True)
 class End:
     """How a session ended: `reason` is one word of README's list, `code` the command's exit code where it has one."""
@@ -50,8 +53,9 @@ class End:
 class Session:
     """A shell that is open on both sides."""
 
-    def __init__(self, client: WebSocket, shell: Shell, idle_seconds: float) -> None:
+    def __init__(self, client: WebSocket, shell: Shell, idle_seconds: float, *, tty: bool = True) -> None:
         self._client = client
+        self._tty = tty
         self._shell = shell
         self._idle_seconds = idle_seconds
         self._clock = asyncio.get_running_loop().time
@@ -98,6 +102,9 @@ class Session:
         if text is None:
             await self._shell.write(frame["bytes"])
             return
+        if not self._tty:
+            await (self._shell.end_input() if _control(text) == _END_OF_INPUT else self._shell.write(text.encode()))
+            return
         try:
             asked = resize(text)
         except Invalid as error:
@@ -128,18 +135,23 @@ def resize(text: str) -> Size | None:
     >>> resize("ls") is resize('{"resize": 1, "more": 2}') is None
     True
     """
-    if not text.startswith("{"):
-        return None
-    try:
-        read = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    read = _control(text)
     if not isinstance(read, dict) or read.keys() != {"resize"}:
         return None
     try:
         return Resize.model_validate(read).resize
     except ValidationError as error:
         raise Invalid("resize: cols and rows must be whole numbers from 1 to 1000.") from error
+
+
+def _control(text: str) -> Any:
+    """What a text frame says in JSON, None where it is no object of it but typed."""
+    if not text.startswith("{"):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 async def watched(changed: Callable[[], Awaitable[Any]], still_runs: Callable[[], Awaitable[bool]], name: str) -> End:

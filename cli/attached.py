@@ -1,4 +1,4 @@
-"""This terminal attached to a shell of the platform: raw, resized with its window, restored at the end."""
+"""This terminal attached to a shell of the platform: raw, resized with its window, restored at the end. Or a pipe, as a pipe."""
 
 import asyncio
 import contextlib
@@ -21,20 +21,18 @@ from cli.failures import Foreign, Refused, Unreachable
 from cli.session import Session
 
 _PIECE = 16 * 1024  # the API takes frames up to 64 KiB
-_END_OF_INPUT = b"\x04"
-# Within a line a terminal takes the first as the end of the line only, and a shell that edits its line as nothing (termios, VEOF).
-_TEXT_ENDS, _LINE_ENDS = 2 * _END_OF_INPUT, b"\n" + _END_OF_INPUT
+_END_OF_INPUT = json.dumps({"end": True})
 Write = Callable[[bytes], object]
 
 
 async def attach(session: Session, path: str, command: str | None, write: Write) -> dict[str, Any]:
     """Open the shell, carry keys and output until it ends; its exit: {code, reason, message}. Raises Refused, Unreachable."""
-    query = {**_size(), **({"command": command} if command else {})}
+    query = {**(_size() if os.isatty(sys.stdin.fileno()) else {"tty": "false"}), **({"command": command} if command else {})}
     url = f"{session.url.replace('http', 'ws', 1)}{path}?{urlencode(query)}"
     try:
         async with connect(url, additional_headers={"Authorization": f"Bearer {session.token}"}) as socket:
             with _raw(), _resizes(socket):
-                typing = asyncio.create_task(_type(socket, _LINE_ENDS if command is None else _TEXT_ENDS))
+                typing = asyncio.create_task(_type(socket))
                 try:
                     return await _show(socket, write)
                 finally:
@@ -55,19 +53,17 @@ async def _show(socket: ClientConnection, write: Write) -> dict[str, Any]:
     raise Unreachable("The connection ended without a word. Open the shell again to go on.")
 
 
-async def _type(socket: ClientConnection, unfinished: bytes) -> None:
-    """Send what is typed, or the whole of what is piped in and then the end of input: `unfinished` within a line."""
+async def _type(socket: ClientConnection) -> None:
+    """Send what is typed, or the whole of what is piped in and then that it has ended."""
     loop = asyncio.get_running_loop()
     keys: asyncio.Queue[bytes] = asyncio.Queue()
     file = sys.stdin.fileno()
     if not os.isatty(file):
         pieces: asyncio.Queue[bytes] = asyncio.Queue(1)
         threading.Thread(target=_read, args=(file, pieces, loop), daemon=True).start()
-        at_start = True
         while data := await pieces.get():
-            at_start = data.endswith(b"\n")
             await socket.send(data)
-        await socket.send(_END_OF_INPUT if at_start else unfinished)
+        await socket.send(_END_OF_INPUT)
         return
     loop.add_reader(file, lambda: keys.put_nowait(os.read(file, _PIECE)))
     try:
@@ -103,7 +99,10 @@ def _raw() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _resizes(socket: ClientConnection) -> Iterator[None]:
-    """The container's terminal follows the window's size."""
+    """The container's terminal, where it has one, follows the window's size."""
+    if not os.isatty(sys.stdin.fileno()):
+        yield
+        return
     loop = asyncio.get_running_loop()
     telling: set[asyncio.Task[None]] = set()
 

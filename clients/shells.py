@@ -1,4 +1,4 @@
-"""A terminal in a container: Kubernetes' exec over a WebSocket, on connections of its own (Kubernetes: API, connect exec of Pod).
+"""A command in a container: Kubernetes' exec over a WebSocket, on connections of its own (Kubernetes: API, connect exec of Pod).
 
 Nothing is read ahead: while its user does not read, aiohttp stops reading the connection, and the container is held up in turn.
 """
@@ -22,6 +22,9 @@ from model.errors import ClusterUnreachable
 
 _TO_OPEN = 15.0
 _TO_CLOSE = 1.0
+# Only the fifth version can tell the end of the input (Kubernetes >= 1.30: remotecommand, StreamCloseWebsocketRequests).
+_WITH_TERMINAL, _WITH_END = "v4.channel.k8s.io", "v5.channel.k8s.io"
+_CLOSE_CHANNEL = 255
 
 
 class Exit(Frozen):
@@ -32,7 +35,7 @@ class Exit(Frozen):
 
 
 class Shell:
-    """One open command with a terminal; iterate over what it writes. `exit` is set at its end, None where the connection broke."""
+    """One open command; iterate over what it writes. `exit` is set at its end, None where the connection broke."""
 
     def __init__(self, stream: aiohttp.ClientWebSocketResponse) -> None:
         self._stream = stream
@@ -45,6 +48,10 @@ class Shell:
     async def resize(self, cols: int, rows: int) -> None:
         """Set the terminal's size in characters."""
         await self._send(RESIZE_CHANNEL, json.dumps({"Width": cols, "Height": rows}).encode())
+
+    async def end_input(self) -> None:
+        """Tell a command without a terminal that no more input comes."""
+        await self._send(_CLOSE_CHANNEL, bytes([STDIN_CHANNEL]))
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """What the command writes, as it comes, until it ends."""
@@ -63,7 +70,7 @@ class Shell:
 
 
 class Shells:
-    """Opens terminals in one cluster's containers; use it as an async context manager."""
+    """Runs commands in one cluster's containers; use it as an async context manager."""
 
     def __init__(self, api: WsApiClient) -> None:
         self._api = api
@@ -75,18 +82,21 @@ class Shells:
         await self._api.close()
 
     @contextlib.asynccontextmanager
-    async def opened(self, namespace: str, pod: str, container: str, command: Sequence[str]) -> AsyncIterator[Shell]:
-        """The command running with a terminal; it is hung up at the end of the block.
+    async def opened(
+        self, namespace: str, pod: str, container: str, command: Sequence[str], *, tty: bool = True
+    ) -> AsyncIterator[Shell]:
+        """The command running with a terminal, or with `tty` off with plain pipes; it is hung up at the end of the block.
 
         Raises NotFound, Forbidden, and ClusterUnreachable also when it does not open within 15 s.
         """
-        streams = (("stdin", "true"), ("stdout", "true"), ("tty", "true"))
+        streams = (("stdin", "true"), ("stdout", "true"), ("tty" if tty else "stderr", "true"))
         query = urlencode([("container", container), *streams, *(("command", word) for word in command)])
         method, url, headers, _, _ = await self._api.param_serialize(
             "GET", f"{path_of('Pod', namespace, pod)}/exec?{query}", auth_settings=["BearerToken"]
         )
         try:
             async with asyncio.timeout(_TO_OPEN):
+                headers["sec-websocket-protocol"] = _WITH_TERMINAL if tty else _WITH_END
                 connecting = await self._api.request(method, url, headers=headers, _preload_content=False)
                 stream = await connecting
         except aiohttp.WSServerHandshakeError as error:

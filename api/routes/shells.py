@@ -62,6 +62,7 @@ async def open_shell(
     command: Command = None,
     cols: Side = 80,
     rows: Side = 24,
+    tty: bool = True,
 ) -> None:
     """Carry a terminal: see `describe_shell`, which documents it. What is refused is refused before the upgrade, as JSON."""
     pod, found = await pod_meant(services, project, instance)
@@ -74,11 +75,13 @@ async def open_shell(
     looking: asyncio.Task[str] | None = None
     try:
         marked = own is None or await shell_runs.has_program(services.shells, place, own[0])
-        async with services.shells.opened(*place, shell_runs.command_of(own, shell_id, marked=marked)) as shell:
+        async with services.shells.opened(*place, shell_runs.command_of(own, shell_id, marked=marked), tty=tty) as shell:
             looking = asyncio.create_task(shell_runs.session_of(services.shells, place, shell_id)) if marked else None
-            await shell.resize(cols, rows)
+            if tty:
+                await shell.resize(cols, rows)
             await client.accept(PROTOCOL if PROTOCOL in client.scope["subprotocols"] else None)
-            end = await _carried(services, client, shell, grant, found, container, shell_id)
+            session = Session(client, shell, services.settings.mooring_shell_idle_seconds, tty=tty)
+            end = await _carried(services, session, grant, found, container, shell_id)
     except MooringError as error:
         end = End("NotStarted", error.message)
         raise
@@ -95,7 +98,8 @@ async def describe_shell(
 
     Query: `command`, split into words as a shell splits them and run without one (default: the image's bash, else its sh). When
     the connection goes it is hung up with all it started; in an image without `sh` it cannot be. `cols` and `rows`, 1 to 1000, the
-    terminal's first size (80 × 24).
+    terminal's first size (80 × 24). With `tty=false` there is no terminal but plain pipes, as for input from a file: nothing is
+    echoed, no prompt, and the control frame `{"end": true}` ends the input (it needs Kubernetes ≥ 1.30).
 
     Sign in by the header Authorization, or in a browser by offering the subprotocols `mooring.shell` and
     `mooring.bearer.<token>`. A page of another origin than the platform's (MOORING_URL) is refused with 403. It takes the
@@ -129,9 +133,8 @@ async def list_shells(
 
 
 async def _carried(
-    services: Services, client: WebSocket, shell: Shell, grant: Grant, instance: Instance, container: str, shell_id: str
+    services: Services, session: Session, grant: Grant, instance: Instance, container: str, shell_id: str
 ) -> End:
-    session = Session(client, shell, services.settings.mooring_shell_idle_seconds)
     assert instance.pod is not None
     metadata, life = instance.pod["metadata"], _life(instance.pod, container)
 

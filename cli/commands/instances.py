@@ -95,7 +95,7 @@ def shell(
     container: Container = None,
     command: Annotated[str | None, typer.Option(help="Run this instead of the image's bash or sh.")] = None,
 ) -> None:
-    """Open a shell in an instance's container; the exit status is the shell's own. Piped input is typed into it."""
+    """Open a shell in an instance's container; the exit status is the shell's own. Piped input is its input, and no terminal."""
 
     async def work(api: Api, here: Terminal) -> int:
         chosen = container or app_logs.container_of(await api.get(path("/v2/instances", project, instance)))

@@ -111,6 +111,25 @@ async def test_what_is_typed_runs_and_the_size_follows(platform: Platform, proje
     assert terminal.controls[0]["error"]["Reason"] == "Invalid"
 
 
+@pytest.mark.parametrize(
+    ("command", "typed", "written"),
+    [
+        ("", b"sleep 1; echo he''llo; tty", b"hello\nnot a tty\n"),
+        ("&command=wc%20-c", b"\x00\x04abc", b"5\n"),
+    ],
+    ids=["a command that runs while the input ends", "bytes"],
+)
+async def test_piped_input_reaches_it_whole_and_ends_it(
+    platform: Platform, project: str, instance: str, command: str, typed: bytes, written: bytes
+) -> None:
+    async with shell(platform, project, instance, query=f"?tty=false{command}") as piped:
+        await piped.socket.send(typed)
+        await piped.socket.send(json.dumps({"end": True}))
+        end = await piped.end()
+    assert end["reason"] == "Exited"
+    assert piped.output == written
+
+
 async def test_each_session_is_recorded_without_its_contents(platform: Platform, project: str, instance: str) -> None:
     canary = "canary-in-the-shell"
     async with shell(platform, project, instance) as terminal:

@@ -201,9 +201,12 @@ class Program:
     async def resize(self, cols: int, rows: int) -> None:
         self.typed.append((cols, rows))
 
+    async def end_input(self) -> None:
+        self.typed.append("end")
 
-async def carried(person: Person, program: Program, idle: float = 5, grant: Grant | None = None) -> End:
-    session = Session(person, program, idle)  # type: ignore[arg-type]
+
+async def carried(person: Person, program: Program, idle: float = 5, grant: Grant | None = None, *, tty: bool = True) -> End:
+    session = Session(person, program, idle, tty=tty)  # type: ignore[arg-type]
     never: asyncio.Future[End] = asyncio.get_running_loop().create_future()
     end = await asyncio.wait_for(session.carry(grant or Grant(TOKEN, judge), never), 3)
     await session.tell(end)
@@ -225,6 +228,17 @@ async def test_frames_go_both_ways_and_the_exit_is_told() -> None:
     assert person.sent[0] == b"hello"
     assert person.sent[1]["exit"]["code"] == 4
     assert person.sent[2] == (1000, "Exited")
+
+
+async def test_without_a_terminal_the_end_of_the_input_is_told_and_all_else_is_input() -> None:
+    texts = ('{"resize": {"cols": 9, "rows": 8}}', '{"end": true}')
+    frames = [{"type": "websocket.receive", "text": text} for text in texts]
+    program = Program(stays=True)
+    await carried(Person(*frames, {"type": "websocket.disconnect", "code": 1001}), program, tty=False)
+    assert program.typed == [texts[0].encode(), "end"]
+    program = Program(stays=True)
+    await carried(Person(frames[1], {"type": "websocket.disconnect", "code": 1001}), program)
+    assert program.typed == [texts[1].encode()], "at a terminal it is typed"
 
 
 async def test_who_does_not_read_holds_the_container_up_and_is_ended_by_revocation() -> None:
