@@ -12,7 +12,7 @@ from cli.words import clean
 _REQUEST = re.compile(r"(GET|POST|PUT|DELETE) (/v2/[^\s?,;]+[^\s?,;.:)])(?:\?([^\s,;.)]+))?(?: (\{[^{}]*\}))?")
 # Which command does it: `{…}` is a part of the path, and what the query and the body say become options.
 _COMMANDS = (
-    ("GET /v2/operations", "op ls"),
+    ("GET /v2/operations", "op ls --all"),
     ("GET /v2/operations/{id}", "op show {id}"),
     ("POST /v2/operations/{id}/{verb}", "op {verb} {id}"),
     ("POST /v2/projects", "project create NAME"),

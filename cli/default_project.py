@@ -1,5 +1,7 @@
 """The project that a command means where none is named: of --project, MOORING_PROJECT, or `mooring use`."""
 
+import asyncio
+import math
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -8,16 +10,35 @@ from typer import Typer
 from typer.core import TyperCommand
 
 from cli import session
+from cli.api import Api, path
+from cli.failures import Refused
 
 _NAME = "of_project"
+_NOT_FOUND = 404
+
+
+def is_project(word: str) -> bool:
+    """Whether the person is in a project of that name. Raises Refused and Unreachable."""
+
+    async def asked() -> bool:
+        async with Api(session.load()) as api:
+            try:
+                await api.get(path("/v2/projects", word))
+            except Refused as refused:
+                if refused.status == _NOT_FOUND:
+                    return False
+                raise
+        return True
+
+    return asyncio.run(asked())
 
 
 class OfProject(TyperCommand):
     """A command whose first argument is PROJECT, which may be left out: it is what --project says, else the one in use.
 
-    The one in use is taken only where fewer words are given than the command needs, so that what scripts say in full means the
-    same whatever is in use. A last word that is a number stands for an argument that is one, as an app cannot be called so; a NAME
-    that may stand in a --file is needed where there is none.
+    Where words are given that may be meant with a project or without, the first is one if there is a project of that name: what
+    scripts say in full means the same whatever is in use. A last word that is a number stands for an argument that is one, as an
+    app cannot be called so; a NAME that may stand in a --file is needed where there is none.
     """
 
     def __init__(self, *args: Any, **settings: Any) -> None:
@@ -26,6 +47,8 @@ class OfProject(TyperCommand):
         taken = {word for param in self.params for word in param.opts}
         self.leads = bool(arguments) and arguments[0].name == "project" and arguments[0].required and "--project" not in taken
         if self.leads:
+            arguments[0].required, arguments[0].metavar = False, "[PROJECT]"
+            arguments[0].help = "The project's name; by default the one in use."
             self.params.append(_option("--project", *([] if "-p" in taken else ["-p"])))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -33,10 +56,12 @@ class OfProject(TyperCommand):
         if self.leads:
             given, words = self._read(ctx, args)
             chosen, missing = given.get(_NAME), self._missing(given, words)
-            if not chosen and missing > 0 and not given.get("help"):
+            if not chosen and (missing > 0 or len(words) < self._most()) and not given.get("help"):
                 chosen = session.project_in_use()
                 if chosen is None and missing == 1:
                     ctx.fail("A word is missing. Name the project too, or choose one that need not be named: mooring use PROJECT")
+                if chosen and missing <= 0 and is_project(words[0]):
+                    chosen = None
             args = [chosen, *args] if chosen else args
         return super().parse_args(ctx, args)
 
@@ -53,8 +78,13 @@ class OfProject(TyperCommand):
         if takes_number and words and words[-1].isdecimal():
             words = words[:-1]
         named_in_file = bool(given.get("file")) or "file" not in {param.name for param in self.params}
-        needed = [param for param in arguments if param.required or (param.name == "name" and not named_in_file)]
-        return len(needed) - len(words)
+        needed = [param for param in arguments[1:] if param.required or (param.name == "name" and not named_in_file)]
+        return 1 + len(needed) - len(words)
+
+    def _most(self) -> float:
+        """How many words the command takes, its project among them."""
+        arguments = [param for param in self.params if param.param_type_name == "argument"]
+        return math.inf if any(param.nargs < 0 for param in arguments) else len(arguments)
 
 
 def _option(*words: str) -> Any:

@@ -114,7 +114,7 @@ class Guarded(TyperGroup):
             terminal(as_json=ctx.meta.get(_JSON, False)).complain(failure)
             raise typer.Exit(failure.exit_code) from failure
         except KeyboardInterrupt:
-            told = "Interrupted. What the platform has accepted goes on; see it with: mooring op ls"
+            told = "Interrupted. What the platform has accepted goes on; see it with: mooring op ls --all"
             console(stderr=True).print(told)
             raise typer.Exit(130) from None
 

@@ -8,7 +8,7 @@ import typer
 from rich.console import Group
 from rich.text import Text
 
-from cli import pauses, reached, report
+from cli import pauses, reached, report, session
 from cli.api import Api, Record, path
 from cli.failures import Failure, Interrupted, Refused
 from cli.progress import Progress
@@ -24,8 +24,11 @@ OperationId = Annotated[str, typer.Argument(metavar="ID", help="The operation's 
 
 @app.command("ls")
 def list_operations(
-    project: Annotated[str | None, typer.Argument(help="Only of this project.", show_default=False)] = None,
+    project: Annotated[
+        str | None, typer.Argument(help="Only of this project; by default the one in use.", show_default=False)
+    ] = None,
     named: Annotated[str | None, typer.Option("--project", "-p", help="The same.", hidden=True)] = None,
+    everywhere: Annotated[bool, typer.Option("--all", "-a", help="Of all projects, although one is in use.")] = False,
     target: Annotated[str | None, typer.Option(help="Only on the thing of this name.")] = None,
     kind: Annotated[str | None, typer.Option(help="Only of this kind, such as app.create.")] = None,
     status: Annotated[str | None, typer.Option(help="Only in this status, such as FAILED.")] = None,
@@ -39,8 +42,9 @@ def list_operations(
     as_json: AsJson = False,
 ) -> None:
     """List operations, newest first, of one project or of all you are in."""
+    chosen = project or named or (None if everywhere else session.project_in_use())
     filters = {
-        "project": project or named,
+        "project": chosen,
         "target": target,
         "kind": kind,
         "status": status.upper() if status else None,
@@ -52,6 +56,8 @@ def list_operations(
 
     async def work(api: Api, here: Terminal) -> int:
         found = await api.operations(limit, **filters)
+        if chosen and not found["operations"]:
+            await api.get(path("/v2/projects", chosen))  # one that is not there is no empty one
         here.show(found, report.operations(found))
         return 0
 

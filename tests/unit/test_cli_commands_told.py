@@ -58,7 +58,7 @@ def test_a_token_that_is_refused_is_a_matter_of_the_environment_here() -> None:
 
 
 def test_an_operation_that_there_is_not_is_looked_for_in_the_list() -> None:
-    assert "mooring op ls" in told(no_operation("op-none").hint)
+    assert "mooring op ls --all" in told(no_operation("op-none").hint)
 
 
 def test_a_hint_that_names_a_deadline_tells_the_request_that_gives_more_time() -> None:

@@ -24,6 +24,7 @@ def asked(words: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> di
         found = found.commands[given.pop(0)]
     heard: dict[str, Any] = {}
     monkeypatch.setattr(found, "callback", lambda **values: heard.update(values))
+    monkeypatch.setattr("cli.default_project.is_project", lambda word: word in ("a", "other"))
     for name in ("MOORING_PROJECT", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"XDG_CONFIG_HOME": "/nonexistent", **environment}.items():
@@ -53,8 +54,12 @@ def asked(words: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> di
         ("instance ls", "shop", {"name": None}),
         ("instance ls other", "other", {"name": None}),
         ("instance ls -p third web", "third", {"name": "web"}),
+        ("instance ls web", "shop", {"name": "web"}),
+        ("app create web -f body.yaml", "shop", {"name": "web"}),
+        ("app delete web db", "shop", {"names": ["web", "db"]}),
         ("logs web-0 -f", "shop", {"instance": "web-0"}),
-        ("config set settings LEVEL 2", "settings", {"group": "LEVEL", "entry": "2"}),
+        ("config set settings LEVEL 2", "shop", {"group": "settings", "entry": "LEVEL", "value": "2"}),
+        ("config set other settings LEVEL", "other", {"group": "settings", "entry": "LEVEL", "value": None}),
         ("config set -p third settings LEVEL 2", "third", {"group": "settings", "value": "2"}),
         ("stack ls", "shop", {}),
     ],
@@ -82,11 +87,21 @@ def test_every_command_of_a_project_takes_it_as_an_option() -> None:
     while pending:
         command = pending.pop()
         pending += getattr(command, "commands", {}).values()
-        if [p.name for p in command.params if p.param_type_name == "argument"][:1] == ["project"] and command.params[0].required:
-            assert isinstance(command, OfProject), command.name
+        if isinstance(command, OfProject) and command.leads:
             assert "--project" in {word for param in command.params for word in param.opts}
             found += 1
     assert found > 40
+
+
+def test_a_count_that_is_none_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(typer.BadParameter, match="should be a valid integer"):
+        asked("app scale web many", monkeypatch, MOORING_PROJECT="shop")
+
+
+def test_the_help_does_not_call_the_project_required() -> None:
+    shown = CliRunner().invoke(app, ["app", "show", "--help"], env={"TERMINAL_WIDTH": "200"}).stdout
+    (line,) = [line for line in shown.splitlines() if "by default the one in use" in line]
+    assert "required" not in line
 
 
 def test_the_project_in_use_is_kept_for_its_platform_and_the_environment_wins(tmp_path: Path) -> None:
