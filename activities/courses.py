@@ -182,7 +182,7 @@ class DeploymentCourse(Course):
         await self.workload_view.look(fresh=fresh)
         there = self.workload_view.by_track
         found = {track: item for track, item in there.items() if not leaves(item)}
-        self._ending = {track: item["metadata"]["name"] for track, item in there.items() if leaves(item) and track in self.templates}
+        self._ending = {t: item["metadata"]["name"] for t, item in there.items() if leaves(item) and t in self.templates}
         rollouts = {track: rollout_of(item) for track, item in found.items()}
         placed = found.keys() == self.templates.keys() and all(
             self._is_told(w.track, found[w.track]) and rollouts[w.track].replaced and rollouts[w.track].wanted == w.replicas

@@ -87,7 +87,7 @@ async def _layout_before(tx: Records, app: App, operation: str) -> Layout:
 
 
 async def earlier(tx: Records, app: App, number: int | None) -> Revision:
-    """The revision to go back to: the one named, which must have been deployed, or the newest in force before the one in force."""
+    """The revision to go back to: the one named, which must have been deployed, or the newest before that worked."""
     if number is not None:
         wanted = await tx.apps.revision(app.id, number)
         if not wanted.digests:
@@ -95,7 +95,11 @@ async def earlier(tx: Records, app: App, number: int | None) -> Revision:
         return wanted
     found = await tx.apps.deployed_before(app, app.revision)
     if found is None:
+        see = f"See them: GET {app.path}/revisions."
+        if app.revision == 1:
+            raise Conflict(f"{app.name!r} has no revision before {app.revision} to go back to.", hint=see)
         raise Conflict(
-            f"{app.name!r} has no revision before {app.revision} to go back to.", hint=f"See them: GET {app.path}/revisions."
+            f"Before revision {app.revision} of {app.name!r} there is none that worked.",
+            hint=f'{see} To go to one all the same name it: POST {app.path}/rollback {{"revision": 1}}.',
         )
     return found

@@ -220,10 +220,18 @@ def revisions(project: str, name: str, found: Record) -> RenderableType:
         number = f"{one['revision']}{' in force' if one['current'] else ''}"
         differs = "; ".join(_difference(change, one) for change in one["changes"]) or ("" if one["revision"] == 1 else "nothing")
         reason = clean(one["reason"]) + _outcome(one)
-        table.add_row(number, str(one["instances"]), one["createdBy"], ago(begun, now()), reason, differs)
+        table.add_row(number, _serving(one), one["createdBy"], ago(begun, now()), reason, differs)
     back = Text.assemble("Go back to one: ", (f"mooring app rollback {project} {name} --revision NUMBER", "bold"))
     counted = tables.counted(table, len(found["revisions"]), found["total"], at_least=found.get("totalIsAtLeast", False))
     return Group(counted, back) if found["total"] > 1 else counted
+
+
+def _serving(revision: Record) -> str:
+    """How many instances have it, and how many of them serve where that is not all: "0 of 1 ready", "1 ready, to go"."""
+    wanted, ready = revision["instances"], revision["ready"]
+    if ready is None or ready == wanted:
+        return str(wanted)
+    return f"{ready} of {wanted} ready" if wanted else f"{ready} ready, to go"
 
 
 def _outcome(revision: Record) -> str:

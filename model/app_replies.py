@@ -117,11 +117,16 @@ def without_values(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def revision_reply(
-    revision: Revision, before: Revision | None, layout: Layout, ended: Mapping[str, Any] | None = None
+    revision: Revision,
+    before: Revision | None,
+    layout: Layout,
+    ready: int | None,
+    ended: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """One line of the revisions list: who, when, why, the images, how many have it, and what changed against the one before.
 
-    `ended` is the operation (id, kind, status, error) that rolled it out.
+    `ready` is how many instances serve with it, None where that is not known; `ended` the operation (id, kind, status, error) that
+    rolled it out.
     """
     outcome = None
     if ended:
@@ -131,6 +136,7 @@ def revision_reply(
         "revision": revision.number,
         "current": revision.number == layout.revision,
         "instances": layout.versions.get(revision.number, 0),
+        "ready": ready,
         "images": {c.name: c.image for c in revision.spec.containers},
         "digests": revision.digests,
         "createdAt": revision.created_at.isoformat(),

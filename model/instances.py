@@ -1,6 +1,7 @@
 """Instances and their containers as the API tells them (manual: instance接口, container接口; mission, API conventions)."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from model.events import event_count, event_time, events_of
 from model.layouts import Workload
 from model.manifests import workload_name
 from model.pod_templates import RESTARTED, REVISION, TEMPLATE, pod_template, track_of
-from model.pods import Container, Object, condition, containers, is_over, leaves, moving
+from model.pods import Container, Object, condition, containers, is_over, is_ready, leaves, moving
 from model.standing import pods_by_track
 from model.troubles import Seen
 
@@ -99,6 +100,19 @@ def version_of(instance: Instance, revisions: Sequence[Revision], registry: str)
     same = sorted((r for r in revisions if r.digests == running), key=lambda revision: revision.number != wanted)
     made_of = next((r.number for r in same if _is_of(instance.app, instance.pod, r, registry)), None)
     return made_of or (same[0].number if same else wanted)
+
+
+def serving_by_revision(app: App, pods: Iterable[Object], revisions: Sequence[Revision], registry: str) -> Counter[int]:
+    """How many instances of each revision are ready; of pods of one template one is looked at."""
+    by_template: dict[str, list[Instance]] = {}
+    for instance in instances_of(app, pods):
+        if instance.pod and is_ready(instance.pod) and not leaves(instance.pod):
+            by_template.setdefault(instance.pod["metadata"]["labels"].get(TEMPLATE, instance.name), []).append(instance)
+    found: Counter[int] = Counter()
+    for those in by_template.values():
+        if number := version_of(those[0], revisions, registry):
+            found[number] += len(those)
+    return found
 
 
 def _is_of(app: App, pod: Object, revision: Revision, registry: str) -> bool:

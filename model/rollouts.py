@@ -54,17 +54,16 @@ class Rollout(Frozen):
         """How far, in words.
 
         >>> Rollout(wanted=2, updated=1, total=3, available=2, ready=2, seen=True).message
-        '1 of 2 instances are of this revision, 2 ready, 2 older ones to go'
+        '1 of 2 instances are of this revision, 2 older ones to go, 2 ready in all'
         """
         if not self.seen:
             return "waiting for the cluster to take it up"
         older = self.total - self.updated
         if self.updated < self.wanted or older:
-            return (
-                f"{min(self.updated, self.wanted)} of {self.wanted} instances are of this revision, "
-                f"{min(self.ready, self.wanted)} ready{self.proved}"
-                f"{f', {older} older ones to go' if older else ''}"
-            )
+            of_it = f"{min(self.updated, self.wanted)} of {self.wanted} instances are of this revision"
+            if older:
+                return f"{of_it}, {older} older {'one' if older == 1 else 'ones'} to go, {self.ready} ready in all"
+            return f"{of_it}, {min(self.ready, self.wanted)} ready{self.proved}"
         return f"{self.of_wanted} instances are ready{self.proved}"
 
     @property
@@ -77,10 +76,10 @@ class Rollout(Frozen):
         """How many of them were so for long enough, in words, where not all were.
 
         >>> Rollout(wanted=2, updated=2, total=2, available=1, ready=2, seen=True, settle=10).message
-        '2 of 2 instances are ready, 1 of them for 10 s'
+        '2 of 2 instances are ready, 1 of them for the 10 s that count'
         """
         ready = min(self.ready, self.wanted)
-        return f", {self.available} of them for {self.settle} s" if self.settle and self.available < ready else ""
+        return f", {self.available} of them for the {self.settle} s that count" if self.settle and self.available < ready else ""
 
 
 def rollout_of(deployment: Object) -> Rollout:

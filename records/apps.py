@@ -129,7 +129,7 @@ class AppStore(Store):
         return _revision(row)
 
     async def deployed_before(self, app: App, number: int) -> Revision | None:
-        """The newest revision below `number` that was in force and whose images were found, or None."""
+        """The newest revision below `number` that was in force, and not only by rollouts that FAILED; None where there is none."""
         row = await self._call("deployed_before", app_id=app.id, project=app.project, name=app.name, number=number)
         return _revision(row) if row else None
 

@@ -1,5 +1,6 @@
 """Changes of a running app: rollout, rollback, scale, restart, and its revisions (manual, app接口; mission B)."""
 
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -20,7 +21,7 @@ from api.app_operations import (
 )
 from api.autoscaling import check_bounds, check_scaled, set_policy
 from api.gray_upgrades import check_gates, upgrading_gray
-from api.instances_found import app_meant
+from api.instances_found import app_meant, revisions_of
 from api.parameters import AppId, DeadlineSeconds, Page, ShownAs, Size, body_of
 from api.replies import counted
 from api.rollbacks import back_before, check_can_go_back, earlier, half_done
@@ -32,6 +33,8 @@ from model.apps import MOST_INSTANCES, App, Revision, UpgradeApp
 from model.autoscaling import Scale
 from model.change_bodies import ManualScale, Rollback, Rollout, changed
 from model.deadlines import start_notice
+from model.errors import ClusterUnreachable
+from model.instances import serving_by_revision
 from model.job_bodies import deadline_for
 from model.layouts import fewer, restarted, scaled
 from model.manifests import selector
@@ -212,15 +215,29 @@ async def list_revisions(
 ) -> dict[str, Any]:
     """List the app's revisions, newest first: who, when, why, the images, how many instances have it, and what changed.
 
-    `outcome` tells how the operation ended that rolled it out: one that FAILED or was CANCELLED never worked as a whole.
+    `instances` is how many shall have it, `ready` how many serve with it (null while the cluster cannot be asked). `outcome` tells
+    how the operation ended that rolled it out: one that FAILED or was CANCELLED never worked as a whole.
     """
     place: Place = (project, name, app_id)
     app = await services.records.apps.get((await services.records.projects.get(place[0])).id, place[1], place[2])
     total, found = await services.records.apps.revisions(app.id, size + 1, page * size)
     before: list[Revision | None] = [*found[1:], None][: len(found)]
     ended = await services.records.apps.outcomes(app, [r.number for r in found])
-    lines = [revision_reply(r, b, app.layout, ended.get(r.number)) for r, b in zip(found, before, strict=True)][:size]
+    ready = await _ready(services, app)
+    lines = [
+        revision_reply(r, b, app.layout, None if ready is None else ready[r.number], ended.get(r.number))
+        for r, b in zip(found, before, strict=True)
+    ][:size]
     return {**counted(total), "page": page, "size": size, "revisions": lines}
+
+
+async def _ready(services: Services, app: App) -> Counter[int] | None:
+    """How many instances serve with each revision; None while the cluster cannot be asked."""
+    try:
+        pods = (await services.cluster.list("Pod", app.project, labelSelector=selector(app.id)))["items"]
+    except ClusterUnreachable:
+        return None
+    return serving_by_revision(app, pods, await revisions_of(services, app), services.settings.mooring_registry)
 
 
 async def _upgraded(

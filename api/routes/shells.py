@@ -18,7 +18,6 @@ from api.replies import counted
 from api.services import Services, Using
 from api.shell_session import End, Session, watched
 from api.sign_in import Signed
-from clients.shells import Shell
 from model.app_bodies import words
 from model.errors import Invalid, MooringError, PlatformUnavailable, Problem
 from model.instances import Instance
@@ -132,9 +131,7 @@ async def list_shells(
     return {**counted(total), "page": page, "size": size, "shells": [_shown(row) for row in rows]}
 
 
-async def _carried(
-    services: Services, session: Session, grant: Grant, instance: Instance, container: str, shell_id: str
-) -> End:
+async def _carried(services: Services, session: Session, grant: Grant, instance: Instance, container: str, shell_id: str) -> End:
     assert instance.pod is not None
     metadata, life = instance.pod["metadata"], _life(instance.pod, container)
 

@@ -66,10 +66,13 @@ async def test_of_two_in_each_others_way_that_come_at_once_one_is_refused(record
         assert live in ({"web"}, {"web-0", "web-1"}), ends
 
 
-async def moved(records: Records, app: App, before: Layout, after: Layout) -> None:
+async def moved(
+    records: Records, app: App, before: Layout, after: Layout, *, resolve: tuple[int, ...] = (), status: Status = Status.SUCCEEDED
+) -> None:
     """An operation took the app from one layout to another, as its record tells."""
     layouts = {"before": await records.apps.keep_layout(app.id, before), "after": await records.apps.keep_layout(app.id, after)}
     ask = MoveApp(operation_id=new_id("op"), project=app.project, target=app.name, actor="ann", app_id=app.id, **layouts)
+    ask = ask.model_copy(update={"resolve": resolve})
     await records.operations.accept(
         NewOperation(
             kind="app.upgrade",
@@ -82,7 +85,27 @@ async def moved(records: Records, app: App, before: Layout, after: Layout) -> No
             request={},
         )
     )
-    await records.operations.settle(Outcome(operation_id=ask.operation_id, attempt=1, status=Status.SUCCEEDED))
+    await records.operations.settle(Outcome(operation_id=ask.operation_id, attempt=1, status=status))
+
+
+async def test_the_version_before_is_one_that_worked(records: Records) -> None:
+    """Two rollouts failed, and one of these versions came up at another try."""
+    app = await records.apps.by_id(await add(records, await project(records), "web"))
+    for number in (1, 2, 3, 4):
+        if number > 1:
+            await records.apps.add_revision(app.id, spec("Deployment"), "ann", "")
+        await records.apps.set_digests(app.id, number, DIGESTS)
+    layouts = [at_revision(app.layout, number) for number in (1, 2, 3, 4)]
+    for before, after, number in zip(layouts, layouts[1:], (2, 3, 4), strict=False):
+        await moved(records, app, before, after, resolve=(number,), status=Status.FAILED)
+    assert await number_before(records, app, 4) == 1
+    await moved(records, app, layouts[2], layouts[1], resolve=(2,))
+    assert await number_before(records, app, 4) == 2
+
+
+async def number_before(records: Records, app: App, number: int) -> int | None:
+    found = await records.apps.deployed_before(app, number)
+    return found.number if found else None
 
 
 async def test_the_version_before_is_one_that_was_in_force(records: Records) -> None:

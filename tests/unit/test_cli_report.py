@@ -143,10 +143,17 @@ def test_revisions_tell_who_when_and_what_differs() -> None:
     known = {"createdAt": "2026-11-23T10:01:00+00:00", "createdBy": "ann", "reason": "rollout", "images": {}, "outcome": None}
     env = [{"name": "A", "value": "1", "field_path": None}, {"name": "B", "value": "2", "field_path": None}]
     changes = [{"field": "containers.web.env", "before": env, "after": [env[0], {**env[1], "value": "3"}]}]
-    two = {**known, "revision": 2, "current": True, "instances": 3, "digests": {"web": "sha256:1"}, "changes": changes}
-    one = {**known, "revision": 1, "current": False, "instances": 0, "digests": {}, "changes": []}
+    two = {**known, "revision": 2, "current": True, "instances": 3, "ready": 1, "digests": {"web": "sha256:1"}, "changes": changes}
+    one = {**known, "revision": 1, "current": False, "instances": 0, "ready": 2, "digests": {}, "changes": []}
     shown = text(report.revisions("shop", "web", {"revisions": [two, one], "total": 2}))
-    for words in ("2 in force", "containers.web.env: - B=2, + B=3", "never ran", "app rollback shop web --revision"):
+    for words in (
+        "2 in force",
+        "containers.web.env: - B=2, + B=3",
+        "never ran",
+        "app rollback shop web --revision",
+        "1 of 3 ready",
+        "2 ready, to go",
+    ):
         assert words in shown
     assert "A=1" not in shown
 
@@ -155,7 +162,8 @@ def test_revisions_tell_a_moved_tag_and_which_never_worked() -> None:
     known = {"createdAt": "2026-11-23T10:01:00+00:00", "createdBy": "ann", "reason": "rollout", "images": {"web": "shop/web:1"}}
     outcome = {"OperationID": "op-7", "kind": "app.upgrade", "status": "FAILED", "reason": "CrashLoop"}
     moved = [{"field": "containers.web.digest", "before": f"sha256:{'a' * 64}", "after": f"sha256:{'b' * 64}"}]
-    three = {**known, "revision": 3, "current": True, "instances": 0, "digests": {"web": "sha256:b"}, "changes": moved}
+    counts = {"instances": 0, "ready": None}
+    three = {**known, **counts, "revision": 3, "current": True, "digests": {"web": "sha256:b"}, "changes": moved}
 
     def drawn(**more: Any) -> str:
         return text(report.revisions("shop", "web", {"revisions": [{**three, **more}], "total": 3}))

@@ -45,7 +45,7 @@ def test_a_moved_tag_is_told_as_a_difference() -> None:
     before, after = revision(1, container("web"), digests={"web": A}), revision(2, container("web"), digests={"web": B})
     assert changes(before, after) == [{"field": "containers.web.digest", "before": A, "after": B}]
     assert image_words(before, after) == f"web: shop/web:1 {A[:19]}… → {B[:19]}…"
-    assert revision_reply(after, before, first("Deployment", 2, 1))["changes"] == changes(before, after)
+    assert revision_reply(after, before, first("Deployment", 2, 1), 2)["changes"] == changes(before, after)
     kept = after.model_copy(update={"digests": {"web": A}, "pinned": {"web": A}})
     assert changes(before, kept) == []
     assert image_words(before, kept) == f"web: shop/web:1 is {A[:19]}… as before"
