@@ -2,6 +2,7 @@
 
 import asyncio
 import shlex
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,8 +10,9 @@ import typer
 from rich.console import Group
 from rich.text import Text
 
-from cli import bodies, building, pauses, reached, report, session
+from cli import app_options, bodies, building, pauses, reached, report, session
 from cli.api import TERMINAL, Api, Record, path
+from cli.app_options import Cpu, Memory
 from cli.commands.builds import Dockerfile
 from cli.commands.creation import Variables
 from cli.commands_told import told
@@ -22,6 +24,35 @@ from cli.words import clean
 
 _TO_ANSWER = 60.0  # seconds that what is ready may take until it answers here
 _LATEST = 20
+_DEPLOYS = frozenset({"app.create", "app.upgrade"})
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the options say of the app; None where it stays as it is."""
+
+    port: int | None = None
+    env: list[str] = field(default_factory=list)
+    cpu: str | None = None
+    memory: str | None = None
+    deadline: int | None = None
+
+    @property
+    def options(self) -> str:
+        """The options again; the values of variables are the person's to write."""
+        numbers = {"port": self.port, "cpu": self.cpu, "mem": self.memory, "deadline": self.deadline}
+        said = [f"--{name} {value}" for name, value in numbers.items() if value]
+        return "".join(f" {one}" for one in [*said, *(f"--env {shlex.quote(one.partition('=')[0])}=…" for one in self.env)])
+
+    @property
+    def ports(self) -> list[dict[str, Any]] | None:
+        """The port, as a body has it."""
+        return [{"containerPort": self.port, "protocol": "tcp"}] if self.port else None
+
+    @property
+    def in_time(self) -> Record:
+        """The field that says how long it may take."""
+        return {"deadlineSeconds": self.deadline} if self.deadline else {}
 
 
 def up(
@@ -39,6 +70,11 @@ def up(
         int | None, typer.Option(min=1, max=65535, help="The port it listens on; by default what EXPOSE says.", show_default=False)
     ] = None,
     env: Variables = None,
+    cpu: Cpu = None,
+    memory: Memory = None,
+    deadline: Annotated[
+        int | None, typer.Option(min=5, help="Seconds it may take until it serves; by default 300.", show_default=False)
+    ] = None,
     dockerfile: Dockerfile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -50,11 +86,12 @@ def up(
     within = project or session.project_in_use() or called
 
     after_edit = f"mooring up {shlex.quote(str(directory))} --project {within} --name {called}"
-    again = after_edit + _options(port, env or [])
+    asked = Asked(port, env or [], cpu, memory, deadline)
+    again = after_edit + asked.options
 
     async def work(api: Api, here: Terminal) -> int:
         try:
-            return await _Up(api, here, within, called, again, after_edit).run(directory, dockerfile, port, env or [])
+            return await _Up(api, here, within, called, again, after_edit).run(directory, dockerfile, asked)
         except (asyncio.CancelledError, Interrupted):
             raise Interrupted(f"The watching has ended, what has begun goes on. Take it up, also after an edit: {again}") from None
 
@@ -75,27 +112,27 @@ class _Up:
         self._again = again
         self._after_edit = after_edit
 
-    async def run(self, directory: Path, dockerfile: str | None, port: int | None, env: list[str]) -> int:
+    async def run(self, directory: Path, dockerfile: str | None, asked: Asked) -> int:
         """Do what is not done yet; the exit status."""
-        variables = bodies.variables(env)
+        bodies.variables(asked.env)  # a slip is told before anything is made
         await building.check(self._api, self._project, self._name, directory, dockerfile)
         await self._make_project()
         built = await self._build(directory, dockerfile)
         if isinstance(built, int):
             return built
-        app, newest = await self._app()
-        ports = [{"containerPort": port, "protocol": "tcp"}] if port else None
+        app, newest = await self._app(built, asked)
         if app is None:
-            ports = ports or await self._exposed(built["image"])
-            place, body = path("/v2/applications", self._project), self._new(built["image"], ports, variables)
+            ports = asked.ports or await self._exposed(built["image"])
+            place, body = path("/v2/applications", self._project), self._new(built["image"], ports, asked)
             building.say(self._here, f"Deploying {self._project}/{self._name} on port {ports[0]['containerPort']}.")
         else:
             if told_command := _own_command(app, self._project):
                 building.say(self._here, told_command)
             place = path("/v2/applications", self._project, self._name, "rollout")
-            body = self._changes(app, built, ports or await self._newly_exposed(app, built), env)
+            body = self._changes(app, built, asked.ports or await self._newly_exposed(app, built), asked)
             if not body:
                 return await self._as_it_is(app, newest, built)
+            body |= asked.in_time
             building.say(self._here, f"Rolling out {self._project}/{self._name}: {_told(body, app)}.")
         accepted = await self._api.post(place, body)
         if accepted.get("notice"):
@@ -169,13 +206,15 @@ class _Up:
     async def _ports_of(self, image: str) -> list[dict[str, Any]]:
         return bodies.ports((await self._api.get(path("/v2/images", image)))["ports"])
 
-    async def _app(self) -> tuple[Record | None, Record | None]:
-        """The app when nothing runs on it, and its newest operation; what an earlier command began is seen to its end first."""
+    async def _app(self, built: Record, asked: Asked) -> tuple[Record | None, Record | None]:
+        """The app when nothing runs on it, and its newest operation; what an earlier command began is seen to its end first.
+
+        What this person began to deploy, and would not deploy any more, is cancelled: it may be what the edit mends.
+        """
         latest = (await self._api.operations(_LATEST, project=self._project, target=self._name))["operations"]
         newest = next((one for one in latest if one["target"]["kind"] == "app"), None)
         if newest and newest["status"] not in TERMINAL:
-            building.say(self._here, f"{newest['kind']} {newest['id']} runs on it: that comes first.")
-            newest = await self._followed(newest["id"])
+            newest = await self._gone_by(newest, built, asked)
         try:
             app = await self._api.get(path("/v2/applications", self._project, self._name))
         except Refused as refused:
@@ -191,14 +230,31 @@ class _Up:
             f"Or be rid of it: mooring app rm {self._project} {self._name}"
         )
 
-    def _new(self, image: str, ports: list[dict[str, Any]], variables: list[dict[str, str]]) -> Record:
-        made: Record = {"name": self._name, "imageRef": image, "networkType": 2, "portMappings": ports}
-        return made | ({"dockerEnv": variables} if variables else {})
+    async def _gone_by(self, running: Record, built: Record, asked: Asked) -> Record:
+        """The record of what runs on the app when it has ended: by itself, or cancelled where it is no longer wanted."""
+        words, cancel = f"{running['kind']} {running['id']}", f"/v2/operations/{running['id']}/cancel"
+        if _is_outdated(running, built, asked) and running["actor"] == (await self._api.get("/v2/users/me"))["name"]:
+            try:
+                await self._api.post(cancel)
+                building.say(self._here, f"{words}, which you began, brings what was before this edit: it is cancelled.")
+            except Refused as refused:
+                if refused.status != 409:  # it ends by itself just now
+                    raise
+        else:
+            building.say(self._here, f"{words} runs on it: that comes first. To end it: mooring op cancel {running['id']}")
+        return await self._followed(running["id"])
 
-    def _changes(self, app: Record, built: Record, ports: list[dict[str, Any]] | None, env: list[str]) -> Record:
+    def _new(self, image: str, ports: list[dict[str, Any]], asked: Asked) -> Record:
+        made: Record = {"name": self._name, "imageRef": image, "networkType": 2, "portMappings": ports, **asked.in_time}
+        made |= app_options.amounts({}, asked.cpu, asked.memory)
+        return made | ({"dockerEnv": bodies.variables(asked.env)} if asked.env else {})
+
+    def _changes(self, app: Record, built: Record, ports: list[dict[str, Any]] | None, asked: Asked) -> Record:
         """What of the app is to be another: the fields of a rollout, none where it is as it should be."""
         body: Record = {} if _has(app, built) else {"image": built["image"]}
-        variables = bodies.more_variables(app["Environments"], env) if env else app["Environments"]
+        variables = bodies.more_variables(app["Environments"], asked.env) if asked.env else app["Environments"]
+        if any(wanted not in (None, app["ResInfo"].get(name)) for name, wanted in (("cpu", asked.cpu), ("mem", asked.memory))):
+            body |= app_options.amounts(app["ResInfo"], asked.cpu, asked.memory)
         if variables != app["Environments"]:
             body["dockerEnv"] = variables
         if ports and ports != _ports(app):
@@ -278,10 +334,12 @@ class _Up:
         return 0 if those else 1
 
 
-def _options(port: int | None, env: list[str]) -> str:
-    """The options again; the values of variables are the person's to write."""
-    said = [f"--port {port}"] if port else []
-    return "".join(f" {one}" for one in [*said, *(f"--env {shlex.quote(one.partition('=')[0])}=…" for one in env)])
+def _is_outdated(running: Record, built: Record, asked: Asked) -> bool:
+    """Whether it deploys another image, or another port, than is wanted now."""
+    request = running["request"]
+    image, ports = request.get("imageRef") or request.get("image"), request.get("portMappings")
+    elsewhere = asked.ports is not None and ports is not None and ports != asked.ports
+    return running["kind"] in _DEPLOYS and running["status"] != "PAUSED" and (image not in (None, built["image"]) or elsewhere)
 
 
 def _built(records: list[Record], commit: str, build: Record) -> Record | None:
@@ -331,6 +389,12 @@ def _told(body: Record, app: Record) -> str:
     >>> _told({"portMappings": [{"containerPort": 8080}]}, {"PortsInfo": [{"containerPort": 3000, "protocol": "tcp"}]})
     'port 8080 instead of 3000'
     """
-    words = {"image": "the image", "dockerEnv": "variables", "networkType": "an address outside", "readinessProbe": "its probe"}
+    words = {
+        "image": "the image",
+        "resources": "its cpu and memory",
+        "dockerEnv": "variables",
+        "networkType": "an address outside",
+        "readinessProbe": "its probe",
+    }
     ports = f"port {_named(body['portMappings'])} instead of {_named(_ports(app)) or 'none'}" if "portMappings" in body else ""
     return ", ".join([*([ports] if ports else []), *(words[field] for field in body if field in words)])

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from cli.api import Api, Record
 from cli.bodies import ports
-from cli.commands.up import _built, _exact, _options, _own_command, _Up
+from cli.commands.up import Asked, _built, _exact, _own_command, _Up
 from cli.failures import Failure
 from cli.session import Session
 from cli.terminal import Terminal
@@ -22,7 +22,7 @@ BUILT = {"image": "shop/web:0123456789ab", "digest": DIGEST}
 PORTS = [{"containerPort": 8080, "protocol": "tcp"}]
 APP: Record = {
     **{"Name": "web", "Image": BUILT["image"], "digests": {"web": DIGEST}, "Status": "RUNNING", "NetworkType": 2, "Cmd": None},
-    **{"Environments": [{"name": "LEVEL", "value": "1"}], "PortsInfo": [{"protocol": "tcp", "containerPort": 8080}]},
+    **{"ResInfo": {}, "Environments": [{"name": "LEVEL", "value": "1"}], "PortsInfo": [{"protocol": "tcp", "containerPort": 8080}]},
 }
 
 
@@ -65,12 +65,15 @@ def operation(**fields: Any) -> Record:
         ({"readinessProbe": {"tcpSocket": {"port": 8080}}}, None, [], {}),
         ({"readinessProbe": {"tcpSocket": {"port": 3000}, "periodSeconds": 2}}, None, [], {}),
         ({"NetworkType": 0}, None, [], {"networkType"}),
+        ({"ResInfo": {"cpu": "1", "mem": "64Mi"}}, None, [], {"resources"}),
+        ({"ResInfo": {"cpu": "0.5", "mem": "64Mi", "gpu": "0"}}, None, [], {}),
     ],
 )
 def test_only_what_is_to_be_another_is_rolled_out(
     app: Record, ports: list[dict[str, Any]] | None, env: list[str], changed: set[str]
 ) -> None:
-    assert set(up(Played())._changes(APP | app, BUILT, ports, env)) == set(changed)
+    asked = Asked(env=env, cpu="0.5" if "ResInfo" in app else None)
+    assert set(up(Played())._changes(APP | app, BUILT, ports, asked)) == set(changed)
 
 
 def test_an_app_with_a_command_of_its_own_is_told_as_that() -> None:
@@ -108,8 +111,9 @@ async def test_a_pause_of_what_runs_on_the_app_ends_it_with_the_commands_that_go
 
 
 def test_ready_is_what_the_platform_says_of_a_port() -> None:
-    made = up(Played())._new("shop/web:1", PORTS, [])
+    made = up(Played())._new("shop/web:1", PORTS, Asked(memory="64Mi", deadline=60))
     assert (made["portMappings"], "readinessProbe" in made) == (PORTS, False)
+    assert (made["resources"], made["deadlineSeconds"]) == ({"mem": "64Mi"}, 60)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +177,8 @@ async def test_waiting_for_an_address_is_told(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_command_to_go_on_with_has_no_value_of_a_variable_in_it() -> None:
-    assert _options(80, ["PASSWORD=hunter2"]) == " --port 80 --env PASSWORD=…"
+    asked = Asked(80, ["PASSWORD=hunter2"], cpu="0.5", deadline=60)
+    assert asked.options == " --port 80 --cpu 0.5 --deadline 60 --env PASSWORD=…"
 
 
 async def test_a_project_that_may_not_be_made_names_those_there_are() -> None:
@@ -200,15 +205,47 @@ async def test_a_project_that_is_there_is_left_alone() -> None:
 async def test_what_a_cancelled_deploy_left_is_deployed_anew(status: str, newest: Record, anew: bool) -> None:
     listed = (200, {"total": 2, "next": None, "operations": [operation(target={"kind": "build"}), newest]})
     played = Played(**{"GET/operations": listed, "GET/applications/shop/web": (200, APP | {"Status": status})})
-    app, found = await up(played)._app()
+    app, found = await up(played)._app(BUILT, Asked())
     assert (app is None, found) == (anew, newest)
+
+
+@pytest.mark.parametrize(
+    ("running", "port", "ends"),
+    [
+        ({"request": {"imageRef": "shop/web:before"}}, None, "cancelled"),
+        ({"request": {"imageRef": BUILT["image"], "portMappings": PORTS}}, 9090, "cancelled"),
+        ({"request": {"imageRef": BUILT["image"], "portMappings": PORTS}}, 8080, "by itself"),
+        ({"request": {"imageRef": "shop/web:before"}, "actor": "bob"}, None, "by itself"),
+        ({"request": {"image": "shop/web:before"}, "kind": "app.upgrade", "status": "PAUSED"}, None, "by itself"),
+        ({"request": {"image": "shop/web:before"}, "kind": "app.upgrade"}, None, "cancelled"),
+        ({"request": {}, "kind": "app.scale"}, None, "by itself"),
+    ],
+)
+async def test_what_one_began_and_no_longer_wants_is_cancelled(
+    running: Record, port: int | None, ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A port that nobody listens on held the run after its mend for five minutes."""
+    newest = operation(**{"status": "RUNNING", "actor": "ann", **running})
+    played = Played(**{"GET/users/me": (200, {"name": "ann"}), "POST/operations/op-1/cancel": (202, {})})
+    ran, out = seen(played)
+    followed: list[str] = []
+
+    async def follow(operation_id: str) -> Record:
+        followed.append(operation_id)
+        return newest
+
+    monkeypatch.setattr(ran, "_followed", follow)
+    await ran._gone_by(newest, BUILT, Asked(port=port))
+    cancelled = "POST /v2/operations/op-1/cancel" in played.sent
+    assert (followed, "cancelled" if cancelled else "by itself") == (["op-1"], ends)
+    assert cancelled or "mooring op cancel op-1" in out.getvalue()
 
 
 async def test_an_app_that_was_stopped_is_not_started_behind_its_persons_back() -> None:
     listed = (200, {"total": 1, "next": None, "operations": [operation(kind="app.kill", status="SUCCEEDED")]})
     played = Played(**{"GET/operations": listed, "GET/applications/shop/web": (200, APP | {"Status": "STOPPED"})})
     with pytest.raises(Failure, match="mooring app start shop web"):
-        await up(played)._app()
+        await up(played)._app(BUILT, Asked())
 
 
 async def test_an_image_that_exposes_nothing_needs_a_port() -> None:
