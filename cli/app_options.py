@@ -1,5 +1,6 @@
 """Options of an app that create and rollout have in common, and the body's fields that they come to."""
 
+import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -59,6 +60,7 @@ NoRoom = Annotated[
         show_default=False,
     ),
 ]
+_VARIABLE = re.compile(r"\w+", re.ASCII)
 _PLURALS = {"configMap": ("--config", "configmaps", "config"), "secret": ("--secret", "secrets", "secret")}
 
 
@@ -115,8 +117,17 @@ async def _use(api: Api, project: str, field: str, text: str) -> dict[str, Any]:
     found = await api.get(path(f"/v2/{plural}", project, group), values="false")
     if not found["entries"]:
         raise Failure(f"{word} {group} has no entries yet. Add one: mooring {word} set {project} {group} ENTRY")
-    use = {"name": group, "key": sorted(found["entries"])}
-    return {"type": "Volume", **use, "mountPath": place} if place else {"type": "Env", **use}
+    if place:
+        return {"type": "Volume", "name": group, "key": sorted(found["entries"]), "mountPath": place}
+    variables = sorted(entry for entry in found["entries"] if _VARIABLE.fullmatch(entry))
+    if not variables:
+        raise Failure(f"No entry of {word} {group} has the name of a variable. Have them as files: {option} {group}:/etc/{group}")
+    if files := sorted({*found["entries"]} - {*variables}):
+        typer.echo(
+            f"Note: {', '.join(files)} of {word} {group} can be no variable: have it as a file, {option} {group}:/etc/{group}",
+            err=True,
+        )
+    return {"type": "Env", "name": group, "key": variables}
 
 
 def _is_same_place(use: Record, other: Record) -> bool:

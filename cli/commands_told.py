@@ -59,6 +59,20 @@ _FIELDS = {
         "Where nothing shall be asked, readinessProbe: {none: true} in a --file of mooring app rollout turns that off."
     ),
 }
+# A field that an option says is told with it; where a --file was given the field is the word to look for.
+_FIELD = re.compile(
+    r"(?<![\w./{\"])(portMappings|dockerEnv|imageRef|instanceNum|configMap|secret|deadlineSeconds|resources\.(?:cpu|mem))"
+    r"((?:\.\w+)*)(?=: )"
+)
+_SAID_BY = {
+    "portMappings": "port",
+    "dockerEnv": "env",
+    "instanceNum": "instances",
+    "configMap": "config",
+    "resources.cpu": "cpu",
+    "resources.mem": "mem",
+}
+_QUERY = re.compile(r"\?(\w+)=(?=[\s:,.]|$)")
 _OPTIONS = {
     "minReplicas": "min",
     "maxReplicas": "max",
@@ -77,9 +91,13 @@ def told(text: str) -> str:
     'Start it: mooring app start shop web. Or: mooring app rollback shop web --revision 3.'
     >>> told("See GET /v2/unheard/of.")
     'See GET /v2/unheard/of.'
+    >>> told("portMappings.0.containerPort: is 0."), told("Give it by ?command=.")
+    ('portMappings.0.containerPort (--port): is 0.', 'Give it by --command.')
     """
     for said, heard in {**_HEADERS, **_FIELDS}.items():
         text = text.replace(said, heard)
+    text = _FIELD.sub(lambda found: f"{found.group(0)} (--{_SAID_BY.get(found[1], _OPTIONS.get(found[1], found[1]))})", text)
+    text = _QUERY.sub(lambda found: f"--{_OPTIONS.get(found[1], found[1])}", text)
     return _REQUEST.sub(_command, clean(text))
 
 

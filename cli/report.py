@@ -14,7 +14,7 @@ from cli.commands_told import told
 from cli.instance_report import instances as listed
 from cli.operation_words import asked_for, attempts_before, in_force, result
 from cli.watched import Watched
-from cli.ways_out import next_steps, ways
+from cli.ways_out import next_steps, ways, ways_of_app
 from cli.words import ago, clean, moment, now, took
 
 _LOG_LINES = 20
@@ -60,8 +60,8 @@ def since(found: Record) -> Group:
     return Group(head, Text(told(found["message"])), Text.assemble(("What to do: ", "bold"), told(found["hint"])))
 
 
-def failure(record: Record) -> Group:
-    """Why an operation did not succeed: reason, message, evidence, and what to do."""
+def failure(record: Record, *, seen: str = "") -> Group:
+    """Why an operation did not succeed: reason, message, evidence but that of the type `seen`, and what to do."""
     error = record["error"]
     told_of = [str(error["code"]), f"fault: {error['fault']}"]
     if record["status"] != "CANCELLED":  # that was asked for
@@ -69,21 +69,22 @@ def failure(record: Record) -> Group:
         told_of.append(_AGAIN.get(error["fault"], "retry can help") if helps else "retry alone does not help")
     head = Text.assemble((error["reason"], "bold red"), f" ({', '.join(told_of)})")
     parts: list[RenderableType] = [head, Text(told(error["message"]))]
-    for seen in error["evidence"]:
-        parts.append(Text(f"{seen['type']} {clean(seen['source'])}", style="bold dim"))
-        parts.append(Padding(Text(_tail(clean(seen["text"]))), (0, 0, 0, 2)))
+    for piece in error["evidence"]:
+        if piece["type"] != seen:
+            parts.append(Text(f"{piece['type']} {clean(piece['source'])}", style="bold dim"))
+            parts.append(Padding(Text(_tail(clean(piece["text"]))), (0, 0, 0, 2)))
     parts.append(Text.assemble(("What to do: ", "bold"), told(error["hint"])))
     return Group(*parts)
 
 
-def end(record: Record) -> Group:
+def end(record: Record, *, seen: str = "") -> Group:
     """What is left to say of an operation whose steps were shown: its result, or why it failed and what to do."""
-    return Group(why(record), *next_steps(record))
+    return Group(why(record, seen=seen), *next_steps(record))
 
 
-def why(record: Record) -> Group:
-    """How an operation ended, without the commands that lead on."""
-    parts: list[RenderableType] = [failure(record)] if record["error"] else []
+def why(record: Record, *, seen: str = "") -> Group:
+    """How an operation ended, without the commands that lead on, and the evidence of the type that was `seen` already."""
+    parts: list[RenderableType] = [failure(record, seen=seen)] if record["error"] else []
     if words := result(record):
         parts.append(Text(f"Result: {words}"))
     if words := in_force(record):
@@ -189,6 +190,8 @@ def app(found: Record, addresses: Sequence[Text], instances: Sequence[Record], l
         parts.append(listed(found["ProjectName"], found["Name"], instances, len(instances)))
     else:
         parts.append(Text("It has no instances just now."))
+    if words := ways_of_app(found):
+        parts += [Text(), *words]
     parts += [Text(), operations({"operations": latest, "total": len(latest)})]
     return Group(*parts)
 
@@ -253,11 +256,15 @@ def _difference(change: Record, revision: Record) -> str:
     if last == "digest":
         name = field.partition(".")[2]
         return clean(f"image {name}: {revision['images'][name]} {before[:19]}… → {after[:19]}…")
-    if isinstance(before, list) and isinstance(after, list):
+    if isinstance(before, dict) and isinstance(after, dict):
+        one, other = _flat(before), _flat(after)
+        fields = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+        words = ", ".join(f"{name} {_cut(one.get(name, 'none'))} → {_cut(other.get(name, 'none'))}" for name in fields)
+    elif isinstance(before, list) and isinstance(after, list):
         gone, new = ([_entry(one) for one in these if one not in those] for these, those in ((before, after), (after, before)))
         words = ", ".join([*(f"- {one}" for one in gone), *(f"+ {one}" for one in new)]) or "in another order"
     else:
-        words = f"{_cut(_value(before))} → {_cut(_value(after))}"
+        words = f"{_cut(_plain(before))} → {_cut(_plain(after))}"
     return clean(f"{change['field']}: {words}")
 
 
@@ -267,7 +274,29 @@ def _entry(one: Any) -> str:
         return _cut(_value(one))
     if one.keys() >= {"name", "value"}:
         return f"{one['name']}={_cut(one['value'])}"
-    return _cut(_value({name: value for name, value in one.items() if value is not None}))
+    return _cut(_plain(one))
+
+
+def _flat(values: dict[str, Any], within: str = "") -> dict[str, str]:
+    """What is set in nested fields, by their places.
+
+    >>> _flat({"httpGet": {"path": "/", "port": 80}, "host": None})
+    {'httpGet.path': '/', 'httpGet.port': '80'}
+    """
+    found: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{within}{name}.")
+        elif value is not None:
+            found[f"{within}{name}"] = _value(value)
+    return found
+
+
+def _plain(value: Any) -> str:
+    """A value of a field for a person: "none", or NAME VALUE of each field that is set."""
+    if value is None:
+        return "none"
+    return " ".join(f"{name} {text}" for name, text in _flat(value).items()) if isinstance(value, dict) else _value(value)
 
 
 def _cut(text: str) -> str:

@@ -112,7 +112,7 @@ BY_CAUSE_OF_BUILDS: Mapping[tuple[str, str], tuple[Way, ...]] = {
 _SEND: Way = ("Send the directory again, once it is mended", "build dir DIR --project {project} --name {name}{tag}")
 _SENT: Way = ("See what it is built from", "build show {project} {name}")
 OF_SOURCES: Mapping[str, tuple[Way, ...]] = {
-    "BuildFailed": (_SEND, ("Build the same again", "op retry {id} --watch")),
+    "BuildFailed": (_SEND,),
     "SourceUnreachable": (_SEND, _SENT),
 }
 BY_CAUSE_OF_SOURCES: Mapping[tuple[str, str], tuple[Way, ...]] = {
@@ -163,6 +163,8 @@ def ways(record: Record) -> list[Way]:
     """What makes sense now: in words, and as a command, in which the person's own part stands in capitals."""
     if record["status"] not in TERMINAL:
         found = _of_running(record)
+    elif record["status"] == "SUCCEEDED" and record.get("afterwards"):
+        found = _of_app(record["afterwards"]["reason"])
     elif record["status"] == "SUCCEEDED":
         found = _after(record)
     else:
@@ -173,6 +175,18 @@ def ways(record: Record) -> list[Way]:
     named |= {"image": record["result"]["image"]} if "image" in (record["result"] or {}) else {}
     offered = [*_on_another_port(record), *found]
     return [(words, f"mooring {command.format(**named, ports=_exposed(record))}") for words, command in offered]
+
+
+def ways_of_app(app: Record) -> list[Text]:
+    """What leads out of why an app does not serve, a line each; [] where nothing is wrong with it."""
+    named = {"project": app["ProjectName"], "name": app["Name"]}
+    found = _of_app(app["reason"]) if app.get("reason") else []
+    return [Text.assemble(f"{words}: ", (f"mooring {command.format(**named)}", "bold")) for words, command in found]
+
+
+def _of_app(reason: str) -> list[Way]:
+    """By the reason, without running an operation again: the app's last one has ended well, or is not to be run again."""
+    return [way for way in OF_APPS.get(reason, (_LOG, _INSTANCES)) if "{id}" not in way[1]]
 
 
 def _exposed(record: Record) -> str:

@@ -23,7 +23,16 @@ def _revision(row: Row) -> Revision:
 def _taken(project: str, name: str) -> Conflict:
     return Conflict(
         f"name: the project {project!r} has a live app {name!r} already.",
-        hint="Choose another name, upgrade that app by its rollout, or delete it first.",
+        hint=f"Choose another name, upgrade that app: POST /v2/applications/{project}/{name}/rollout, or delete it first: "
+        f"DELETE /v2/applications/{project}/{name}",
+    )
+
+
+def _leaving(name: str, operation: str) -> Conflict:
+    return Conflict(
+        f"name: the app {name!r} is just being deleted.",
+        operation_id=operation,
+        hint="Wait for the end of its deletion, then create it; or choose another name.",
     )
 
 
@@ -67,7 +76,8 @@ class AppStore(Store):
         if added:
             await self.add_revision(app_id, spec, actor, "created", pinned)
         elif await self._call("app_by_id", id=app_id) is None:
-            raise _taken(project.name, name)
+            deletion = await self._call("deleted_by", project=project.name, name=name)
+            raise _leaving(name, deletion) if deletion else _taken(project.name, name)
 
     async def add_revision(
         self, app_id: str, spec: AppSpec, actor: str, reason: str, pinned: Mapping[str, str] | None = None
@@ -139,7 +149,7 @@ class AppStore(Store):
         return Layout.model_validate(row["layout"]) if row else None
 
     async def newest_upgrade(self, app: App) -> Row | None:
-        """The newest operation that rolled the app out, or back (id, kind, status, ask, pause), or None."""
+        """The newest operation that rolled the app out, or back (id, kind, status, cancellable, ask, pause), or None."""
         row: Row | None = await self._call("newest_upgrade", app_id=app.id, project=app.project, name=app.name)
         return row
 

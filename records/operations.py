@@ -363,7 +363,8 @@ def busy(holder: Row, target: Target) -> Conflict:
     """The refusal of what is submitted where an operation (id, kind, status, pause) holds the target; paused, with the ways on."""
     told = f"{holder['kind']} {holder['id']} is {holder['status']} on {target.kind} {target.name!r}."
     if not holder["pause"]:
-        return Conflict(told, operation_id=holder["id"])
+        forward = None if holder["cancellable"] else "It only goes forward. Wait for its end, then try again."
+        return Conflict(told, operation_id=holder["id"], hint=forward)
     return Conflict(
         f"{told} {holder['pause']['message']}",
         operation_id=holder["id"],

@@ -266,5 +266,5 @@ async def _shown(api: Api, here: Terminal, project: str, name: str, operation_id
         here.show(accepted, see)
         return 0
     record = await building.follow(api, here, project, name, operation_id)
-    await ended(api, here, record)
+    await ended(api, here, record, seen="build")
     return 0 if record["status"] == "SUCCEEDED" else 1

@@ -147,8 +147,11 @@ async def watch(api: Api, here: Terminal, operation_id: str, wanted: str = "SUCC
     return 0 if record["status"] == wanted else 1
 
 
-async def ended(api: Api, here: Terminal, record: Record) -> None:
-    """Say how what was watched ended: where what serves is reached, what is in force, what to do next."""
+async def ended(api: Api, here: Terminal, record: Record, *, seen: str = "") -> None:
+    """Say how what was watched ended: where what serves is reached, what is in force, what to do next.
+
+    Evidence of the type that was `seen` while it was watched is not told again.
+    """
     record, target = await _with_ports(api, record), record["target"]
     serves = (
         record["kind"].startswith("app.") and record["status"] == "SUCCEEDED" and record["kind"] not in ("app.kill", "app.delete")
@@ -159,7 +162,7 @@ async def ended(api: Api, here: Terminal, record: Record) -> None:
         apps = (await api.get(path("/v2/stacks", record["project"], target["name"]), content="false"))["apps"]
         found, lines = await reached.of_several(api, record["project"], [app["name"] for app in apps[:_ADDRESSED]])
     data = {**record, "next": ways_as_data(record), **({} if found is None else {"addresses": found["content"]})}
-    here.show(data, Group(report.end(record), *lines))
+    here.show(data, Group(report.end(record, seen=seen), *lines))
 
 
 async def _with_ports(api: Api, record: Record) -> Record:

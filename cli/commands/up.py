@@ -280,7 +280,9 @@ class _Up:
     def _failed(self, record: Record, *more: Text) -> int:
         """Why it failed; the way on is this command first: the others are for what a program or an image cannot mend."""
         again = Text.assemble("Mend it, then go on: ", (self._again, "bold"))
-        self._here.show(record, Group(report.why(record), *more, again, *next_steps(record)))
+        built = record["kind"] == "image.build"  # its log was shown as it was written, and this command sends the directory
+        ways = [] if built else next_steps(record)
+        self._here.show(record, Group(report.why(record, seen="build" if built else ""), *more, again, *ways))
         return 1
 
     async def _as_it_is(self, app: Record, newest: Record | None, built: Record) -> int:

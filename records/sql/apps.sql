@@ -78,7 +78,7 @@ WHERE o.project = :project AND o.target_kind = 'app' AND o.target_name = :name A
 ORDER BY o.id DESC LIMIT 1;
 
 -- name: newest_upgrade^
-SELECT id, kind, status, ask, pause FROM operations
+SELECT id, kind, status, cancellable, ask, pause FROM operations
 WHERE project = :project AND target_kind = 'app' AND target_name = :name AND target_id = :app_id AND kind = 'app.upgrade'
 ORDER BY id DESC LIMIT 1;
 
@@ -142,6 +142,11 @@ WHERE project_id = :project_id AND phase = 'LIVE' AND name <> :name AND (
     (type = 'TApp' AND :name ~ ('^' || name || '-[0-9]+$')) OR (type = 'Deployment' AND :name ~ ('^' || name || '-r[0-9]+(-[0-9]+)?$'))
     OR (:type = 'TApp' AND name ~ ('^' || :name || '-[0-9]+$')) OR (:type = 'Deployment' AND name ~ ('^' || :name || '-r[0-9]+(-[0-9]+)?$')))
 ORDER BY name LIMIT 1;
+
+-- name: deleted_by$
+-- The operation that deletes the live app of that name just now.
+SELECT o.id FROM target_locks l JOIN operations o ON o.id = l.operation_id
+WHERE l.project = :project AND l.target_kind = 'app' AND l.target_name = :name AND o.kind = 'app.delete';
 
 -- name: delete_apps_of!
 UPDATE apps SET phase = 'DELETED', deleted_at = clock_timestamp() WHERE project_id = :project_id AND phase <> 'DELETED';

@@ -48,8 +48,8 @@ def mooring(monkeypatch: pytest.MonkeyPatch, *words: str, **known: Any) -> tuple
     return ran, server.sent
 
 
-SETTINGS = {"type": "Env", "name": "settings", "key": ["LEVEL", "app.ini"]}
-FILES = {**SETTINGS, "type": "Volume", "mountPath": "/etc/app"}
+SETTINGS = {"type": "Env", "name": "settings", "key": ["LEVEL"]}
+FILES = {"type": "Volume", "name": "settings", "key": ["LEVEL", "app.ini"], "mountPath": "/etc/app"}
 KEYS = {"type": "Env", "name": "keys", "key": ["TOKEN"]}
 
 
@@ -69,6 +69,7 @@ def test_create_says_it_in_the_body(words: tuple[str, ...], field: str, value: A
     ran, sent = mooring(monkeypatch, "app", "create", "shop", "web", "--image", "x", *words)
     assert ran.exit_code == 0, ran.stderr
     assert sent[field] == value
+    assert ("app.ini of config settings can be no variable" in ran.stderr) == ("settings" in words)
 
 
 @pytest.mark.parametrize(
