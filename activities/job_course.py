@@ -12,7 +12,7 @@ from activities.workloads import Workloads
 from model import jobs
 from model.apps import App
 from model.errors import MooringError
-from model.job_instances import as_it_was_left, still_running, taken_away
+from model.job_instances import as_they_were_left, still_running, taken_away
 from model.jobs import RUN, Run, run_name, run_of
 from model.layouts import Workload
 from model.pod_templates import Object, instance_name
@@ -154,7 +154,7 @@ class JobCourse(Course):
     def _pods(self, pods: list[Object], mine: Object | None) -> list[Object]:
         """The run's pods, the newest first. Of a run that has failed also those that Kubernetes takes away, as they were.
 
-        So one of them that is on its way out then was taken away by somebody else.
+        So one of them that is on its way out then was taken away by somebody else, also where that is heard of with the failure.
         """
         if mine is None:
             return []  # those of a run before it say nothing about the one to come
@@ -163,9 +163,16 @@ class JobCourse(Course):
             self._pods_seen = self._pods_seen | there
         else:
             seen = {name: pod for name, pod in self._pods_seen.items() if _is_of(pod, mine)}
-            there = {**there, **{n: pod for n, pod in seen.items() if n not in there or leaves(there[n])}}
-            there = {name: as_it_was_left(pod, run_of(mine).failed_at) for name, pod in there.items()}
+            known = {**seen, **there}
+            ended = {name for name, pod in _left(known, mine).items() if leaves(known[name]) and not leaves(pod)}
+            there = _left({name: seen.get(name, pod) if name in ended else pod for name, pod in known.items()}, mine)
         return sorted(there.values(), key=_made, reverse=True)
+
+
+def _left(pods: Mapping[str, Object], job: Object) -> dict[str, Object]:
+    """A failed run's pods by name, without the removals that follow from its failure."""
+    left = as_they_were_left(pods.values(), run_of(job).failed_at, job["spec"]["backoffLimit"])
+    return dict(zip(pods, left, strict=True))
 
 
 def _is_of(pod: Object, job: Object) -> bool:

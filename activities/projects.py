@@ -13,10 +13,13 @@ from clients.registry import Registry
 from model.errors import Conflict, DeadlineExceeded
 from model.held import resources_left
 from model.operations import Ask
+from model.pod_templates import instance_name
+from model.pods import leaves
 from model.projects import CreateProject, ProjectStatus
 from records import Records
 
 PROJECT_LABEL = "mooring.io/project-id"
+_MOST_NAMED = 3
 _STANDS_STILL = 2.0  # seconds after which it is looked for what holds a removal up
 MANAGED_BY = {"app.kubernetes.io/managed-by": "mooring"}
 
@@ -74,17 +77,26 @@ class ProjectActivities:
             return
         if found["status"].get("phase") != "Terminating":
             await self._cluster.delete("Namespace", ask.project, uid=found["metadata"]["uid"])
-        deadline, looks, holding = Deadline(), Pace(free=1, least=_STANDS_STILL), Holding()
+        deadline, looks, holding, ending = Deadline(), Pace(free=1, least=_STANDS_STILL), Holding(), ""
         while found := await self._cluster.find("Namespace", ask.project):
             if not looks.left or not deadline.left:
-                holding = await holding_namespace(self._cluster, found)
+                holding, ending = await holding_namespace(self._cluster, found), await self._ending(ask.project)
                 looks.took()
             if not deadline.left:
                 raise holding.error(f"The namespace {ask.project!r}", ask.project) or DeadlineExceeded(
                     f"The namespace {ask.project!r} is not gone: {_remaining(found)}."
                 )
-            await tell(_remaining(found) + holding.text)
+            await tell(_remaining(found) + ending + holding.text)
             await asyncio.sleep(0.5)
+
+    async def _ending(self, namespace: str) -> str:
+        """Which instances have not ended yet, and how long they may take, in words; "" where there is none."""
+        pods = [pod for pod in (await self._cluster.list("Pod", namespace))["items"] if leaves(pod)]
+        if not pods:
+            return ""
+        names = ", ".join(instance_name(pod) for pod in pods[:_MOST_NAMED]) + (" and others" if len(pods) > _MOST_NAMED else "")
+        grace = max(pod["metadata"].get("deletionGracePeriodSeconds", 0) for pod in pods)
+        return f"; {names} may take up to {grace} s to end"
 
     @activity.defn(name="project.remove_images")
     async def remove_images(self, ask: Ask) -> None:

@@ -10,12 +10,12 @@ from model.config_mounts import CONFIGURED
 from model.config_restarts import VariableRead, lines, lines_of_app, variables_read, words
 from model.manifests import selector
 from model.pod_templates import APP_ID, app_label, instance_name
-from model.pods import Object
+from model.pods import Object, leaves
 
 
 async def outdated(services: Services, project_id: str, pods: Sequence[Object]) -> dict[str, set[VariableRead]]:
-    """By pod the variables that were changed since its containers read them; one query, none where no pod has any."""
-    reads = {pod["metadata"]["name"]: variables_read(pod) for pod in pods}
+    """By pod that stays the variables that were changed since its containers read them; one query, none where no pod has any."""
+    reads = {pod["metadata"]["name"]: variables_read(pod) for pod in pods if not leaves(pod)}
     changed = await services.records.configs.outdated(project_id, set().union(*reads.values()))
     return {name: found for name, those in reads.items() if (found := those & changed)}
 

@@ -36,16 +36,31 @@ def taken_away(pod: Object) -> str | None:
     return _BY_HAND if leaves(pod) else None
 
 
-def as_it_was_left(pod: Object, failed_at: str) -> Object:
-    """The pod, without its removal where that was asked for when the run had failed: then Kubernetes itself ends what is left.
+def as_they_were_left(pods: Iterable[Object], failed_at: str, backoff_limit: int) -> list[Object]:
+    """A run's pods, without their removal where that was asked for when the run had failed: then Kubernetes itself ends them.
 
-    The watches of Jobs and pods are two: the removal may be heard of before the failure that it follows from.
+    The watches of Jobs and pods are two: the removal may be heard of before the failure that it follows from. Times are whole
+    seconds, and an instance that is taken away counts as a failed try at once: of the same second the removal was first where
+    nothing else has failed.
     """
+    found = list(pods)
+    has_failed = any(_failed_by_itself(pod, backoff_limit) for pod in found)
+    return [_as_it_was_left(pod, failed_at, has_failed) for pod in found]
+
+
+def _failed_by_itself(pod: Object, backoff_limit: int) -> bool:
+    """Whether the program in it failed; one that is started again in its place once too often never gets the phase Failed."""
+    over = pod["status"].get("phase") == "Failed" and not leaves(pod)
+    return over or sum(c.restarts for c in containers(pod)) > backoff_limit
+
+
+def _as_it_was_left(pod: Object, failed_at: str, has_failed: bool) -> Object:
     meta = pod["metadata"]
     if not failed_at or not leaves(pod):
         return pod
     grace = timedelta(seconds=meta.get("deletionGracePeriodSeconds", 0))
-    if datetime.fromisoformat(meta["deletionTimestamp"]) - grace < datetime.fromisoformat(failed_at):
+    asked, failed = datetime.fromisoformat(meta["deletionTimestamp"]) - grace, datetime.fromisoformat(failed_at)
+    if asked < failed or (asked == failed and not has_failed):
         return pod
     return {**pod, "metadata": {field: value for field, value in meta.items() if field != "deletionTimestamp"}}
 

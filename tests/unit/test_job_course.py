@@ -1,8 +1,10 @@
 """A Job's move: one run at a time, once a revision and restart, whatever the worker that carries it out dies in."""
 
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +16,8 @@ from model.layouts import Layout, at_revision, first, not_run, restarted
 from model.moves import Limits
 from model.pods import JOB_NAME
 from tests.standing import NOW, REVISIONS, FakeCluster, FakeImages, FakeWatches, Object, app_of
+from tests.unit.test_job_instances import RUNNING
+from tests.unit.test_jobs import ended, exit, made, pod
 
 ONCE = first("Job", 1, 1)
 JOBS = {
@@ -38,7 +42,8 @@ class Jobs(FakeCluster):
 
     def end(self, name: str, how: str = "Complete") -> None:
         """Have a Job end."""
-        self.objects["Job", name]["status"] = {"conditions": [{"type": how, "status": "True", "reason": how}], "succeeded": 1}
+        condition = {"type": how, "status": "True", "reason": how, "lastTransitionTime": NOW.isoformat()}
+        self.objects["Job", name]["status"] = {"conditions": [condition], "succeeded": 1}
 
     def gone(self) -> None:
         """What is on its way out is gone."""
@@ -218,7 +223,8 @@ async def test_an_instance_is_known_to_be_taken_away_by_when_it_went() -> None:
         pod = {"metadata": {**own, "name": "web-r1-x"}, "spec": job["spec"]["template"]["spec"], "status": {"phase": "Running"}}
         cluster.objects["Pod", "web-r1-x"] = pod
         await here.look(fresh=True)
-        gone = {**pod, "metadata": {**pod["metadata"], "deletionTimestamp": NOW.isoformat()}}
+        asked = NOW + timedelta(seconds=-1 if by_hand else 1)
+        gone = {**pod, "metadata": {**pod["metadata"], "deletionTimestamp": asked.isoformat()}}
         if by_hand:
             cluster.objects["Pod", "web-r1-x"] = gone
             assert "web-r1-x was deleted from outside" in (await here.look(fresh=True)).message
@@ -226,3 +232,18 @@ async def test_an_instance_is_known_to_be_taken_away_by_when_it_went() -> None:
         cluster.objects["Pod", "web-r1-x"] = gone
         (told,) = (await here.look(fresh=True)).pods
         assert ("deletionTimestamp" in told["metadata"]) == by_hand
+
+
+@pytest.mark.parametrize(("asked_at", "whose"), [("07", "another's"), ("09", "the controller's")])
+def test_a_removal_that_is_heard_of_with_the_failure_is_told_by_when_it_was_asked_for(asked_at: str, whose: str) -> None:
+    """A look that came late saw the instance run, and then both."""
+    job = ended(made(backoff_limit=0), "Failed", "BackoffLimitExceeded", failed=1)
+    job["metadata"]["uid"] = "j"
+    job["status"]["conditions"][0]["lastTransitionTime"] = "2026-01-01T00:00:08Z"
+    before, after = (pod(made(), state, phase) for state, phase in ((RUNNING, "Running"), (exit(143), "Failed")))
+    for one in (before, after):
+        one["metadata"]["ownerReferences"] = [{"uid": "j"}]
+    after["metadata"] |= {"deletionTimestamp": f"2026-01-01T00:00:{asked_at}Z", "deletionGracePeriodSeconds": 0}
+    course: Any = SimpleNamespace(_pods_seen={before["metadata"]["name"]: before})
+    (found,) = JobCourse._pods(course, [after], job)
+    assert found == (after if whose == "another's" else before)

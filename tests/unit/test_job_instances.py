@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from model.job_instances import as_it_was_left, still_running, taken_away
+from model.job_instances import as_they_were_left, still_running, taken_away
 from model.jobs import cause_at_deadline, dead_end, job_object
 from model.layouts import first
 from model.troubles import Seen
@@ -96,5 +96,16 @@ def test_what_is_removed_once_the_run_has_failed_was_not_taken_away(asked_at: st
     leaving = pod(made(), RUNNING, "Running")
     over = datetime.fromisoformat(asked_at) + timedelta(seconds=30)
     leaving["metadata"] |= {"deletionTimestamp": over.isoformat(), "deletionGracePeriodSeconds": 30}
-    assert bool(taken_away(as_it_was_left(leaving, "2026-01-01T00:00:08Z"))) == by_hand
-    assert taken_away(as_it_was_left(leaving, ""))
+    failed = pod(made(), exit(1), "Failed")
+    left, _ = as_they_were_left([leaving, failed], "2026-01-01T00:00:08Z", 0)
+    assert bool(taken_away(left)) == by_hand
+    assert taken_away(as_they_were_left([leaving], "", 0)[0])
+    # Where nothing else has failed, it is what the run failed of, also within the same second.
+    (alone,) = as_they_were_left([leaving], "2026-01-01T00:00:08Z", 0)
+    assert bool(taken_away(alone)) == (by_hand or asked_at.endswith("08Z"))
+    # One whose program was started again in its place once too often is no other's failure.
+    restarted = pod(made(), RUNNING, "Running")
+    restarted["status"]["containerStatuses"][0]["restartCount"] = 3
+    restarted["metadata"] |= leaving["metadata"]
+    (left,) = as_they_were_left([restarted], "2026-01-01T00:00:08Z", 2)
+    assert bool(taken_away(left)) == by_hand
