@@ -43,6 +43,6 @@ async def test_what_was_waited_for_is_not_missed(slot: Slot, database: asyncpg.C
     slot.worker.start()
     record = await slot.platform.wait(operation, seconds=90)
     (step,) = [step for step in record.steps or [] if step.title == "Wait until it serves"]
-    assert step.attempt == 1, "it is one try, however often it was looked at"
+    assert step.attempt <= 2, "it is one try, however often it was looked at, and another where the worker died in a look"
     assert not await suspended()
     await slot.discard(project)
