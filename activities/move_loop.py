@@ -19,13 +19,14 @@ from activities.views import SAFETY_NET, View
 from model.apps import DEFAULT_DEADLINE, MoveApp
 from model.errors import DeadlineExceeded
 from model.rollouts import has_settled
-from model.suspension import Suspended, look_of
+from model.suspension import NoRoom, Suspended, look_of
 from records import Records
 
 _TO_GET_READY = float(DEFAULT_DEADLINE)  # seconds without any change after which a way back waits for no instance any more
 _ACTIVE = 5.0  # seconds for which a move that stands still goes on looking: what is quick costs no suspension
 _TO_PROVE = 10.0  # and at most so many more, where what is ready has to stay so for a while until it counts
 _TO_SUSPEND = 20.0  # seconds that have to be left until the deadline
+_TO_BE_PATIENT = 5.0  # and until there has been no room for too long
 _TO_JUDGE = 3.0
 _TO_JUDGE_AGAIN = 0.2
 _TO_BE_REFUSED_AGAIN = 15.0  # seconds that the controllers may take to try again what they were asked to
@@ -48,6 +49,7 @@ class MoveLoop:
         self._reads = Pace(free=3, least=0.1)
         self._looks = Pace(free=1, least=_TO_JUDGE_AGAIN if self._suspended_before else _TO_JUDGE)
         self._patience = Patience(ask)
+        self._no_room: NoRoom | None = None  # as it was when the step was suspended before
         self._last = self._waits = ""
         self._notice = f"; {ask.notice}" if ask.notice and not back else ""  # holds until a look has found otherwise
         self._began = self._moved_at = 0.0
@@ -56,6 +58,8 @@ class MoveLoop:
 
     async def run(self) -> Sight | Suspended:
         """Go until every instance is of its version and, unless it goes back, serves; raise what keeps them from it."""
+        if self._suspended_before:
+            self._no_room = await self._suspensions.no_room(self._ask.operation_id)
         while True:
             sight = await self._look()
             if self._back and await left_to_another(self._records, self._ask):
@@ -93,9 +97,13 @@ class MoveLoop:
         if acted:
             self._reads.restart()
         if acted or sight.message != self._last:
+            still = self._no_room is not None and not acted and sight.message == self._no_room.told
             self._last = sight.message
             self._looks.restart()
             self._patience.restart()
+            if still and self._no_room:
+                self._patience.begin(self._no_room.waited)
+            self._no_room = None
             self._moved_at = self._began
         elif self._back and self._began - self._moved_at >= _TO_GET_READY:
             self._course.wait_for_nobody()
@@ -123,7 +131,7 @@ class MoveLoop:
         """
         active = _ACTIVE + min(_TO_PROVE, max(map(self._course.settle_seconds, self._course.target.workloads), default=0))
         quiet = time.monotonic() - self._moved_at >= (0.0 if self._suspended_before else active)
-        out_of_time = self._deadline.left <= _TO_SUSPEND or self._patience.left < math.inf
+        out_of_time = self._deadline.left <= _TO_SUSPEND or self._patience.left <= _TO_BE_PATIENT
         asked_again = 0 <= time.monotonic() - self._refused_at < _TO_BE_REFUSED_AGAIN
         waits_for_time = sight.done or sight.again_in is not None or out_of_time or asked_again
         course = self._course
@@ -136,9 +144,12 @@ class MoveLoop:
         app, ask = self._course.app, self._ask
         kinds = {*(view.kind for view in self._course.views), "Pod"}
         workflow_id = activity.info().workflow_id or ""
-        suspended = await self._suspensions.suspend(ask, workflow_id, (app.project, app.name), kinds, self._suspended_before)
+        waited = self._patience.waited
+        no_room = None if waited is None else NoRoom(waited=waited, told=self._last)
+        place, look = (app.project, app.name), self._suspended_before
+        suspended = await self._suspensions.suspend(ask, workflow_id, place, kinds, look, no_room)
         if suspended and not any(view.hints is None or view.hints.pending for view in self._course.views):
-            return suspended
+            return suspended.model_copy(update={"seconds": min(suspended.seconds, self._patience.left)})
         await self._suspensions.release(ask.operation_id)
         return None
 

@@ -22,13 +22,18 @@ class Patience:
         self._clock = asyncio.get_running_loop().time
         self._ends = math.inf
 
-    def begin(self) -> None:
-        """Say that instances find no place; idempotent."""
-        self._ends = min(self._ends, self._clock() + self.seconds)
+    def begin(self, waited: float = 0.0) -> None:
+        """Say that instances find no place, and have not for so many seconds; idempotent."""
+        self._ends = min(self._ends, self._clock() + self.seconds - waited)
 
     def restart(self) -> None:
         """Say that none waits for a place, or that the move got on."""
         self._ends = math.inf
+
+    @property
+    def waited(self) -> float | None:
+        """Seconds for which none was found, None where nothing waits for a place or no bound is set."""
+        return None if self._ends == math.inf else self._clock() - (self._ends - self.seconds)
 
     @property
     def left(self) -> float:

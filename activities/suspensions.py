@@ -17,7 +17,7 @@ from clients.temporal import Operations
 from clients.watch import Changed, Watches
 from model.errors import MooringError
 from model.operations import Ask
-from model.suspension import Suspended, calm_of_workloads, calm_seconds, net_seconds
+from model.suspension import NoRoom, Suspended, calm_of_workloads, calm_seconds, net_seconds
 from records import Records
 from records.connections import for_ever
 
@@ -101,10 +101,17 @@ class Suspensions:
         return len(self._steps)
 
     async def suspend(
-        self, ask: Ask, workflow_id: str, place: tuple[str, str], kinds: Iterable[str], look: int
+        self,
+        ask: Ask,
+        workflow_id: str,
+        place: tuple[str, str],
+        kinds: Iterable[str],
+        look: int,
+        no_room: NoRoom | None = None,
     ) -> Suspended | None:
         """Take a step into care: it is woken by each later change of the objects of those kinds in `place`: a namespace, its app.
 
+        `no_room` is what it has waited for room by now.
         Call it while the step still hears of changes itself, and `release` it where one came meanwhile: so none is missed. None
         when the attempt is over.
         """
@@ -112,10 +119,14 @@ class Suspensions:
         step = self._steps[ask.operation_id] = _Step(ask.operation_id, workflow_id, look, self._due)
         for kind in kinds:
             await step.subscriptions.enter_async_context(self._watches.subscribed(kind, *place, changed=step))
-        if not await self._records.suspensions.add(ask.operation_id, ask.attempt, workflow_id, self._worker):
+        if not await self._records.suspensions.add(ask.operation_id, ask.attempt, workflow_id, self._worker, no_room):
             await self.forget(ask.operation_id)
             return None
         return Suspended(seconds=net_seconds(look) * random.uniform(0.8, 1.2))
+
+    async def no_room(self, operation_id: str) -> NoRoom | None:
+        """What it had waited for room when it was suspended last, and since."""
+        return await self._records.suspensions.no_room(operation_id)
 
     async def release(self, operation_id: str) -> None:
         """Give a step back that is not suspended after all; idempotent."""

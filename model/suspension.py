@@ -21,6 +21,13 @@ class Suspended(Frozen):
     seconds: float
 
 
+class NoRoom(Frozen):
+    """For how many seconds a step had waited for room when it was suspended, and how far it was then, in words."""
+
+    waited: float
+    told: str
+
+
 def net_seconds(look: int) -> float:
     """After how long the step is looked at again although nobody woke it, once it was suspended `look` times before.
 

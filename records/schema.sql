@@ -254,6 +254,7 @@ CREATE TABLE operations (
     has_place boolean NOT NULL DEFAULT false,
     id text NOT NULL,
     kind text NOT NULL,
+    no_room jsonb,
     parent_id text,
     pause jsonb,
     pause_asked boolean NOT NULL DEFAULT false,

@@ -2,6 +2,7 @@
 
 from model.errors import StaleAttempt
 from model.operations import Status
+from model.suspension import NoRoom
 from records.store import Row, Store
 
 
@@ -10,9 +11,16 @@ class SuspensionStore(Store):
 
     sql = "suspensions"
 
-    async def add(self, operation_id: str, attempt: int, workflow_id: str, worker: str) -> bool:
+    async def add(self, operation_id: str, attempt: int, workflow_id: str, worker: str, no_room: NoRoom | None = None) -> bool:
         """Put an operation's step into a worker's care; False when the attempt is over. Idempotent."""
-        return bool(await self._call("suspend", id=operation_id, attempt=attempt, workflow_id=workflow_id, worker=worker))
+        place = {"id": operation_id, "attempt": attempt, "workflow_id": workflow_id, "worker": worker}
+        waited, told = (no_room.waited, no_room.told) if no_room else (None, None)
+        return bool(await self._call("suspend", **place, waited=waited, told=told))
+
+    async def no_room(self, operation_id: str) -> NoRoom | None:
+        """What the operation's step has waited for room by now, where it did when it was suspended last; else None."""
+        row = await self._call("no_room", id=operation_id)
+        return NoRoom(waited=float(row["waited"]), told=row["told"]) if row else None
 
     async def remove(self, operation_id: str) -> None:
         """Forget a step that is not suspended; idempotent."""

@@ -12,7 +12,7 @@ from model.apps import App, AppSpec, ContainerSpec, JobRun, Revision
 from model.errors import ClusterUnreachable, Conflict
 from model.layouts import Layout
 from model.operations import TERMINAL, Ask
-from model.suspension import Suspended
+from model.suspension import NoRoom, Suspended
 
 Object = dict[str, Any]
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -158,10 +158,17 @@ class FakeSuspensions:
     def __init__(self) -> None:
         self.suspended: list[str] = []
         self.released: list[str] = []
+        self.without_room: NoRoom | None = None
 
-    async def suspend(self, ask: Ask, workflow_id: str, place: tuple[str, str], kinds: Iterable[str], look: int) -> Suspended:
+    async def suspend(
+        self, ask: Ask, workflow_id: str, place: tuple[str, str], kinds: Iterable[str], look: int, no_room: NoRoom | None
+    ) -> Suspended:
         self.suspended.append(ask.operation_id)
+        self.without_room = no_room
         return Suspended(seconds=10)
+
+    async def no_room(self, operation_id: str) -> NoRoom | None:
+        return self.without_room
 
     async def release(self, operation_id: str) -> None:
         self.released.append(operation_id)

@@ -1,12 +1,18 @@
 -- name: suspend^
 -- What stands still needs no place. No row when the attempt is over: then there is nobody to wake.
 WITH op AS (
-    UPDATE operations SET has_place = false WHERE id = :id AND attempt = :attempt AND finished_at IS NULL RETURNING id
+    UPDATE operations SET has_place = false, no_room = CASE WHEN cast(:waited AS double precision) IS NOT NULL THEN
+        jsonb_build_object('since', extract(epoch FROM clock_timestamp()) - :waited, 'told', cast(:told AS text)) END
+    WHERE id = :id AND attempt = :attempt AND finished_at IS NULL RETURNING id
 ), st AS (
     INSERT INTO suspended_steps (operation_id, attempt, workflow_id, worker) SELECT :id, :attempt, :workflow_id, :worker FROM op
     ON CONFLICT (operation_id) DO UPDATE SET attempt = excluded.attempt, worker = excluded.worker, since = clock_timestamp()
 )
 SELECT id, pg_notify('admission', '') FROM op;
+
+-- name: no_room^
+SELECT extract(epoch FROM clock_timestamp()) - cast(no_room ->> 'since' AS double precision) AS waited, no_room ->> 'told' AS told
+FROM operations WHERE id = :id AND no_room IS NOT NULL;
 
 -- name: remove!
 WITH op AS (UPDATE operations SET has_place = pool IS NOT NULL AND status <> 'WAITING' WHERE id = :id AND finished_at IS NULL)

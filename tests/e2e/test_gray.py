@@ -148,6 +148,22 @@ async def test_ten_fifty_hundred_percent_of_twenty_and_back_without_a_failed_req
     assert [(c.verb, c.actor) for c in ended.controls or []][2:] == [("resume", "admin"), ("rollback", "admin")]
 
 
+async def test_a_retry_right_after_the_way_back_waits_for_what_is_still_ending(app: App, platform: Platform) -> None:
+    """Its Deployment of before was told from a stranger's only when it had gone."""
+    await app.create(2)
+    stubborn = {"cmd": ["sh", "-c", SERVES.replace("trap exit", "trap ''")], "terminationGracePeriodSeconds": 8}
+    operation = await app.rollout(batches=[1], pause="first", **stubborn)
+    await paused(platform, operation)
+    await control(platform, operation, "rollback")
+    await platform.wait(operation, Status.CANCELLED)
+    await control(platform, operation, "retry")
+    record = await paused(platform, operation)
+    assert await app.versions() == {1: 1, 2: 1}
+    assert record.error is None
+    await control(platform, operation, "resume")
+    await platform.wait(operation)
+
+
 async def test_a_general_service_goes_by_named_instances_and_returns_to_the_exact_map(app: App, platform: Platform) -> None:
     # given a TApp of which one instance was updated singly
     await app.create(4, "TApp")

@@ -4,6 +4,7 @@ import pytest
 
 from model.errors import StaleAttempt
 from model.operations import Status
+from model.suspension import NoRoom
 from records import Records
 from tests.integration.test_operation_store import accept, new, settle
 from tests.platform import unique
@@ -33,3 +34,15 @@ async def test_a_step_is_resumed_by_its_attempt_only(records: Records) -> None:
     with pytest.raises(StaleAttempt):
         await records.suspensions.resume(operation_id, 1)
     assert not await records.suspensions.add(operation_id, 1, "workflow", "worker-1")
+
+
+async def test_what_was_waited_for_room_runs_on(records: Records) -> None:
+    operation_id = await accept(records, new(unique("web")))
+    assert await records.suspensions.no_room(operation_id) is None
+    assert await records.suspensions.add(operation_id, 1, "workflow", "worker-1", NoRoom(waited=20, told="1 of 2"))
+    found = await records.suspensions.no_room(operation_id)
+    assert found is not None
+    assert 20 <= found.waited < 25
+    assert found.told == "1 of 2"
+    assert await records.suspensions.add(operation_id, 1, "workflow", "worker-1")
+    assert await records.suspensions.no_room(operation_id) is None, "it waits for something else"

@@ -23,6 +23,7 @@ from model.errors import Conflict
 from model.layouts import AppType, Layout, at_revision, fewer, first, restarted, scaled, with_running
 from model.manifests import REVISION, service
 from model.moves import Limits, limits_of
+from model.suspension import activity_id
 from tests.standing import LONG_AGO, REVISIONS, FakeCluster, FakeImages, FakeRecords, FakeSuspensions, FakeWatches, Object, app_of
 
 
@@ -49,8 +50,9 @@ class Stage:
         """Bring the cluster to the layout before."""
         await self.run(self.moves.move, self.ask.model_copy(update={"after": 1}))
 
-    async def run(self, step: Callable[..., Any], ask: Any = None, seconds: float = 20) -> Any:
+    async def run(self, step: Callable[..., Any], ask: Any = None, seconds: float = 20, look: int = 0) -> Any:
         environment = ActivityEnvironment()
+        environment.info = dataclasses.replace(environment.info, activity_id=activity_id(4, look))
         times = {"start_to_close_timeout": timedelta(seconds=seconds), "scheduled_time": datetime.now(UTC)}
         environment.info = dataclasses.replace(environment.info, **times, schedule_to_close_timeout=None)
         return await environment.run(step, ask or self.ask)

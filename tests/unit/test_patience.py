@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from activities import apps, move_loop, patience, progress
+from activities.courses import DeploymentCourse
 from activities.pace import Pace
 from model.apps import App
 from model.errors import MooringError
@@ -16,6 +17,7 @@ from tests.standing import FakeCluster, Object
 from tests.unit.test_app_moves import Stage
 from tests.unit.test_causes import there, waiting
 from tests.unit.test_instances import node
+from tests.unit.test_move_loop import QuietWatches
 
 
 @pytest.mark.parametrize(("how", "fails"), [(None, True), ("fail", True), ("wait", False)])
@@ -132,3 +134,45 @@ async def test_a_program_that_ignores_sigterm_is_named_while_it_is_waited_for_an
     await stage.run(stage.activities.remove_objects)
     assert any("web-0 has been told to end (SIGTERM) and still runs" in message for message in said)
     assert "was killed: its program does not end at SIGTERM" in said[-1]
+
+
+def without_room(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """A move that stands still, since an instance finds no place; its minute is 6 s long, and nothing changes."""
+    for module, name, seconds in (
+        (move_loop, "_ACTIVE", 0.05),
+        (move_loop, "_TO_JUDGE", 0.05),
+        (move_loop, "_TO_JUDGE_AGAIN", 0.05),
+        (move_loop, "_TO_BE_PATIENT", 1.0),
+        (patience, "_USUALLY", 6.0),
+    ):
+        monkeypatch.setattr(module, name, seconds)
+    stage = Stage(first("Deployment", 1, 2), first("Deployment", 1, 2))
+    stage.cluster.broken.add("web")
+    stage.moves._watches = QuietWatches(pending=False)  # type: ignore[assignment]
+    return stage
+
+
+async def test_the_wait_for_room_is_suspended_and_its_time_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operation that waits out its minute holds no place (faults: 42)."""
+    stage = without_room(monkeypatch)
+    lost = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: 1 Insufficient cpu."}
+
+    async def pods(_: object, __: object) -> list[Object]:
+        labels = stage.cluster.objects["Deployment", "web"]["spec"]["template"]["metadata"]["labels"]
+        meta = {"name": "web-x", "namespace": "shop", "uid": "p", "labels": labels, "creationTimestamp": "2026-01-01T12:00:00Z"}
+        return [{"metadata": meta, "spec": {"containers": []}, "status": {"phase": "Pending", "conditions": [lost]}}]
+
+    monkeypatch.setattr(DeploymentCourse, "pods", pods)
+    suspended = await stage.run(stage.moves.move, seconds=60)
+    assert suspended.seconds < 6, "it is looked at when its time is over"
+    no_room = stage.suspensions.without_room
+    assert no_room is not None
+    stage.suspensions.without_room = no_room.model_copy(update={"waited": 3.0})
+    again = await stage.run(stage.moves.move, seconds=60, look=1)
+    assert again.seconds < 3
+    stage.suspensions.without_room = no_room.model_copy(update={"waited": 3.0, "told": "one of 2 fewer"})
+    assert (await stage.run(stage.moves.move, seconds=60, look=1)).seconds > 5, "it got on meanwhile: its time begins anew"
+    stage.suspensions.without_room = no_room.model_copy(update={"waited": 6.0})
+    with pytest.raises(MooringError, match="No room came within 6 s") as failure:
+        await stage.run(stage.moves.move, seconds=60, look=2)
+    assert failure.value.reason == "Unschedulable"

@@ -40,7 +40,7 @@ class Stage:
         yield changed
         self.heard[kind].remove(changed)
 
-    async def add(self, operation_id: str, attempt: int, workflow_id: str, worker: str) -> bool:
+    async def add(self, operation_id: str, attempt: int, workflow_id: str, worker: str, no_room: object = None) -> bool:
         if not self.over:
             self.rows[operation_id] = worker
         return not self.over
