@@ -266,22 +266,21 @@ async def test_a_shell_ends_with_its_instance(platform: Platform, project: str, 
 
 async def test_a_container_that_writes_without_end_waits_for_its_reader(platform: Platform, project: str, instance: str) -> None:
     """given a person who does not read, when the container writes, then it is held up; read on, and nothing is missing."""
-    lines = 120_000
-    # Short lines: a message of any length takes about a page of what each part of the way may hold.
-    step = "echo line-$i; i=$((i+1)); [ $((i % 100)) != 0 ] || echo $i > /tmp/at"
-    count = f"i=0; while [ $i -lt {lines} ]; do {step}; done; echo counted"
-    stands_still = 'sh -c \'while at=$(cat /tmp/at); [ "$at" != "$before" ]; do before=$at; sleep 3; done; ls /tmp\''
+    step = "echo line-$i-$x; i=$((i+1)); [ $((i % 10)) != 0 ] || echo $i > /tmp/at"
+    count = f"i=0; x=$(printf %01000d 0); while [ ! -f /tmp/enough ]; do {step}; done; echo counted-$i-"
+    stands_still = 'sh -c \'while at=$(cat /tmp/at); [ "$at" != "$before" ]; do before=$at; sleep 3; done; touch /tmp/enough\''
     async with shell(platform, project, instance, max_queue=1) as terminal:
         await terminal.sees("#")
-        await terminal.socket.send(f"stty -echo; {count}; echo written > /tmp/written\n".encode())
-        await terminal.sees("line-0\r\n")
+        await terminal.socket.send(f"stty -echo; {count}\n".encode())
+        await terminal.sees("line-0-")
         async with shell(platform, project, instance, query=f"?command={quote(stands_still)}") as look:
-            await look.end(seconds=60)
-        assert b"at" in look.output
-        assert b"written" not in look.output, "the container was not held up"
-        await terminal.sees("counted\r\n", seconds=240)
-    written = terminal.output[terminal.output.index(b"line-0\r\n") :].split(b"\r\n")
-    assert written[:lines] == [f"line-{number}".encode() for number in range(lines)]
+            assert (await look.end(seconds=120))["code"] == 0, "the container was not held up"
+        await terminal.sees("counted-", seconds=240)
+        await terminal.sees("-\r\n")
+    written = terminal.output[terminal.output.index(b"line-0-") :].split(b"\r\n")
+    lines = int(written[-2].split(b"-")[1])
+    assert [line.split(b"-")[1] for line in written[:lines]] == [b"%d" % number for number in range(lines)]
+    assert {len(line.split(b"-")[2]) for line in written[:lines]} == {1000}
 
 
 @pytest.mark.parametrize("query", ["", f"?command={quote(WRITING)}"], ids=["still", "writing"])
