@@ -49,9 +49,12 @@ def as_they_were_left(pods: Iterable[Object], failed_at: str, backoff_limit: int
 
 
 def _failed_by_itself(pod: Object, backoff_limit: int) -> bool:
-    """Whether the program in it failed; one that is started again in its place once too often never gets the phase Failed."""
+    """Whether the program in it failed; one that is started again in its place too often never gets the phase Failed.
+
+    That is once where no further try is made, else as often as that (Kubernetes: Job controller, pastBackoffLimitOnFailure).
+    """
     over = pod["status"].get("phase") == "Failed" and not leaves(pod)
-    return over or sum(c.restarts for c in containers(pod)) > backoff_limit
+    return over or sum(c.restarts for c in containers(pod)) >= max(1, backoff_limit)
 
 
 def _as_it_was_left(pod: Object, failed_at: str, has_failed: bool) -> Object:

@@ -105,7 +105,7 @@ def test_what_is_removed_once_the_run_has_failed_was_not_taken_away(asked_at: st
     assert bool(taken_away(alone)) == (by_hand or asked_at.endswith("08Z"))
     # One whose program was started again in its place once too often is no other's failure.
     restarted = pod(made(), RUNNING, "Running")
-    restarted["status"]["containerStatuses"][0]["restartCount"] = 3
+    restarted["status"]["containerStatuses"][0]["restartCount"] = 2
     restarted["metadata"] |= leaving["metadata"]
     (left,) = as_they_were_left([restarted], "2026-01-01T00:00:08Z", 2)
     assert bool(taken_away(left)) == by_hand
