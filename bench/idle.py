@@ -1,11 +1,10 @@
 """P17: what the platform's own processes cost while a thousand apps run and nobody asks for anything."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-
-import psutil
+from collections.abc import Callable
 
 from bench.deploying import kubectl
+from bench.endurance.usage import Usage
 from bench.pairs import Figure
 from bench.platform import PROJECT, Platform
 from bench.storms import storm
@@ -21,25 +20,13 @@ async def p17(platform: Platform, env: dict[str, str], say: Callable[[str], None
     await asyncio.gather(*map(platform.ended, operations))
     say(f"P17: {APPS} apps run")
     await asyncio.sleep(_SETTLES)
-    used, lists = _cpu_seconds(), await _lists(env)
+    before, lists = await Usage.now(), await _lists(env)
     await asyncio.sleep(SECONDS)
-    figure.ours.append(_cpu_seconds() - used)
+    after = await Usage.now()
+    figure.ours.append(sum(after.cpu[part] - before.cpu[part] for part in ("api", "worker")))
     figure.reference.append(SECONDS)
     say(f"P17: {figure.ours[0]:.2f} cpu seconds, {await _lists(env) - lists} LIST requests of everybody's to the cluster")
     return figure
-
-
-def _cpu_seconds() -> float:
-    return sum(sum(process.cpu_times()[:2]) for process in _own())
-
-
-def _own() -> Iterator[psutil.Process]:
-    """The platform's API and worker, with the processes that they started."""
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if words[1:3] in (["-m", "api"], ["-m", "worker"]):
-            yield process
-            yield from process.children(recursive=True)
 
 
 async def _lists(env: dict[str, str]) -> int:
