@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Mapping
 
 from temporalio import activity
 
-from activities.courses import Course, DeploymentCourse, InstancesCourse, Sight
+from activities.courses import Course, DeploymentCourse, Sight
 from activities.deadline import Deadline
+from activities.instances_course import InstancesCourse
 from activities.job_course import JobCourse
 from activities.judging import Judge
 from activities.move_loop import MoveLoop, left_to_another

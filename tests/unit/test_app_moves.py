@@ -13,7 +13,8 @@ from temporalio.testing import ActivityEnvironment
 from activities import move_loop
 from activities.app_moves import AppMoves
 from activities.apps import AppActivities
-from activities.courses import DeploymentCourse, InstancesCourse
+from activities.courses import DeploymentCourse
+from activities.instances_course import InstancesCourse
 from activities.patience import Patience
 from activities.together import side_by_side
 from activities.workloads import Workloads
