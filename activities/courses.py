@@ -11,9 +11,11 @@ from types import MappingProxyType
 from activities.refusals import Refusal, Refusals
 from activities.views import View
 from activities.workloads import Workloads
+from clients.kubernetes import resource_of
 from model.apps import App, Revision
 from model.diagnosis import cause_at_deadline, dead_end, refusal_of, troubles, wanted_logs
 from model.errors import DeadlineExceeded, MooringError
+from model.held import deletion_held, held
 from model.layouts import Layout, Workload
 from model.manifests import WORKLOAD_KINDS
 from model.moves import Limits, Track, next_counts, worth_it
@@ -23,6 +25,8 @@ from model.rollouts import Rollout, rollout_of
 from model.serving import proving_seconds, settle_seconds
 from model.standing import Standing
 from model.troubles import LogRef, Seen
+
+_TO_END = "Its instances may take their terminationGracePeriodSeconds to end; retry once they have."
 
 
 @dataclass
@@ -156,10 +160,15 @@ class DeploymentCourse(Course):
 
     _applied: frozenset[str] = frozenset()
     _waits = True
-    _ending: Mapping[str, str] = MappingProxyType({})  # names of Deployments of wanted tracks that are being deleted, by track
+    _ending: Mapping[str, Object] = MappingProxyType({})  # Deployments of wanted tracks that are being deleted, by track
 
     def wait_for_nobody(self) -> None:
-        """A Deployment that Kubernetes rolls by itself is told so, until it is applied again."""
+        """A Deployment that Kubernetes rolls by itself is told so, until it is applied again.
+
+        Not while an earlier life of a wanted version is ending: others would go for what cannot be made yet.
+        """
+        if self._ending:
+            return
         super().wait_for_nobody()
         if self._waits:
             self._waits, self._applied = False, frozenset()
@@ -170,15 +179,15 @@ class DeploymentCourse(Course):
 
     @property
     def tended(self) -> bool:
-        """Each wanted Deployment was applied whole."""
-        return self._applied >= self.templates.keys()
+        """Each wanted Deployment was applied whole, but for those whose earlier life is ending."""
+        return self._applied >= self.templates.keys() - self._ending.keys()
 
     async def look(self, *, fresh: bool) -> Sight:
         """One request, or none."""
         await self.workload_view.look(fresh=fresh)
         there = self.workload_view.by_track
         found = {track: item for track, item in there.items() if not leaves(item)}
-        self._ending = {t: item["metadata"]["name"] for t, item in there.items() if leaves(item) and t in self.templates}
+        self._ending = {t: item for t, item in there.items() if leaves(item) and t in self.templates}
         rollouts = {track: rollout_of(item) for track, item in found.items()}
         placed = found.keys() == self.templates.keys() and all(
             self._is_told(w.track, found[w.track]) and rollouts[w.track].replaced and rollouts[w.track].wanted == w.replicas
@@ -198,7 +207,8 @@ class DeploymentCourse(Course):
             words.append(told + (now.proved if now else ""))
         others = [r for track, r in rollouts.items() if track not in self.templates]
         to_go, serve = sum(r.total for r in others), sum(r.ready for r in others)
-        ending = f"; {', '.join(sorted(self._ending.values()))} of before has to end first" if self._ending else ""
+        names = sorted(item["metadata"]["name"] for item in self._ending.values())
+        ending = f"; {', '.join(names)} of before has to end first" if names else ""
         return ", ".join(words) + (f", {to_go} others to go, {serve} of them ready" if to_go else "") + ending
 
     async def act(self, sight: Sight, *, little: bool = True) -> None:
@@ -223,7 +233,7 @@ class DeploymentCourse(Course):
                 await self._put(w.model_copy(update={"replicas": counts[w.track]}), found)
                 self._applied |= {w.track}
         for track, found in sight.workloads.items():
-            if track in self.templates:
+            if track in self.templates or self._ending:
                 continue
             if found["spec"]["replicas"] != counts[track]:
                 self.workload_view.learn(await self.workloads.shrink(self.app, found, counts[track]))
@@ -240,6 +250,19 @@ class DeploymentCourse(Course):
     def serving(self, sight: Sight) -> int:
         """As the Deployments say."""
         return sum(rollout_of(item).available for item in sight.workloads.values())
+
+    def dead_end(self, sight: Sight, seen: Seen) -> MooringError | None:
+        """None while an earlier life of a version is ending: its instances say nothing of the one to come."""
+        return None if self._ending else super().dead_end(sight, seen)
+
+    def cause_at_deadline(self, sight: Sight, seen: Seen) -> MooringError:
+        """Also that an earlier life of a version has not ended, and what holds it."""
+        if not self._ending:
+            return super().cause_at_deadline(sight, seen)
+        what = "The Deployment of before"
+        if found := held(resource_of(self.kind), self._ending.values(), datetime.now(UTC)):
+            return deletion_held(what, self.app.project, found)
+        return DeadlineExceeded(f"It is not done: {sight.message}.", hint=_TO_END)
 
     async def refusal(self, sight: Sight) -> Refusal:
         """A Deployment says in a condition that there is something; of which version and when, its ReplicaSets' events do."""

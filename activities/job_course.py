@@ -12,7 +12,7 @@ from activities.workloads import Workloads
 from model import jobs
 from model.apps import App
 from model.errors import MooringError
-from model.job_instances import as_they_were_left, still_running, taken_away
+from model.job_instances import as_it_was_left, has_failed_by_itself, still_running, taken_away
 from model.jobs import RUN, Run, run_name, run_of
 from model.layouts import Workload
 from model.pod_templates import Object, instance_name
@@ -163,16 +163,17 @@ class JobCourse(Course):
             self._pods_seen = self._pods_seen | there
         else:
             seen = {name: pod for name, pod in self._pods_seen.items() if _is_of(pod, mine)}
-            known = {**seen, **there}
-            ended = {name for name, pod in _left(known, mine).items() if leaves(known[name]) and not leaves(pod)}
-            there = _left({name: seen.get(name, pod) if name in ended else pod for name, pod in known.items()}, mine)
+            there = _as_they_were_left({**seen, **there}, seen, mine)
         return sorted(there.values(), key=_made, reverse=True)
 
 
-def _left(pods: Mapping[str, Object], job: Object) -> dict[str, Object]:
-    """A failed run's pods by name, without the removals that follow from its failure."""
-    left = as_they_were_left(pods.values(), run_of(job).failed_at, job["spec"]["backoffLimit"])
-    return dict(zip(pods, left, strict=True))
+def _as_they_were_left(pods: Mapping[str, Object], seen: Mapping[str, Object], job: Object) -> dict[str, Object]:
+    """A failed run's pods by name: those that were removed for that as they were `seen` before."""
+    run = run_of(job)
+    by_itself = has_failed_by_itself(pods.values(), run.failure, job["spec"]["backoffLimit"])
+    left = {name: as_it_was_left(pod, run.failed_at, by_itself=by_itself) for name, pod in pods.items()}
+    ended = [name for name, pod in left.items() if pod is not pods[name] and name in seen]
+    return left | {name: as_it_was_left(seen[name], run.failed_at, by_itself=by_itself) for name in ended}
 
 
 def _is_of(pod: Object, job: Object) -> bool:

@@ -36,34 +36,34 @@ def taken_away(pod: Object) -> str | None:
     return _BY_HAND if leaves(pod) else None
 
 
-def as_they_were_left(pods: Iterable[Object], failed_at: str, backoff_limit: int) -> list[Object]:
-    """A run's pods, without their removal where that was asked for when the run had failed: then Kubernetes itself ends them.
+def has_failed_by_itself(pods: Iterable[Object], why: str, backoff_limit: int) -> bool:
+    """Whether a run failed of something else than the removal of one of its pods.
 
-    The watches of Jobs and pods are two: the removal may be heard of before the failure that it follows from. Times are whole
-    seconds, and an instance that is taken away counts as a failed try at once: of the same second the removal was first where
-    nothing else has failed.
+    A program that is started again in its place never makes its pod fail: then all restarts together count (Kubernetes: Job
+    controller, pastBackoffLimitOnFailure).
     """
     found = list(pods)
-    has_failed = any(_failed_by_itself(pod, backoff_limit) for pod in found)
-    return [_as_it_was_left(pod, failed_at, has_failed) for pod in found]
+    if why != "BackoffLimitExceeded":
+        return True
+    if any(pod["spec"].get("restartPolicy") == "OnFailure" for pod in found):
+        restarts = sum(c.restarts for pod in found for c in containers(pod))
+        return restarts >= max(1, backoff_limit)
+    failed = [pod for pod in found if pod["status"].get("phase") == "Failed" and not leaves(pod)]
+    return len(failed) > backoff_limit
 
 
-def _failed_by_itself(pod: Object, backoff_limit: int) -> bool:
-    """Whether the program in it failed; one that is started again in its place too often never gets the phase Failed.
+def as_it_was_left(pod: Object, failed_at: str, *, by_itself: bool) -> Object:
+    """A run's pod, without its removal where that was asked for when the run had failed: then Kubernetes itself ends it.
 
-    That is once where no further try is made, else as often as that (Kubernetes: Job controller, pastBackoffLimitOnFailure).
+    The watches of Jobs and pods are two: the removal may be heard of before the failure that it follows from. Times are whole
+    seconds: of the same second the removal was first unless the run failed `by_itself`.
     """
-    over = pod["status"].get("phase") == "Failed" and not leaves(pod)
-    return over or sum(c.restarts for c in containers(pod)) >= max(1, backoff_limit)
-
-
-def _as_it_was_left(pod: Object, failed_at: str, has_failed: bool) -> Object:
     meta = pod["metadata"]
     if not failed_at or not leaves(pod):
         return pod
     grace = timedelta(seconds=meta.get("deletionGracePeriodSeconds", 0))
     asked, failed = datetime.fromisoformat(meta["deletionTimestamp"]) - grace, datetime.fromisoformat(failed_at)
-    if asked < failed or (asked == failed and not has_failed):
+    if asked < failed or (asked == failed and not by_itself):
         return pod
     return {**pod, "metadata": {field: value for field, value in meta.items() if field != "deletionTimestamp"}}
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import shlex
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,40 +18,22 @@ from cli.commands_told import told
 from cli.failures import Failure, Interrupted, Refused
 from cli.progress import Progress
 from cli.terminal import AsJson, Terminal, run
+from cli.up_plan import (
+    Asked,
+    asks_elsewhere,
+    built_before,
+    change_words,
+    exact,
+    has,
+    is_outdated,
+    numbers,
+    own_command,
+    ports_of,
+)
 from cli.ways_out import next_steps
-from cli.words import clean
 
 _TO_ANSWER = 60.0  # seconds that what is ready may take until it answers here
 _LATEST = 20
-_DEPLOYS = frozenset({"app.create", "app.upgrade"})
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the options say of the app; None where it stays as it is."""
-
-    port: int | None = None
-    env: list[str] = field(default_factory=list)
-    cpu: str | None = None
-    memory: str | None = None
-    deadline: int | None = None
-
-    @property
-    def options(self) -> str:
-        """The options again; the values of variables are the person's to write."""
-        numbers = {"port": self.port, "cpu": self.cpu, "mem": self.memory, "deadline": self.deadline}
-        said = [f"--{name} {value}" for name, value in numbers.items() if value]
-        return "".join(f" {one}" for one in [*said, *(f"--env {shlex.quote(one.partition('=')[0])}=…" for one in self.env)])
-
-    @property
-    def ports(self) -> list[dict[str, Any]] | None:
-        """The port, as a body has it."""
-        return [{"containerPort": self.port, "protocol": "tcp"}] if self.port else None
-
-    @property
-    def in_time(self) -> Record:
-        """The field that says how long it may take."""
-        return {"deadlineSeconds": self.deadline} if self.deadline else {}
 
 
 def up(
@@ -126,14 +107,14 @@ class _Up:
             place, body = path("/v2/applications", self._project), self._new(built["image"], ports, asked)
             building.say(self._here, f"Deploying {self._project}/{self._name} on port {ports[0]['containerPort']}.")
         else:
-            if told_command := _own_command(app, self._project):
+            if told_command := own_command(app, self._project):
                 building.say(self._here, told_command)
             place = path("/v2/applications", self._project, self._name, "rollout")
             body = self._changes(app, built, asked.ports or await self._newly_exposed(app, built), asked)
             if not body:
                 return await self._as_it_is(app, newest, built)
             body |= asked.in_time
-            building.say(self._here, f"Rolling out {self._project}/{self._name}: {_told(body, app)}.")
+            building.say(self._here, f"Rolling out {self._project}/{self._name}: {change_words(body, app)}.")
         accepted = await self._api.post(place, body)
         if accepted.get("notice"):
             building.say(self._here, f"Note: {told(accepted['notice'])}")
@@ -168,15 +149,15 @@ class _Up:
         build = await building.build_project(self._api, self._project, self._name, dockerfile)
         with building.packed(self._here, directory, build["dockerfilePath"], build["contextPath"]) as (found, archive):
             records = await self._api.get(path("/v2/builds", self._project, self._name, "records"), size=_LATEST)
-            known = _built(records["records"], found.digest.removeprefix("sha256:"), build)
+            known = built_before(records["records"], found.digest.removeprefix("sha256:"), build)
             if known is None:
                 await building.send(self._api, self._project, found, archive)
         if known is not None:
             building.say(self._here, f"It is built already: {known['image']}")
-            return _exact(known)
+            return exact(known)
         begun = await building.begin(self._api, self._project, self._name, {"source": found.digest})
         record = await building.follow(self._api, self._here, self._project, self._name, begun)
-        return _exact(record["result"]) if record["status"] == "SUCCEEDED" else self._failed(record)
+        return exact(record["result"]) if record["status"] == "SUCCEEDED" else self._failed(record)
 
     async def _exposed(self, image: str) -> list[dict[str, Any]]:
         """The ports that the image exposes; raises Failure where there is none."""
@@ -192,14 +173,14 @@ class _Up:
 
         What an app listens on beside that was said by somebody, and stays.
         """
-        if _has(app, built):
+        if has(app, built):
             return None
         try:
             before = await self._ports_of(f"{app['Image'].partition('@')[0]}@{next(iter(app['digests'].values()), '')}")
         except Refused as refused:
             if refused.status not in (403, 404, 422):
                 raise
-            before = _ports(app)  # it is no longer there, or was never found
+            before = ports_of(app)  # it is no longer there, or was never found
         now = await self._ports_of(built["image"])
         return now if now and now != before else None
 
@@ -233,15 +214,16 @@ class _Up:
     async def _gone_by(self, running: Record, built: Record, asked: Asked) -> Record:
         """The record of what runs on the app when it has ended: by itself, or cancelled where it is no longer wanted."""
         words, cancel = f"{running['kind']} {running['id']}", f"/v2/operations/{running['id']}/cancel"
-        if _is_outdated(running, built, asked) and running["actor"] == (await self._api.get("/v2/users/me"))["name"]:
+        first = f"{words} runs on it: that comes first. To end it: mooring op cancel {running['id']}"
+        if is_outdated(running, built, asked) and running["actor"] == (await self._api.get("/v2/users/me"))["name"]:
+            first = f"{words}, which you began, brings what was before this edit: it is cancelled."
             try:
                 await self._api.post(cancel)
-                building.say(self._here, f"{words}, which you began, brings what was before this edit: it is cancelled.")
             except Refused as refused:
-                if refused.status != 409:  # it ends by itself just now
+                if refused.status != 409:
                     raise
-        else:
-            building.say(self._here, f"{words} runs on it: that comes first. To end it: mooring op cancel {running['id']}")
+                first = f"{words} runs on it and only goes forward: that comes first."
+        building.say(self._here, first)
         return await self._followed(running["id"])
 
     def _new(self, image: str, ports: list[dict[str, Any]], asked: Asked) -> Record:
@@ -251,15 +233,15 @@ class _Up:
 
     def _changes(self, app: Record, built: Record, ports: list[dict[str, Any]] | None, asked: Asked) -> Record:
         """What of the app is to be another: the fields of a rollout, none where it is as it should be."""
-        body: Record = {} if _has(app, built) else {"image": built["image"]}
+        body: Record = {} if has(app, built) else {"image": built["image"]}
         variables = bodies.more_variables(app["Environments"], asked.env) if asked.env else app["Environments"]
         if any(wanted not in (None, app["ResInfo"].get(name)) for name, wanted in (("cpu", asked.cpu), ("mem", asked.memory))):
             body |= app_options.amounts(app["ResInfo"], asked.cpu, asked.memory)
         if variables != app["Environments"]:
             body["dockerEnv"] = variables
-        if ports and ports != _ports(app):
+        if ports and ports != ports_of(app):
             body["portMappings"] = ports
-        elif _asks_elsewhere(app):
+        elif asks_elsewhere(app):
             body["readinessProbe"] = None  # the default: the port that it has
         if app["NetworkType"] != 2:
             body["networkType"] = 2
@@ -299,9 +281,9 @@ class _Up:
         building.say(self._here, f"{named} {serves}, and there is nothing new to roll out.")
         exposed = await self._ports_of(built["image"])
         lines = [Text(told(f"{app['reason']}: {app['message']}"))] if not (newest and newest["error"]) else []
-        if exposed and exposed != _ports(app):
+        if exposed and exposed != ports_of(app):
             port = exposed[0]["containerPort"]
-            words = f"It is asked on port {_named(_ports(app))}, its image exposes {_named(exposed)}. If it listens there: "
+            words = f"It is asked on port {numbers(ports_of(app))}, its image exposes {numbers(exposed)}. If it listens there: "
             lines.append(Text.assemble(words, (f"{self._after_edit} --port {port}", "bold")))
         if newest and newest["error"]:
             return self._failed(newest, *lines)
@@ -334,69 +316,3 @@ class _Up:
         data = {**built, "project": self._project, "app": self._name, "operation": record and record["id"], "addresses": those}
         self._here.show(data, Group(*lines, log, edit))
         return 0 if those else 1
-
-
-def _is_outdated(running: Record, built: Record, asked: Asked) -> bool:
-    """Whether it deploys another image, or another port, than is wanted now."""
-    request = running["request"]
-    image, ports = request.get("imageRef") or request.get("image"), request.get("portMappings")
-    elsewhere = asked.ports is not None and ports is not None and ports != asked.ports
-    return running["kind"] in _DEPLOYS and running["status"] != "PAUSED" and (image not in (None, built["image"]) or elsewhere)
-
-
-def _built(records: list[Record], commit: str, build: Record) -> Record | None:
-    """The newest image of the source, where it was built as the build project says now: an older one has lost its tag to that."""
-    newest = next((one for one in records if one["commit"] == commit and one["status"] == "SUCCEEDED"), None)
-    return newest if newest and building.as_said(newest, build) else None
-
-
-def _exact(result: Record) -> Record:
-    """The image as it is deployed: a tag that is its commit's names it well, any other is pinned."""
-    own = result["tag"] == result["commit"][:12]
-    return {"image": result["image"] if own else f"{result['image']}@{result['digest']}", "digest": result["digest"]}
-
-
-def _has(app: Record, built: Record) -> bool:
-    """Whether the app runs the image already."""
-    return bool(built["image"] == app["Image"] and built["digest"] in app["digests"].values())
-
-
-def _ports(app: Record) -> list[dict[str, Any]]:
-    """The ports of an app, as a body has them."""
-    return [{"containerPort": p["containerPort"], "protocol": p["protocol"]} for p in app["PortsInfo"]]
-
-
-def _asks_elsewhere(app: Record) -> bool:
-    """Whether it is asked on a port that it no longer has, by the probe that this command once wrote itself."""
-    probe = app.get("readinessProbe") or {}
-    return probe.keys() == {"tcpSocket"} and probe["tcpSocket"]["port"] not in {p["containerPort"] for p in app["PortsInfo"]}
-
-
-def _own_command(app: Record, project: str) -> str:
-    """What is to be known of an app that has a command of its own: a change of the image's CMD does nothing then."""
-    command = clean(report.command_of(app["Cmd"]))
-    if not command:
-        return ""
-    back = f'mooring app rollout {project} {app["Name"]} --cmd "" --watch'
-    return f"It runs a command of its own, {command!r}, and not its image's. To run the image's: {back}"
-
-
-def _named(ports: list[dict[str, Any]]) -> str:
-    return ", ".join(str(p["containerPort"]) for p in ports)
-
-
-def _told(body: Record, app: Record) -> str:
-    """What is rolled out, in words.
-
-    >>> _told({"portMappings": [{"containerPort": 8080}]}, {"PortsInfo": [{"containerPort": 3000, "protocol": "tcp"}]})
-    'port 8080 instead of 3000'
-    """
-    words = {
-        "image": "the image",
-        "resources": "its cpu and memory",
-        "dockerEnv": "variables",
-        "networkType": "an address outside",
-        "readinessProbe": "its probe",
-    }
-    ports = f"port {_named(body['portMappings'])} instead of {_named(_ports(app)) or 'none'}" if "portMappings" in body else ""
-    return ", ".join([*([ports] if ports else []), *(words[field] for field in body if field in words)])

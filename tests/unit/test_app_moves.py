@@ -386,23 +386,3 @@ async def test_an_instance_that_waits_for_a_place_is_told_with_how_far_it_is() -
     words = await stage.moves._judge.check(course, await course.look(fresh=True), Patience(stage.ask), back=False)
     assert words.startswith("; Instance 'web-1' has no node: ")
     assert "nsufficient cpu" in words
-
-
-async def test_a_deployment_that_a_rollback_still_takes_away_is_waited_for_and_made_anew() -> None:
-    """A retry at once met it, and called it a stranger's."""
-    stage = Stage(first("Deployment", 1, 4), two_versions())
-    await stage.stand()
-    course = stage.course(two_versions(), limits_of(4, 7, 1, 1))
-    await course.act(await course.look(fresh=True))
-    stage.cluster.objects["Deployment", "web-r2"] |= {"by": "hand"}  # it takes no change that is not forced
-    stage.cluster.objects["Deployment", "web-r2"]["metadata"]["deletionTimestamp"] = "2026-01-01T12:00:00Z"
-    course = stage.course(two_versions(), limits_of(4, 7, 1, 1))
-    sight = await course.look(fresh=True)
-    assert not sight.placed
-    assert sight.message.endswith("web-r2 of before has to end first")
-    await course.act(sight)
-    assert not course.tended, "nothing is suspended before it is applied"
-    assert stage.cluster.objects["Deployment", "web"]["spec"]["replicas"] == 4, "what serves is left alone"
-    stage.cluster.objects.pop(("Deployment", "web-r2"))
-    await stage.run(stage.moves.move)
-    assert stage.cluster.objects["Deployment", "web-r2"]["spec"]["replicas"] == 3

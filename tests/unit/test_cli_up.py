@@ -10,10 +10,11 @@ from rich.console import Console
 
 from cli.api import Api, Record
 from cli.bodies import ports
-from cli.commands.up import Asked, _built, _exact, _own_command, _Up
+from cli.commands.up import _Up
 from cli.failures import Failure
 from cli.session import Session
 from cli.terminal import Terminal
+from cli.up_plan import Asked, built_before, exact, own_command
 from cli.ways_out import ways
 from tests.unit.test_cli_progress import Paused
 
@@ -48,7 +49,7 @@ def up(played: Played) -> _Up:
 
 
 def operation(**fields: Any) -> Record:
-    return {"id": "op-1", "kind": "app.create", "status": "CANCELLED", "target": {"kind": "app"}, **fields}
+    return {"id": "op-1", "kind": "app.create", "status": "CANCELLED", "target": {"kind": "app"}, "parentId": None, **fields}
 
 
 @pytest.mark.parametrize(
@@ -77,27 +78,27 @@ def test_only_what_is_to_be_another_is_rolled_out(
 
 
 def test_an_app_with_a_command_of_its_own_is_told_as_that() -> None:
-    assert _own_command(APP | {"Cmd": None}, "shop") == _own_command(APP | {"Cmd": ""}, "shop") == ""
-    told = _own_command(APP | {"Name": "web", "Cmd": ["python", "app.py"]}, "shop")
+    assert own_command(APP | {"Cmd": None}, "shop") == own_command(APP | {"Cmd": ""}, "shop") == ""
+    told = own_command(APP | {"Name": "web", "Cmd": ["python", "app.py"]}, "shop")
     assert "'python app.py'" in told
     assert 'mooring app rollout shop web --cmd "" --watch' in told
 
 
 def test_a_tag_that_is_not_the_commits_own_is_pinned() -> None:
     result = {"image": "shop/web:0123456789ab", "tag": "0123456789ab", "commit": "0123456789ab" + "0" * 52, "digest": DIGEST}
-    assert _exact(result) == BUILT
-    assert _exact(result | {"image": "shop/web:v1", "tag": "v1"})["image"] == f"shop/web:v1@{DIGEST}"
+    assert exact(result) == BUILT
+    assert exact(result | {"image": "shop/web:v1", "tag": "v1"})["image"] == f"shop/web:v1@{DIGEST}"
 
 
 def test_only_what_was_built_with_the_same_dockerfile_and_context_is_built_already() -> None:
     build = {"dockerfilePath": "Dockerfile", "contextPath": "."}
     record = {"commit": "c", "status": "SUCCEEDED", **build}
     other, failed = record | {"dockerfilePath": "B"}, record | {"status": "FAILED"}
-    assert _built([failed, record], "c", build) == record
-    assert _built([record], "other", build) is None
-    assert _built([record], "c", build | {"dockerfilePath": "B"}) is None
-    assert _built([record], "c", build | {"contextPath": "src"}) is None
-    assert _built([other, record], "c", build) is None  # its tag is the newer one's now
+    assert built_before([failed, record], "c", build) == record
+    assert built_before([record], "other", build) is None
+    assert built_before([record], "c", build | {"dockerfilePath": "B"}) is None
+    assert built_before([record], "c", build | {"contextPath": "src"}) is None
+    assert built_before([other, record], "c", build) is None  # its tag is the newer one's now
 
 
 async def test_a_pause_of_what_runs_on_the_app_ends_it_with_the_commands_that_go_on() -> None:
@@ -218,6 +219,9 @@ async def test_what_a_cancelled_deploy_left_is_deployed_anew(status: str, newest
         ({"request": {"imageRef": "shop/web:before"}, "actor": "bob"}, None, "by itself"),
         ({"request": {"image": "shop/web:before"}, "kind": "app.upgrade", "status": "PAUSED"}, None, "by itself"),
         ({"request": {"image": "shop/web:before"}, "kind": "app.upgrade"}, None, "cancelled"),
+        ({"request": {"image": "shop/web:before", "batches": [1]}, "kind": "app.upgrade"}, None, "by itself"),
+        ({"request": {"imageRef": "shop/web:before"}, "parentId": "op-0"}, None, "by itself"),
+        ({"request": {"imageRef": BUILT["image"], "portMappings": [{"containerPort": 8080}]}}, 8080, "by itself"),
         ({"request": {}, "kind": "app.scale"}, None, "by itself"),
     ],
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from model.job_instances import as_they_were_left, still_running, taken_away
+from model.job_instances import as_it_was_left, has_failed_by_itself, still_running, taken_away
 from model.jobs import cause_at_deadline, dead_end, job_object
 from model.layouts import first
 from model.troubles import Seen
@@ -96,16 +96,36 @@ def test_what_is_removed_once_the_run_has_failed_was_not_taken_away(asked_at: st
     leaving = pod(made(), RUNNING, "Running")
     over = datetime.fromisoformat(asked_at) + timedelta(seconds=30)
     leaving["metadata"] |= {"deletionTimestamp": over.isoformat(), "deletionGracePeriodSeconds": 30}
-    failed = pod(made(), exit(1), "Failed")
-    left, _ = as_they_were_left([leaving, failed], "2026-01-01T00:00:08Z", 0)
-    assert bool(taken_away(left)) == by_hand
-    assert taken_away(as_they_were_left([leaving], "", 0)[0])
+    assert bool(taken_away(as_it_was_left(leaving, "2026-01-01T00:00:08Z", by_itself=True))) == by_hand
+    assert taken_away(as_it_was_left(leaving, "", by_itself=True))
     # Where nothing else has failed, it is what the run failed of, also within the same second.
-    (alone,) = as_they_were_left([leaving], "2026-01-01T00:00:08Z", 0)
-    assert bool(taken_away(alone)) == (by_hand or asked_at.endswith("08Z"))
-    # One whose program was started again in its place once too often is no other's failure.
-    restarted = pod(made(), RUNNING, "Running")
-    restarted["status"]["containerStatuses"][0]["restartCount"] = 2
-    restarted["metadata"] |= leaving["metadata"]
-    (left,) = as_they_were_left([restarted], "2026-01-01T00:00:08Z", 2)
-    assert bool(taken_away(left)) == by_hand
+    alone = taken_away(as_it_was_left(leaving, "2026-01-01T00:00:08Z", by_itself=False))
+    assert bool(alone) == (by_hand or asked_at.endswith("08Z"))
+
+
+def removed(found: Object) -> Object:
+    found["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:08Z"
+    return found
+
+
+def restarted(times: int) -> Object:
+    found = removed(pod(made(), RUNNING, "Running"))
+    found["spec"] = {**found["spec"], "restartPolicy": "OnFailure"}
+    found["status"]["containerStatuses"][0]["restartCount"] = times
+    return found
+
+
+@pytest.mark.parametrize(
+    ("pods", "why", "limit", "by_itself"),
+    [
+        ([removed(pod(made(), RUNNING, "Running"))], "BackoffLimitExceeded", 0, False),
+        ([removed(pod(made(), RUNNING, "Running"))], "DeadlineExceeded", 0, True),
+        ([removed(pod(made(), exit(143))), pod(made(), exit(1))], "BackoffLimitExceeded", 0, True),
+        # Its one further try was taken away.
+        ([removed(pod(made(), exit(143))), pod(made(), exit(1))], "BackoffLimitExceeded", 1, False),
+        ([restarted(1), restarted(1)], "BackoffLimitExceeded", 2, True),
+        ([restarted(1), restarted(0)], "BackoffLimitExceeded", 2, False),
+    ],
+)
+def test_a_run_fails_by_itself_when_its_tries_are_used_up(pods: list[Object], why: str, limit: int, by_itself: bool) -> None:
+    assert has_failed_by_itself(pods, why, limit) == by_itself
