@@ -6,6 +6,7 @@ Each remembers nothing that matters but what it has seen: a worker that dies in 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 from activities.refusals import Refusal, Refusals

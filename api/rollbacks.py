@@ -51,8 +51,14 @@ async def half_done(tx: Records, app: App) -> str | None:
         f"{newest['status']} and left nothing; revision {app.revision} is in force.",
         hint=f'To go further back say so: POST {app.path}/rollback {{"revision": {before.number}}}.'
         if before
-        else "There is no revision before it.",
+        else await _that_failed(tx, app) or "There is no revision before it.",
     )
+
+
+async def _that_failed(tx: Records, app: App) -> str | None:
+    """How to go to the newest revision before that never worked, None where there is none."""
+    found = await tx.apps.deployed_before(app, app.revision, worked=False)
+    return f'To one that never worked say so: POST {app.path}/rollback {{"revision": {found.number}}}.' if found else None
 
 
 async def back_before(services: Services, caller: Caller, tx: Records, app: App, asked: Rollback, operation: str) -> Prepared:
@@ -96,10 +102,8 @@ async def earlier(tx: Records, app: App, number: int | None) -> Revision:
     found = await tx.apps.deployed_before(app, app.revision)
     if found is None:
         see = f"See them: GET {app.path}/revisions."
-        if app.revision == 1:
+        failed = await _that_failed(tx, app)
+        if failed is None:
             raise Conflict(f"{app.name!r} has no revision before {app.revision} to go back to.", hint=see)
-        raise Conflict(
-            f"Before revision {app.revision} of {app.name!r} there is none that worked.",
-            hint=f'{see} To go to one all the same name it: POST {app.path}/rollback {{"revision": 1}}.',
-        )
+        raise Conflict(f"Before revision {app.revision} of {app.name!r} there is none that worked.", hint=f"{see} {failed}")
     return found

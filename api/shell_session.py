@@ -38,9 +38,6 @@ class Resize(Input):
     resize: Size
 
 
-_END_OF_INPUT = {"end": True}  # the control frame that tells a command without a terminal that no more comes
-
-
 @dataclass(frozen=True)
 class End:
     """How a session ended: `reason` is one word of README's list, `code` the command's exit code where it has one."""
@@ -56,6 +53,7 @@ class Session:
     def __init__(self, client: WebSocket, shell: Shell, idle_seconds: float, *, tty: bool = True) -> None:
         self._client = client
         self._tty = tty
+        self._input_ended = False
         self._shell = shell
         self._idle_seconds = idle_seconds
         self._clock = asyncio.get_running_loop().time
@@ -102,8 +100,12 @@ class Session:
         if text is None:
             await self._shell.write(frame["bytes"])
             return
+        if not self._tty and _is_end(text):
+            self._input_ended = True
+            await self._shell.end_input()
+            return
         if not self._tty:
-            await (self._shell.end_input() if _control(text) == _END_OF_INPUT else self._shell.write(text.encode()))
+            await self._shell.write(text.encode())
             return
         try:
             asked = resize(text)
@@ -117,10 +119,11 @@ class Session:
             await self._shell.write(text.encode())
 
     async def _idle(self) -> End:
+        """Nobody can type after the end of the input: then its end is the command's."""
         left = self._idle_seconds
         while left > 0:
             await asyncio.sleep(left)
-            left = self._last + self._idle_seconds - self._clock()
+            left = self._idle_seconds if self._input_ended else self._last + self._idle_seconds - self._clock()
         minutes = round(self._idle_seconds / 60, 1)
         return End(
             "Idle", f"Nothing was typed or written for {minutes:g} minutes, so the shell was closed. Open it again to go on."
@@ -152,6 +155,12 @@ def _control(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+def _is_end(text: str) -> bool:
+    """Whether a text frame tells a command without a terminal that no more input comes."""
+    read = _control(text)
+    return isinstance(read, dict) and read.keys() == {"end"} and read["end"] is True
 
 
 async def watched(changed: Callable[[], Awaitable[Any]], still_runs: Callable[[], Awaitable[bool]], name: str) -> End:

@@ -61,7 +61,7 @@ _FIELDS = {
 }
 # A field that an option says is told with it; where a --file was given the field is the word to look for.
 _FIELD = re.compile(
-    r"(?<![\w./{\"])(portMappings|dockerEnv|imageRef|instanceNum|configMap|secret|deadlineSeconds|resources\.(?:cpu|mem))"
+    r"(?:^|(?<=; ))(portMappings|dockerEnv|imageRef|instanceNum|configMap|secret|deadlineSeconds|resources\.(?:cpu|mem))"
     r"((?:\.\w+)*)(?=: )"
 )
 _SAID_BY = {
@@ -72,7 +72,7 @@ _SAID_BY = {
     "resources.cpu": "cpu",
     "resources.mem": "mem",
 }
-_QUERY = re.compile(r"\?(\w+)=(?=[\s:,.]|$)")
+_QUERY = re.compile(r"(?<!\S)\?(\w+)=(?=[\s:,.]|$)")
 _OPTIONS = {
     "minReplicas": "min",
     "maxReplicas": "max",

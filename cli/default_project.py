@@ -1,7 +1,6 @@
 """The project that a command means where none is named: of --project, MOORING_PROJECT, or `mooring use`."""
 
 import asyncio
-import math
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -36,9 +35,10 @@ def is_project(word: str) -> bool:
 class OfProject(TyperCommand):
     """A command whose first argument is PROJECT, which may be left out: it is what --project says, else the one in use.
 
-    Where words are given that may be meant with a project or without, the first is one if there is a project of that name: what
-    scripts say in full means the same whatever is in use. A last word that is a number stands for an argument that is one, as an
-    app cannot be called so; a NAME that may stand in a --file is needed where there is none.
+    Where words are given that may be meant with a project or without, the first is one if there is a project of that name. Where
+    any number of names may follow it always is one: nothing is deleted in a project that a script did not mean. A last word that is
+    a number stands for an argument that is one, as an app cannot be called so; a NAME that may stand in a --file is needed where
+    there is none.
     """
 
     def __init__(self, *args: Any, **settings: Any) -> None:
@@ -56,7 +56,7 @@ class OfProject(TyperCommand):
         if self.leads:
             given, words = self._read(ctx, args)
             chosen, missing = given.get(_NAME), self._missing(given, words)
-            if not chosen and (missing > 0 or len(words) < self._most()) and not given.get("help"):
+            if not chosen and (missing > 0 or self._may_take_more(len(words))) and not given.get("help"):
                 chosen = session.project_in_use()
                 if chosen is None and missing == 1:
                     ctx.fail("A word is missing. Name the project too, or choose one that need not be named: mooring use PROJECT")
@@ -81,10 +81,10 @@ class OfProject(TyperCommand):
         needed = [param for param in arguments[1:] if param.required or (param.name == "name" and not named_in_file)]
         return 1 + len(needed) - len(words)
 
-    def _most(self) -> float:
-        """How many words the command takes, its project among them."""
+    def _may_take_more(self, count: int) -> bool:
+        """Whether a word may be missing that the command can do without; not where it takes any number."""
         arguments = [param for param in self.params if param.param_type_name == "argument"]
-        return math.inf if any(param.nargs < 0 for param in arguments) else len(arguments)
+        return count < len(arguments) and all(param.nargs > 0 for param in arguments)
 
 
 def _option(*words: str) -> Any:

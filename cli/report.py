@@ -234,7 +234,9 @@ def _serving(revision: Record) -> str:
     wanted, ready = revision["instances"], revision["ready"]
     if ready is None or ready == wanted:
         return str(wanted)
-    return f"{ready} of {wanted} ready" if wanted else f"{ready} ready, to go"
+    if ready > wanted:
+        return f"{wanted}, {ready - wanted} more to go" if wanted else f"{ready} ready, to go"
+    return f"{ready} of {wanted} ready"
 
 
 def _outcome(revision: Record) -> str:

@@ -138,9 +138,13 @@ class AppStore(Store):
             raise NotFound(f"The app has no revision {number}.", hint="List its revisions.")
         return _revision(row)
 
-    async def deployed_before(self, app: App, number: int) -> Revision | None:
-        """The newest revision below `number` that was in force, and not only by rollouts that FAILED; None where there is none."""
-        row = await self._call("deployed_before", app_id=app.id, project=app.project, name=app.name, number=number)
+    async def deployed_before(self, app: App, number: int, *, worked: bool = True) -> Revision | None:
+        """The newest revision below `number` that was in force, or None.
+
+        It `worked` unless every operation that brought it about FAILED or was CANCELLED.
+        """
+        place = {"app_id": app.id, "project": app.project, "name": app.name}
+        row = await self._call("deployed_before", **place, number=number, worked=worked)
         return _revision(row) if row else None
 
     async def completed_run(self, app: App, number: int) -> Layout | None:

@@ -19,6 +19,7 @@ from api.app_operations import (
     moving,
     upgrading,
 )
+from api.aside import aside
 from api.autoscaling import check_bounds, check_scaled, set_policy
 from api.gray_upgrades import check_gates, upgrading_gray
 from api.instances_found import app_meant, revisions_of
@@ -29,11 +30,11 @@ from api.rollouts import changes_nothing, kept, named_again
 from api.services import Services, Using
 from api.submission import Prepared, Unchanged
 from model.app_replies import revision_reply
-from model.apps import MOST_INSTANCES, App, Revision, UpgradeApp
+from model.apps import MOST_INSTANCES, App, AppPhase, Revision, UpgradeApp
 from model.autoscaling import Scale
 from model.change_bodies import ManualScale, Rollback, Rollout, changed
 from model.deadlines import start_notice
-from model.errors import ClusterUnreachable
+from model.errors import MooringError
 from model.instances import serving_by_revision
 from model.job_bodies import deadline_for
 from model.layouts import fewer, restarted, scaled
@@ -108,7 +109,8 @@ async def rollback_app(
     body: Rollback | None = None,
     app_id: AppId = None,
 ) -> dict[str, Any]:
-    """Go back to an earlier revision exactly, images by digest; by default to the newest that was in force before the one in force.
+    """Go back to an earlier revision exactly, images by digest; by default to the newest before that worked: it was in force, and
+    not only by operations that FAILED or were CANCELLED.
 
     After a rollout that stopped in the middle of its batches that is what was before it; after one that failed or was cancelled
     and left nothing there is nothing to take back (409): name the revision to go further. With `operation` back to exactly which
@@ -215,8 +217,9 @@ async def list_revisions(
 ) -> dict[str, Any]:
     """List the app's revisions, newest first: who, when, why, the images, how many instances have it, and what changed.
 
-    `instances` is how many shall have it, `ready` how many serve with it (null while the cluster cannot be asked). `outcome` tells
-    how the operation ended that rolled it out: one that FAILED or was CANCELLED never worked as a whole.
+    `instances` is how many shall have it, `ready` how many serve with it (null of a Job, of what is stopped, and while the cluster
+    cannot be asked). `outcome` tells how the operation ended that rolled it out: one that FAILED or was CANCELLED never worked as
+    a whole.
     """
     place: Place = (project, name, app_id)
     app = await services.records.apps.get((await services.records.projects.get(place[0])).id, place[1], place[2])
@@ -232,12 +235,15 @@ async def list_revisions(
 
 
 async def _ready(services: Services, app: App) -> Counter[int] | None:
-    """How many instances serve with each revision; None while the cluster cannot be asked."""
+    """How many instances serve with each revision; None of what does not serve, and while the cluster cannot be asked."""
+    if app.phase is not AppPhase.LIVE or app.type == "Job":
+        return None
     try:
         pods = (await services.cluster.list("Pod", app.project, labelSelector=selector(app.id)))["items"]
-    except ClusterUnreachable:
+    except MooringError:
         return None
-    return serving_by_revision(app, pods, await revisions_of(services, app), services.settings.mooring_registry)
+    revisions = await revisions_of(services, app)
+    return await aside(serving_by_revision, app, pods, revisions, services.settings.mooring_registry)
 
 
 async def _upgraded(

@@ -122,7 +122,7 @@ def rollback(
     name: Name,
     revision: Annotated[
         int | None,
-        typer.Option(help="The revision to go back to; by default the one that was in force before.", show_default=False),
+        typer.Option(help="The revision to go back to; by default the newest before that worked.", show_default=False),
     ] = None,
     operation: Annotated[
         str | None,

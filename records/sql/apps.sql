@@ -57,16 +57,22 @@ SELECT * FROM app_revisions WHERE app_id = :app_id AND number = :number;
 -- name: deployed_before^
 -- Only what was in force once: an update of one instance, new instances with an image of their own, and a rollout that failed
 -- before it changed anything make revisions that never were. Those that were are what operations began from; before the first
--- layout there were no others. One whose every rollout failed is passed over.
+-- layout there were no others. Where it has to have `worked`, one is passed over that
+-- no operation has brought about that ended well, or may yet.
 SELECT * FROM app_revisions r WHERE app_id = :app_id AND number < :number AND digests <> '{}' AND (
     EXISTS (
         SELECT FROM operations o JOIN layouts l ON l.id = cast(o.ask ->> 'before' AS bigint)
         WHERE o.project = :project AND o.target_kind = 'app' AND o.target_name = :name AND o.target_id = r.app_id
           AND l.layout ->> 'revision' = cast(r.number AS text))
     OR number < (SELECT min(cast(layout ->> 'revision' AS integer)) FROM layouts WHERE app_id = :app_id))
-  AND (SELECT coalesce(bool_or(o.status NOT IN ('FAILED', 'CANCELLED')), true) FROM operations o
-       WHERE o.project = :project AND o.target_kind = 'app' AND o.target_name = :name AND o.target_id = r.app_id
-         AND o.ask -> 'resolve' @> to_jsonb(r.number))
+  AND (NOT cast(:worked AS boolean)
+    OR (SELECT coalesce(bool_or(o.status NOT IN ('FAILED', 'CANCELLED')), true) FROM operations o
+        WHERE o.project = :project AND o.target_kind = 'app' AND o.target_name = :name AND o.target_id = r.app_id
+          AND o.ask -> 'resolve' @> to_jsonb(r.number))
+    OR EXISTS (
+        SELECT FROM operations o JOIN layouts l ON l.id = cast(o.ask ->> 'after' AS bigint)
+        WHERE o.project = :project AND o.target_kind = 'app' AND o.target_name = :name AND o.target_id = r.app_id
+          AND o.status = 'SUCCEEDED' AND l.layout ->> 'revision' = cast(r.number AS text)))
 ORDER BY number DESC LIMIT 1;
 
 -- name: completed_run^

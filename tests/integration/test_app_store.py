@@ -99,8 +99,13 @@ async def test_the_version_before_is_one_that_worked(records: Records) -> None:
     for before, after, number in zip(layouts, layouts[1:], (2, 3, 4), strict=False):
         await moved(records, app, before, after, resolve=(number,), status=Status.FAILED)
     assert await number_before(records, app, 4) == 1
+    passed_over = await records.apps.deployed_before(app, 4, worked=False)
+    assert passed_over is not None
+    assert passed_over.number == 3
     await moved(records, app, layouts[2], layouts[1], resolve=(2,))
     assert await number_before(records, app, 4) == 2
+    await moved(records, app, layouts[2], layouts[2])  # it was scaled, say, and served then
+    assert await number_before(records, app, 4) == 3
 
 
 async def number_before(records: Records, app: App, number: int) -> int | None:

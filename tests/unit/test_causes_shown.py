@@ -68,7 +68,7 @@ class Known:
     async def newest_upgrade(self, _: App) -> None:
         """There was none."""
 
-    async def deployed_before(self, *_: Any) -> None:
+    async def deployed_before(self, *_: Any, **__: Any) -> None:
         """There was none."""
 
     async def get(self, _: str) -> Any:

@@ -50,7 +50,7 @@ def records(upgrade: Row | None = None, before: Revision | None = None, known: R
     async def newest_upgrade(_: App) -> Row | None:
         return upgrade
 
-    async def deployed_before(_: App, __: int) -> Revision | None:
+    async def deployed_before(_: App, __: int, **___: bool) -> Revision | None:
         return before
 
     async def layout(_: int) -> Any:
