@@ -27,6 +27,7 @@ from model.serving import proving_seconds, settle_seconds
 from model.standing import Standing
 from model.troubles import LogRef, Seen
 
+_KUBERNETES_GRACE = 30
 _TO_END = "Its instances may take their terminationGracePeriodSeconds to end; retry once they have."
 
 
@@ -208,8 +209,7 @@ class DeploymentCourse(Course):
             words.append(told + (now.proved if now else ""))
         others = [r for track, r in rollouts.items() if track not in self.templates]
         to_go, serve = sum(r.total for r in others), sum(r.ready for r in others)
-        names = sorted(item["metadata"]["name"] for item in self._ending.values())
-        ending = f"; {', '.join(names)} of before has to end first" if names else ""
+        ending = "".join(f"; {words} first" for words in map(_has_to_end, self._ending.values()))
         return ", ".join(words) + (f", {to_go} others to go, {serve} of them ready" if to_go else "") + ending
 
     async def act(self, sight: Sight, *, little: bool = True) -> None:
@@ -273,6 +273,12 @@ class DeploymentCourse(Course):
         wanted = {template["metadata"]["labels"][TEMPLATE] for template in self.templates.values()}
         sets = [item for item in await self.workloads.sets(self.app, wanted) if refusal_of([item])]
         return await self.refusals.look("ReplicaSet", sets, words) if sets else Refusal()
+
+
+def _has_to_end(item: Object) -> str:
+    """Which earlier life is waited for, and for how long at most."""
+    grace = item["spec"]["template"]["spec"].get("terminationGracePeriodSeconds", _KUBERNETES_GRACE)
+    return f"what was taken away of {item['metadata']['name']} has to end, within its grace of {grace} s,"
 
 
 def _what_runs(found: Object) -> Object:

@@ -45,7 +45,7 @@ async def half_done(tx: Records, app: App) -> str | None:
         raise busy(newest, Target(kind="app", name=app.name, id=app.id))
     if app.layout.versions.get(newest["ask"]["revision"]):
         return str(newest["id"])
-    before = await tx.apps.deployed_before(app, app.revision)
+    before = await _before(tx, app)
     raise Conflict(
         f"Nothing is to be rolled back: {newest['id']}, the rollout of {app.name!r} to revision {newest['ask']['revision']}, is "
         f"{newest['status']} and left nothing; revision {app.revision} is in force.",
@@ -55,9 +55,14 @@ async def half_done(tx: Records, app: App) -> str | None:
     )
 
 
+async def _before(tx: Records, app: App, *, worked: bool = True) -> Revision | None:
+    """The newest revision before the one in force; where that is a rollback, before the one that it went back to."""
+    return await tx.apps.deployed_before(app, (await tx.apps.revision(app.id, app.revision)).origin, worked=worked)
+
+
 async def _that_failed(tx: Records, app: App) -> str | None:
     """How to go to the newest revision before that never worked, None where there is none."""
-    found = await tx.apps.deployed_before(app, app.revision, worked=False)
+    found = await _before(tx, app, worked=False)
     return f'To one that never worked say so: POST {app.path}/rollback {{"revision": {found.number}}}.' if found else None
 
 
@@ -99,7 +104,7 @@ async def earlier(tx: Records, app: App, number: int | None) -> Revision:
         if not wanted.digests:
             raise invalid("revision", f"revision {number} was never deployed: its images were not found")
         return wanted
-    found = await tx.apps.deployed_before(app, app.revision)
+    found = await _before(tx, app)
     if found is None:
         see = f"See them: GET {app.path}/revisions."
         failed = await _that_failed(tx, app)

@@ -150,7 +150,10 @@ def apps(project: str, found: Sequence[Record], total: int) -> RenderableType:
             f"Deploy one: mooring app create {project} NAME --image IMAGE, or several: mooring template create {project} NAME FILE"
         )
     table = tables.table("app", "type", "status", "instances", "image", "by", "why")
+    live = {app["Name"] for app in found if app["Status"] != "STOPPED"}
     for app in found:
+        if app["Status"] == "STOPPED" and app["Name"] in live:
+            continue  # an earlier life of the name
         state = drawing.state(app["Status"])
         table.add_row(app["Name"], app["Type"], state, app["InstanceSummary"], app["Image"], app["Username"], _cause(app))
     return tables.counted(table, len(found), total)
@@ -235,7 +238,7 @@ def _serving(revision: Record) -> str:
     if ready is None or ready == wanted:
         return str(wanted)
     if ready > wanted:
-        return f"{wanted}, {ready - wanted} more to go" if wanted else f"{ready} ready, to go"
+        return f"{wanted}, {ready - wanted} more ready" if wanted else f"{ready} ready"
     return f"{ready} of {wanted} ready"
 
 

@@ -8,6 +8,8 @@ from cli import building, report
 from cli.api import Record
 from cli.words import clean
 
+# Why it failed → which amounts are to be others.
+_AMOUNTS_AFTER = {"Unschedulable": ("cpu", "mem"), "QuotaExceeded": ("cpu", "mem"), "OutOfMemory": ("mem",)}
 _DEPLOYS = frozenset({"app.create", "app.upgrade"})
 
 
@@ -24,7 +26,15 @@ class Asked:
     @property
     def options(self) -> str:
         """The options again; the values of variables are the person's to write."""
-        numbers = {"port": self.port, "cpu": self.cpu, "mem": self.memory, "deadline": self.deadline}
+        return self._options()
+
+    def options_after(self, reason: str) -> str:
+        """The same, with the person's part where what they asked for is why it failed."""
+        amounts = dict.fromkeys(_AMOUNTS_AFTER.get(reason, ()), "AMOUNT")
+        return self._options(**amounts)
+
+    def _options(self, **others: str) -> str:
+        numbers = {"port": self.port, "cpu": self.cpu, "mem": self.memory, "deadline": self.deadline, **others}
         said = [f"--{name} {value}" for name, value in numbers.items() if value]
         return "".join(f" {one}" for one in [*said, *(f"--env {shlex.quote(one.partition('=')[0])}=…" for one in self.env)])
 

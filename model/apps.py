@@ -215,16 +215,23 @@ class Revision(Frozen):
     """One spec of an app; `digests` by container name once resolved.
 
     `pinned` are the digests, by container name, of images that are not looked up: those of a rollback, and those that nobody named.
+    `copy_of` is the revision that a rollback went back to, by its first number.
     """
 
     app_id: str
     number: int
+    copy_of: int | None = None
     spec: AppSpec
     digests: dict[str, str] = {}
     pinned: dict[str, str] = {}
     created_at: datetime
     created_by: str
     reason: str
+
+    @property
+    def origin(self) -> int:
+        """Its number, or that of the revision that it is a rollback to."""
+        return self.copy_of or self.number
 
     def images(self, registry: str) -> dict[str, ImageRef]:
         """Each container's image, read; `registry` is the platform's own host."""

@@ -58,8 +58,10 @@ def _line(instance: Instance, port: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def why_none(app: App, service: Object | None, wanted: Wanted) -> str:
-    """Why there is no address, in words."""
+def why_none(app: App, service: Object | None, wanted: Wanted, *, opens: bool) -> str:
+    """Why there is no address, in words; `opens` is whether the version in force has ports."""
+    if service is None and opens:
+        return f"The app {app.name!r} has no address yet: that comes with its instances. Its status says how far it is."
     if service is None:
         return f"The app {app.name!r} opens no ports. Name them in portMappings."
     opened = [(port["targetPort"], port["protocol"].lower()) for port in service["spec"]["ports"]]

@@ -55,6 +55,8 @@ class Rollout(Frozen):
 
         >>> Rollout(wanted=2, updated=1, total=3, available=2, ready=2, seen=True).message
         '1 of 2 instances are of this revision, 2 older ones to go, 2 ready in all'
+        >>> Rollout(wanted=1, updated=1, total=2, available=1, ready=2, seen=True, settle=10).message
+        '1 of 1 instances are of this revision, 1 older one to go, 2 ready in all; a new one counts once it was ready for 10 s'
         """
         if not self.seen:
             return "waiting for the cluster to take it up"
@@ -62,7 +64,8 @@ class Rollout(Frozen):
         if self.updated < self.wanted or older:
             of_it = f"{min(self.updated, self.wanted)} of {self.wanted} instances are of this revision"
             if older:
-                return f"{of_it}, {older} older {'one' if older == 1 else 'ones'} to go, {self.ready} ready in all"
+                counts = f"; a new one counts once it was ready for {self.settle} s" if self.settle else ""
+                return f"{of_it}, {older} older {'one' if older == 1 else 'ones'} to go, {self.ready} ready in all{counts}"
             return f"{of_it}, {min(self.ready, self.wanted)} ready{self.proved}"
         return f"{self.of_wanted} instances are ready{self.proved}"
 

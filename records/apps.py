@@ -80,9 +80,19 @@ class AppStore(Store):
             raise _leaving(name, deletion) if deletion else _taken(project.name, name)
 
     async def add_revision(
-        self, app_id: str, spec: AppSpec, actor: str, reason: str, pinned: Mapping[str, str] | None = None
+        self,
+        app_id: str,
+        spec: AppSpec,
+        actor: str,
+        reason: str,
+        pinned: Mapping[str, str] | None = None,
+        *,
+        copy_of: int | None = None,
     ) -> Revision:
-        """Insert the next revision; the containers in `pinned` keep those images, by digest (a rollback is exact)."""
+        """Insert the next revision; the containers in `pinned` keep those images, by digest (a rollback is exact).
+
+        `copy_of` is the revision that a rollback went back to.
+        """
         return _revision(
             await self._call(
                 "insert_revision",
@@ -91,6 +101,7 @@ class AppStore(Store):
                 pinned=dict(pinned or {}),
                 created_by=actor,
                 reason=reason,
+                copy_of=copy_of,
             )
         )
 

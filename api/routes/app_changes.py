@@ -110,7 +110,8 @@ async def rollback_app(
     app_id: AppId = None,
 ) -> dict[str, Any]:
     """Go back to an earlier revision exactly, images by digest; by default to the newest before that worked: it was in force, and
-    not only by operations that FAILED or were CANCELLED.
+    not only by operations that FAILED or were CANCELLED; of
+    one that is itself a rollback, to the newest before what that went to.
 
     After a rollout that stopped in the middle of its batches that is what was before it; after one that failed or was cancelled
     and left nothing there is nothing to take back (409): name the revision to go further. With `operation` back to exactly which
@@ -127,7 +128,8 @@ async def rollback_app(
         wanted = await earlier(tx, app, asked.revision)
         check_images(services, caller, wanted.spec, "revision")
         reason = asked.reason or f"rollback to revision {wanted.number}"
-        made = await tx.apps.add_revision(app.id, wanted.spec, caller.actor.name, reason, wanted.digests)
+        actor = caller.actor.name
+        made = await tx.apps.add_revision(app.id, wanted.spec, actor, reason, wanted.digests, copy_of=wanted.origin)
         return await upgrading(
             tx, app, made, on_failure=asked.on_failure, deadline_seconds=asked.deadline_seconds, restores=wanted.number
         )

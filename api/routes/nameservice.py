@@ -34,7 +34,11 @@ async def list_addresses(
     service = await services.cluster.find("Service", app, project)
     hosts = await _hosts(services) if node_ports(service) else {}
     content = addresses(found, pods, service, hosts, wanted)
-    return {"Code": 0, "Message": "" if content else why_none(found, service, wanted), "content": content}
+    if content:
+        return {"Code": 0, "Message": "", "content": content}
+    spec = (await services.records.apps.revision(found.id, found.revision)).spec
+    opens = any(container.ports for container in spec.containers)
+    return {"Code": 0, "Message": why_none(found, service, wanted, opens=opens), "content": content}
 
 
 async def _hosts(services: Services) -> dict[str, str]:

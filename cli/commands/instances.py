@@ -3,6 +3,7 @@
 import json
 import sys
 import zlib
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from rich.text import Text
 from cli import app_logs, attached, instance_report, report, session
 from cli.api import Api, Record, path
 from cli.commands import changes
+from cli.commands_told import told
 from cli.failures import Refused
 from cli.terminal import AsJson, Terminal, run
 from cli.words import clean, moment_since, now
@@ -25,6 +27,7 @@ container_app = typer.Typer(no_args_is_help=True, help="Containers of an instanc
 for name, change in (("kill", changes.kill_instance), ("start", changes.start_instance), ("update", changes.update_instance)):
     app.command(name)(change)
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green", "bright_magenta")
+_NO_SUCH_COMMAND = 127  # as a shell says it
 Container = Annotated[str | None, typer.Option("--container", "-c", help="Which container; by default the app's own.")]
 
 
@@ -93,7 +96,9 @@ def shell(
     project: Project,
     instance: Instance,
     container: Container = None,
-    command: Annotated[str | None, typer.Option(help="Run this instead of the image's bash or sh.")] = None,
+    command: Annotated[
+        str | None, typer.Option(help="Run this program instead of the image's bash or sh; of several: sh -c '…'.")
+    ] = None,
 ) -> None:
     """Open a shell in an instance's container; the exit status is the shell's own. Piped input is its input, and no terminal."""
 
@@ -102,8 +107,10 @@ def shell(
         place = path("/v2/instances", project, instance, chosen, "shell")
         end = await attached.attach(session.load(), place, command, _write)
         if end["reason"] != "Exited":
-            here.err.print(f"\n{clean(end['message'])}", style="yellow", markup=False)
-        return 1 if end["code"] is None else int(end["code"])
+            here.err.print(f"\n{told(end['message'])}", style="yellow", markup=False, soft_wrap=True)
+        if end["code"] is None:
+            return _NO_SUCH_COMMAND if end["reason"] == "NotStarted" else 1
+        return int(end["code"])
 
     run(False, work)
 
@@ -132,15 +139,35 @@ def logs(
             "since": moment_since(since, now() - api.skew) if since else None,
             **{name: "true" for name, on in {"timestamps": timestamps, "previous": previous}.items() if on},
         }
-        wanted = app_logs.Wanted(project, container, follow, query)
+        wanted, heard = app_logs.Wanted(project, container, follow, query), _Heard()
         if found and not as_json:
-            await app_logs.of_instance(api, wanted, found, partial(_written, here))
-            return 0
-        say = partial(_said, here)
-        await (app_logs.of_one(api, wanted, instance, say) if found else app_logs.of_app(api, wanted, instance, say))
+            await app_logs.of_instance(api, wanted, found, heard.of(partial(_written, here)))
+        else:
+            say = heard.of(partial(_said, here))
+            await (app_logs.of_one(api, wanted, instance, say) if found else app_logs.of_app(api, wanted, instance, say))
+        if not heard.any:
+            before = f" What the life before it wrote: mooring logs {project} {instance} --previous" if not previous else ""
+            here.err.print(
+                f"Nothing was written{' since then' if since else ' in this life'}.{before}", markup=False, soft_wrap=True
+            )
         return 0
 
     run(as_json, work)
+
+
+class _Heard:
+    """Whether anything was written at all."""
+
+    any = False
+
+    def of(self, write: Callable[..., object]) -> Callable[..., object]:
+        """The same writer, heard."""
+
+        def heard(*words: str) -> object:
+            self.any = self.any or bool(words[-1])
+            return write(*words)
+
+        return heard
 
 
 async def _instance_or_none(api: Api, project: str, name: str) -> Record | None:

@@ -72,7 +72,7 @@ def up(
 
     async def work(api: Api, here: Terminal) -> int:
         try:
-            return await _Up(api, here, within, called, again, after_edit).run(directory, dockerfile, asked)
+            return await _Up(api, here, within, called, asked, after_edit).run(directory, dockerfile)
         except (asyncio.CancelledError, Interrupted):
             raise Interrupted(f"The watching has ended, what has begun goes on. Take it up, also after an edit: {again}") from None
 
@@ -82,19 +82,21 @@ def up(
 class _Up:
     """One run of the command, for the app `name` of the project.
 
-    `again` is the command that goes on; once the app is there it keeps what the options said (`after_edit`).
+    `after_edit` is the command that goes on; until the app is there the options have to be said again.
     """
 
-    def __init__(self, api: Api, here: Terminal, project: str, name: str, again: str, after_edit: str) -> None:
+    def __init__(self, api: Api, here: Terminal, project: str, name: str, asked: Asked, after_edit: str) -> None:
         self._api = api
         self._here = here
         self._project = project
         self._name = name
-        self._again = again
+        self._asked = asked
+        self._again = after_edit + asked.options
         self._after_edit = after_edit
 
-    async def run(self, directory: Path, dockerfile: str | None, asked: Asked) -> int:
+    async def run(self, directory: Path, dockerfile: str | None) -> int:
         """Do what is not done yet; the exit status."""
+        asked = self._asked
         bodies.variables(asked.env)  # a slip is told before anything is made
         await building.check(self._api, self._project, self._name, directory, dockerfile)
         await self._make_project()
@@ -261,7 +263,9 @@ class _Up:
 
     def _failed(self, record: Record, *more: Text) -> int:
         """Why it failed; the way on is this command first: the others are for what a program or an image cannot mend."""
-        again = Text.assemble("Mend it, then go on: ", (self._again, "bold"))
+        reason = (record["error"] or {}).get("reason", "")
+        command = self._after_edit + self._asked.options_after(reason)
+        again = Text.assemble("Mend it, then go on: ", (command, "bold"))
         built = record["kind"] == "image.build"  # its log was shown as it was written, and this command sends the directory
         ways = [] if built else next_steps(record)
         self._here.show(record, Group(report.why(record, seen="build" if built else ""), *more, again, *ways))

@@ -5,8 +5,8 @@ VALUES (:id, :project, :project_id, :name, :type, :cluster, 'LIVE', :replicas, 1
 ON CONFLICT DO NOTHING RETURNING *;
 
 -- name: insert_revision^
-INSERT INTO app_revisions (app_id, number, spec, pinned, created_by, reason)
-SELECT :app_id, COALESCE(max(number), 0) + 1, :spec, :pinned, :created_by, :reason
+INSERT INTO app_revisions (app_id, number, spec, pinned, created_by, reason, copy_of)
+SELECT :app_id, COALESCE(max(number), 0) + 1, :spec, :pinned, :created_by, :reason, :copy_of
 FROM app_revisions WHERE app_id = :app_id
 RETURNING *;
 

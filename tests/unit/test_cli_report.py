@@ -152,7 +152,7 @@ def test_revisions_tell_who_when_and_what_differs() -> None:
         "never ran",
         "app rollback shop web --revision",
         "1 of 3 ready",
-        "2 ready, to go",
+        "2 ready",
     ):
         assert words in shown
     assert "A=1" not in shown

@@ -43,9 +43,7 @@ class Played:
 
 def up(played: Played) -> _Up:
     here = Terminal(Console(quiet=True), Console(quiet=True), as_json=False)
-    return _Up(
-        Api(Session("http://platform", "t"), httpx.MockTransport(played)), here, "shop", "web", "mooring up .", "mooring up ."
-    )
+    return _Up(Api(Session("http://platform", "t"), httpx.MockTransport(played)), here, "shop", "web", Asked(), "mooring up .")
 
 
 def operation(**fields: Any) -> Record:
@@ -106,7 +104,7 @@ async def test_a_pause_of_what_runs_on_the_app_ends_it_with_the_commands_that_go
     here = Terminal(Console(quiet=True), Console(quiet=True), as_json=False)
     async with api, asyncio.timeout(10):
         with pytest.raises(Failure, match=r"is paused\..*go on: mooring up \.") as ended:
-            await _Up(api, here, "shop", "web", "mooring up .", "mooring up .")._followed("op-1")
+            await _Up(api, here, "shop", "web", Asked(), "mooring up .")._followed("op-1")
     assert ended.value.in_the_way is not None
     assert "mooring op resume op-1" in [command for _, command in ways(ended.value.in_the_way)]
 
@@ -140,7 +138,7 @@ def seen(played: Played) -> tuple[_Up, StringIO]:
     out = StringIO()
     console = Console(file=out, width=300)
     api = Api(Session("http://platform", "t"), httpx.MockTransport(played))
-    return _Up(api, Terminal(console, console, as_json=False), "shop", "web", "mooring up .", "mooring up ."), out
+    return _Up(api, Terminal(console, console, as_json=False), "shop", "web", Asked(), "mooring up ."), out
 
 
 FAILED: Record = APP | {"Status": "FAILED", "reason": "CrashLoop", "message": "It ends again and again."}
@@ -180,6 +178,8 @@ async def test_waiting_for_an_address_is_told(monkeypatch: pytest.MonkeyPatch) -
 def test_the_command_to_go_on_with_has_no_value_of_a_variable_in_it() -> None:
     asked = Asked(80, ["PASSWORD=hunter2"], cpu="0.5", deadline=60)
     assert asked.options == " --port 80 --cpu 0.5 --deadline 60 --env PASSWORD=…"
+    assert "--cpu AMOUNT --mem AMOUNT" in asked.options_after("Unschedulable"), "followed word for word it would fail again"
+    assert "--cpu 0.5 --mem AMOUNT" in asked.options_after("OutOfMemory")
 
 
 async def test_a_project_that_may_not_be_made_names_those_there_are() -> None:

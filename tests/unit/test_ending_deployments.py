@@ -17,14 +17,14 @@ async def test_a_deployment_that_a_rollback_still_takes_away_is_waited_for_and_m
     course = stage.course(two_versions(), limits_of(4, 7, 1, 1))
     sight = await course.look(fresh=True)
     assert not sight.placed
-    assert sight.message.endswith("web-r2 of before has to end first")
+    assert sight.message.endswith("; what was taken away of web-r2 has to end, within its grace of 30 s, first")
     await course.act(sight)
     assert course.tended, "it may be suspended until that has ended"
     course.wait_for_nobody()
     await course.act(await course.look(fresh=True))
     assert stage.cluster.objects["Deployment", "web"]["spec"]["replicas"] == 4, "what serves is left alone"
     told = course.cause_at_deadline(await course.look(fresh=True), Seen(pods=[]))
-    assert "web-r2 of before has to end first" in told.message
+    assert "what was taken away of web-r2 has to end" in told.message
     stage.cluster.objects["Deployment", "web-r2"]["metadata"]["finalizers"] = ["example.com/holds"]
     told = course.cause_at_deadline(await course.look(fresh=True), Seen(pods=[]))
     assert (told.reason, "example.com/holds" in told.message) == ("DeletionHeld", True)

@@ -207,10 +207,11 @@ def test_the_name_service_has_what_serves() -> None:
     for other in ({"port": 81}, {"protocol": "udp"}, {"instanceName": "web-1"}):
         assert not addresses(tapp, pods, nat, {}, Wanted.model_validate(other))
     assert addresses(app(), [running("web-x")], None, {}, Wanted())[0]["name"] == "web.shop.svc"
-    assert "opens no ports" in why_none(tapp, None, Wanted())
-    assert "web-1" in why_none(tapp, nat, Wanted(instance_name="web-1"))
-    assert "does not open that port. It opens 80/tcp" in why_none(tapp, nat, Wanted(port=81))
-    assert "serves now with port 80, tcp" in why_none(tapp, nat, Wanted(port=80, protocol="tcp"))
+    assert "opens no ports" in why_none(tapp, None, Wanted(), opens=False)
+    assert "no address yet" in why_none(tapp, None, Wanted(), opens=True)
+    assert "web-1" in why_none(tapp, nat, Wanted(instance_name="web-1"), opens=True)
+    assert "does not open that port. It opens 80/tcp" in why_none(tapp, nat, Wanted(port=81), opens=True)
+    assert "serves now with port 80, tcp" in why_none(tapp, nat, Wanted(port=80, protocol="tcp"), opens=True)
 
 
 def node(name: str, cpu: str = "2", memory: str = "4Gi", **more: Any) -> dict[str, Any]:

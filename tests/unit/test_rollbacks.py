@@ -53,6 +53,9 @@ def records(upgrade: Row | None = None, before: Revision | None = None, known: R
     async def deployed_before(_: App, __: int, **___: bool) -> Revision | None:
         return before
 
+    async def in_force(_: str, number: int) -> Revision:
+        return revision(number)
+
     async def layout(_: int) -> Any:
         return first("Deployment", 1, 1)
 
@@ -63,6 +66,7 @@ def records(upgrade: Row | None = None, before: Revision | None = None, known: R
         return upgrade
 
     apps = {"newest_upgrade": newest_upgrade, "deployed_before": deployed_before, "layout": layout, "numbered": numbered}
+    apps |= {"revision": in_force}
     return cast(Records, SimpleNamespace(apps=SimpleNamespace(**apps), operations=SimpleNamespace(find=find)))
 
 
