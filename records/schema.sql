@@ -2,6 +2,7 @@
 
 CREATE TABLE app_revisions (
     app_id text NOT NULL,
+    copy_of integer,
     created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
     created_by text NOT NULL,
     digests jsonb NOT NULL DEFAULT '{}'::jsonb,
