@@ -61,6 +61,13 @@ def is_outdated(running: Record, built: Record, asked: Asked) -> bool:
     return not of_others and (image not in (None, built["image"]) or elsewhere)
 
 
+def sends_again(record: Record, project: str) -> Record:
+    """A build that failed, as it is told by the command that sends the directory itself."""
+    sending = f"send the directory again (POST /v2/builds/{project}/sources) and build that"
+    error = record["error"] or {}
+    return record | {"error": error | {"hint": error["hint"].replace(sending, "run this command again")}} if error else record
+
+
 def built_before(records: list[Record], commit: str, build: Record) -> Record | None:
     """The newest image of the source, where it was built as the build project says now: an older one has lost its tag to that."""
     newest = next((one for one in records if one["commit"] == commit and one["status"] == "SUCCEEDED"), None)

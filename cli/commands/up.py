@@ -29,6 +29,7 @@ from cli.up_plan import (
     numbers,
     own_command,
     ports_of,
+    sends_again,
 )
 from cli.ways_out import next_steps
 
@@ -268,6 +269,7 @@ class _Up:
         again = Text.assemble("Mend it, then go on: ", (command, "bold"))
         built = record["kind"] == "image.build"  # its log was shown as it was written, and this command sends the directory
         ways = [] if built else next_steps(record)
+        record = sends_again(record, self._project) if built else record
         self._here.show(record, Group(report.why(record, seen="build" if built else ""), *more, again, *ways))
         return 1
 
