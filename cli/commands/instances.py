@@ -146,10 +146,11 @@ def logs(
             say = heard.of(partial(_said, here))
             await (app_logs.of_one(api, wanted, instance, say) if found else app_logs.of_app(api, wanted, instance, say))
         if not heard.any:
-            before = f" What the life before it wrote: mooring logs {project} {instance} --previous" if not previous else ""
-            here.err.print(
-                f"Nothing was written{' since then' if since else ' in this life'}.{before}", markup=False, soft_wrap=True
-            )
+            known = [found] if found else (await api.get(path("/v2/instances", project, instance, "lists"), size=200))["instances"]
+            again = not previous and any(one["restarts"] for one in known)
+            before = f" What the life before it wrote: mooring logs {project} {instance} --previous" if again else ""
+            told_when = "since then" if since else "in this life" if again else "yet"
+            here.err.print(f"Nothing was written {told_when}.{before}", markup=False, soft_wrap=True)
         return 0
 
     run(as_json, work)
