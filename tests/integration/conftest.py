@@ -41,6 +41,14 @@ async def worker(instance: Instance, logs: Path) -> AsyncIterator[Process]:
     await found.kill()
 
 
+@pytest.fixture(scope="module")
+async def without_worker(worker: Process) -> AsyncIterator[None]:
+    """What is submitted stays as it is accepted: the worker of other tests does not run meanwhile."""
+    await worker.kill()
+    yield
+    worker.start()
+
+
 @pytest.fixture(scope="session")
 async def api(instance: Instance, logs: Path) -> AsyncIterator[Api]:
     """The API, answering."""

@@ -66,7 +66,7 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-async def place(api: Api, records: Records) -> Place:
+async def place(api: Api, records: Records, without_worker: None) -> Place:
     """A project with an app, a template, a stack, a build and a configuration, and people of each role."""
     admin = Platform(over_network(api.url), TOKEN)
     project = await records.projects.add(unique("t"), "", "admin")

@@ -25,8 +25,8 @@ FEW = {"MOORING_LIVE_PER_PROJECT": "3", "MOORING_LIVE_PER_PERSON": "2"}
 
 
 @pytest.fixture(scope="module")
-async def admin(instance: Instance, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
-    """An API that lets few operations be live, as its admin uses it; no worker runs, so that what is accepted stays so."""
+async def admin(without_worker: None, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+    """An API that lets few operations be live, as its admin uses it."""
     api = Api(tmp_path_factory.mktemp("logs") / "few.log", **FEW)
     await api.up()
     found = Platform(over_network(api.url), TOKEN)
