@@ -60,6 +60,13 @@ async def _before(tx: Records, app: App, *, worked: bool = True) -> Revision | N
     return await tx.apps.deployed_before(app, (await tx.apps.revision(app.id, app.revision)).origin, worked=worked)
 
 
+async def _none_before(tx: Records, app: App) -> str:
+    origin = (await tx.apps.revision(app.id, app.revision)).origin
+    if origin == app.revision:
+        return f"{app.name!r} has no revision before {app.revision} to go back to."
+    return f"Revision {app.revision} in force is revision {origin} again, and there is none before that to go back to."
+
+
 async def _that_failed(tx: Records, app: App) -> str | None:
     """How to go to the newest revision before that never worked, None where there is none."""
     found = await _before(tx, app, worked=False)
@@ -109,6 +116,6 @@ async def earlier(tx: Records, app: App, number: int | None) -> Revision:
         see = f"See them: GET {app.path}/revisions."
         failed = await _that_failed(tx, app)
         if failed is None:
-            raise Conflict(f"{app.name!r} has no revision before {app.revision} to go back to.", hint=see)
+            raise Conflict(await _none_before(tx, app), hint=f"{see} To any of them: POST {app.path}/rollback with its number.")
         raise Conflict(f"Before revision {app.revision} of {app.name!r} there is none that worked.", hint=f"{see} {failed}")
     return found

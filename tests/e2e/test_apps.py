@@ -140,7 +140,7 @@ async def test_a_missing_image_fails_at_once_and_a_retry_after_the_push_succeeds
         ({"cmd": "/no/such"}, "CommandNotFound", "/no/such"),
         ({"cmd": ["sh", "-c", "echo cannot open db; exit 3"], "minReadySeconds": 30}, "CrashLoop", "cannot open db"),
         ({"cmd": "tail /dev/zero", "resources": {"mem": "16Mi"}, "minReadySeconds": 30}, "OutOfMemory", "16Mi"),
-        ({**NEVER_READY, "deadlineSeconds": 12}, "ProbeFailing", "readiness"),
+        ({**NEVER_READY, "deadlineSeconds": 25}, "ProbeFailing", "readiness"),
         ({"resources": {"cpu": "64"}}, "Unschedulable", "asked 64"),
         ({"nodeLabels": {"no": "such"}}, "Unschedulable", "no=such"),
     ],

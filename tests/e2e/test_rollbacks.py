@@ -64,9 +64,13 @@ async def test_after_a_rollout_that_left_nothing_there_is_nothing_to_take_back(a
         assert words in refused["Message"]
     reply, _ = await app.back(revision=1)
     assert (reply["fromRevision"], reply["toRevision"], reply["revision"]) == (2, 1, 4)
+    # The next one goes further back, and not forth again.
+    refused = await app.platform.ask("POST", f"{app.path}/rollback", expect=409)
+    assert "Revision 4 in force is revision 1 again, and there is none before that" in refused["Message"]
     # The failed one never was in force: it is not what a version later goes back to.
+    await app.roll(5)
     reply, _ = await app.back()
-    assert reply["toRevision"] == 2
+    assert reply["toRevision"] == 4
 
 
 async def test_what_serves_on_is_told_and_which_revisions_never_worked(app: App, platform: Platform) -> None:

@@ -138,7 +138,13 @@ async def test_each_session_is_recorded_without_its_contents(platform: Platform,
     async with shell(platform, project, instance, query="?command=cat%20/etc/hostname") as terminal:
         await terminal.end()
     assert instance.encode() in terminal.output
-    listed = await platform.get(f"/v2/instances/{project}/{instance}/shells", size=2)
+    listed: dict[str, Any] = {}
+
+    async def ended() -> bool:
+        listed.update(await platform.get(f"/v2/instances/{project}/{instance}/shells", size=2))
+        return all(one["endedAt"] for one in listed["shells"])
+
+    await eventually(ended, "the ends are on record, which the person hears of first")
     newest, before = listed["shells"]
     assert (newest["command"], newest["reason"], newest["exitCode"]) == ("cat /etc/hostname", "Exited", 0)
     assert (before["container"], before["actor"], before["command"]) == ("box", "admin", "")
