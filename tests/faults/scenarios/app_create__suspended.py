@@ -7,7 +7,7 @@ from tests.platform import Platform
 __all__ = ["given", "then", "when"]
 
 _SLOW = {
-    "cmd": ["sh", "-c", "sleep 15; touch /tmp/ready; exec sleep 100000"],
+    "cmd": ["sh", "-c", "sleep 30; touch /tmp/ready; exec sleep 100000"],
     "readinessProbe": {"exec": {"command": ["test", "-f", "/tmp/ready"]}, "periodSeconds": 1, "failureThreshold": 60},
 }
 
