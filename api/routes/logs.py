@@ -21,7 +21,7 @@ from model.seats import SeatKind
 router = APIRouter(prefix="/v2/containers", tags=["instances"])
 Tail = Annotated[int, Query(ge=1, le=5000)]
 _PERMISSION = "app:read"
-_TO_TELL_WHY = 3.0
+_TO_TELL_WHY = 15.0
 Reader = Annotated[Caller, allow(_PERMISSION)]
 
 
@@ -113,9 +113,9 @@ async def _how_it_ended(services: Services, instance: Instance, container: str) 
 
 
 async def _after_its_end(services: Services, instance: Instance, container: str) -> Object | None:
-    """The instance's pod when it tells that the life that was followed is over, or after 3 s; None where it is gone.
+    """The instance's pod when it tells that the life that was followed is over, or after 15 s; None where it is gone.
 
-    A log ends a moment before the pod tells so.
+    A log ends a moment before the pod tells so, on a busy host some seconds.
     """
     assert instance.pod is not None
     metadata, life = instance.pod["metadata"], container_of(instance.pod, container).running_since
