@@ -97,13 +97,12 @@ class MoveLoop:
         if acted:
             self._reads.restart()
         if acted or sight.message != self._last:
-            still = self._no_room is not None and not acted and sight.message == self._no_room.told
             self._last = sight.message
             self._looks.restart()
             self._patience.restart()
-            if still and self._no_room:
-                self._patience.begin(self._no_room.waited)
-            self._no_room = None
+            no_room, self._no_room = self._no_room, None
+            if no_room and not acted and sight.message == no_room.told:
+                self._patience.begin(no_room.waited)
             self._moved_at = self._began
         elif self._back and self._began - self._moved_at >= _TO_GET_READY:
             self._course.wait_for_nobody()

@@ -10,16 +10,15 @@ from activities.progress import tell, unchanged
 from activities.removals import Holding, holding_namespace
 from clients.kubernetes import Cluster, Object
 from clients.registry import Registry
+from model.endings import Ending
 from model.errors import Conflict, DeadlineExceeded
 from model.held import resources_left
 from model.operations import Ask
-from model.pod_templates import instance_name
 from model.pods import leaves
 from model.projects import CreateProject, ProjectStatus
 from records import Records
 
 PROJECT_LABEL = "mooring.io/project-id"
-_MOST_NAMED = 3
 _STANDS_STILL = 2.0  # seconds after which it is looked for what holds a removal up
 MANAGED_BY = {"app.kubernetes.io/managed-by": "mooring"}
 
@@ -91,12 +90,8 @@ class ProjectActivities:
 
     async def _ending(self, namespace: str) -> str:
         """Which instances have not ended yet, and how long they may take, in words; "" where there is none."""
-        pods = [pod for pod in (await self._cluster.list("Pod", namespace))["items"] if leaves(pod)]
-        if not pods:
-            return ""
-        names = ", ".join(instance_name(pod) for pod in pods[:_MOST_NAMED]) + (" and others" if len(pods) > _MOST_NAMED else "")
-        grace = max(pod["metadata"].get("deletionGracePeriodSeconds", 0) for pod in pods)
-        return f"; {names} may take up to {grace} s to end"
+        found = Ending.of(pod for pod in (await self._cluster.list("Pod", namespace))["items"] if leaves(pod))
+        return f"; {found.words}" if found else ""
 
     @activity.defn(name="project.remove_images")
     async def remove_images(self, ask: Ask) -> None:

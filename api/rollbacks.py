@@ -45,31 +45,20 @@ async def half_done(tx: Records, app: App) -> str | None:
         raise busy(newest, Target(kind="app", name=app.name, id=app.id))
     if app.layout.versions.get(newest["ask"]["revision"]):
         return str(newest["id"])
-    before = await _before(tx, app)
+    in_force = await tx.apps.revision(app.id, app.revision)
+    before = await tx.apps.deployed_before(app, in_force.origin)
     raise Conflict(
         f"Nothing is to be rolled back: {newest['id']}, the rollout of {app.name!r} to revision {newest['ask']['revision']}, is "
         f"{newest['status']} and left nothing; revision {app.revision} is in force.",
         hint=f'To go further back say so: POST {app.path}/rollback {{"revision": {before.number}}}.'
         if before
-        else await _that_failed(tx, app) or "There is no revision before it.",
+        else await _that_failed(tx, app, in_force) or "There is no revision before it.",
     )
 
 
-async def _before(tx: Records, app: App, *, worked: bool = True) -> Revision | None:
-    """The newest revision before the one in force; where that is a rollback, before the one that it went back to."""
-    return await tx.apps.deployed_before(app, (await tx.apps.revision(app.id, app.revision)).origin, worked=worked)
-
-
-async def _none_before(tx: Records, app: App) -> str:
-    origin = (await tx.apps.revision(app.id, app.revision)).origin
-    if origin == app.revision:
-        return f"{app.name!r} has no revision before {app.revision} to go back to."
-    return f"Revision {app.revision} in force is revision {origin} again, and there is none before that to go back to."
-
-
-async def _that_failed(tx: Records, app: App) -> str | None:
+async def _that_failed(tx: Records, app: App, in_force: Revision) -> str | None:
     """How to go to the newest revision before that never worked, None where there is none."""
-    found = await _before(tx, app, worked=False)
+    found = await tx.apps.deployed_before(app, in_force.origin, worked=False)
     return f'To one that never worked say so: POST {app.path}/rollback {{"revision": {found.number}}}.' if found else None
 
 
@@ -111,11 +100,15 @@ async def earlier(tx: Records, app: App, number: int | None) -> Revision:
         if not wanted.digests:
             raise invalid("revision", f"revision {number} was never deployed: its images were not found")
         return wanted
-    found = await _before(tx, app)
-    if found is None:
-        see = f"See them: GET {app.path}/revisions."
-        failed = await _that_failed(tx, app)
-        if failed is None:
-            raise Conflict(await _none_before(tx, app), hint=f"{see} To any of them: POST {app.path}/rollback with its number.")
+    # Of a rollback it is what is before the one that it went back to.
+    in_force = await tx.apps.revision(app.id, app.revision)
+    found = await tx.apps.deployed_before(app, in_force.origin)
+    if found:
+        return found
+    see = f"See them: GET {app.path}/revisions."
+    if failed := await _that_failed(tx, app, in_force):
         raise Conflict(f"Before revision {app.revision} of {app.name!r} there is none that worked.", hint=f"{see} {failed}")
-    return found
+    told = f"{app.name!r} has no revision before {app.revision} to go back to."
+    if in_force.copy_of:
+        told = f"Revision {app.revision} in force is revision {in_force.origin} again, and there is none before that to go back to."
+    raise Conflict(told, hint=f"{see} To any of them: POST {app.path}/rollback with its number.")

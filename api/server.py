@@ -19,7 +19,7 @@ from clients.settings import Settings
 
 LARGEST_FRAME = 64 * 1024
 # A process says that it lives once it has begun to import the application; on a busy machine that takes its time.
-_LONGEST_SILENCE = 60
+LONGEST_SILENCE = 60
 _LONGEST_END = 15
 
 
@@ -44,7 +44,7 @@ def _serve(settings: Settings) -> None:
         log_level="warning",
         access_log=False,  # it would be put together for each request, and then not be written
         timeout_graceful_shutdown=5,
-        timeout_worker_healthcheck=_LONGEST_SILENCE,
+        timeout_worker_healthcheck=LONGEST_SILENCE,
         ws_max_size=LARGEST_FRAME,
     )
 

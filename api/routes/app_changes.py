@@ -109,13 +109,12 @@ async def rollback_app(
     body: Rollback | None = None,
     app_id: AppId = None,
 ) -> dict[str, Any]:
-    """Go back to an earlier revision exactly, images by digest; by default to the newest before that worked: it was in force, and
-    not only by operations that FAILED or were CANCELLED; of
-    one that is itself a rollback, to the newest before what that went to.
+    """Go back to an earlier revision exactly, images by digest; by default to the newest before that worked.
 
-    After a rollout that stopped in the middle of its batches that is what was before it; after one that failed or was cancelled
-    and left nothing there is nothing to take back (409): name the revision to go further. With `operation` back to exactly which
-    instances had which version before that operation on the app.
+    That was in force, and not only by operations that FAILED or were CANCELLED; from what is itself a rollback it is the newest
+    before what that went to. After a rollout that stopped in the middle of its batches it is what was before it; after one that
+    failed or was cancelled and left nothing there is nothing to take back (409): name the revision to go further. With `operation`
+    back to exactly which instances had which version before that operation on the app.
     What a Job did is not taken back so: 409.
     """
     asked = body or Rollback()

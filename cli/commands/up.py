@@ -104,16 +104,16 @@ class _Up:
         built = await self._build(directory, dockerfile)
         if isinstance(built, int):
             return built
-        app, newest = await self._app(built, asked)
+        app, newest = await self._app(built)
         if app is None:
             ports = asked.ports or await self._exposed(built["image"])
-            place, body = path("/v2/applications", self._project), self._new(built["image"], ports, asked)
+            place, body = path("/v2/applications", self._project), self._new(built["image"], ports)
             building.say(self._here, f"Deploying {self._project}/{self._name} on port {ports[0]['containerPort']}.")
         else:
             if told_command := own_command(app, self._project):
                 building.say(self._here, told_command)
             place = path("/v2/applications", self._project, self._name, "rollout")
-            body = self._changes(app, built, asked.ports or await self._newly_exposed(app, built), asked)
+            body = self._changes(app, built, asked.ports or await self._newly_exposed(app, built))
             if not body:
                 return await self._as_it_is(app, newest, built)
             body |= asked.in_time
@@ -190,7 +190,7 @@ class _Up:
     async def _ports_of(self, image: str) -> list[dict[str, Any]]:
         return bodies.ports((await self._api.get(path("/v2/images", image)))["ports"])
 
-    async def _app(self, built: Record, asked: Asked) -> tuple[Record | None, Record | None]:
+    async def _app(self, built: Record) -> tuple[Record | None, Record | None]:
         """The app when nothing runs on it, and its newest operation; what an earlier command began is seen to its end first.
 
         What this person began to deploy, and would not deploy any more, is cancelled: it may be what the edit mends.
@@ -198,7 +198,7 @@ class _Up:
         latest = (await self._api.operations(_LATEST, project=self._project, target=self._name))["operations"]
         newest = next((one for one in latest if one["target"]["kind"] == "app"), None)
         if newest and newest["status"] not in TERMINAL:
-            newest = await self._gone_by(newest, built, asked)
+            newest = await self._gone_by(newest, built)
         try:
             app = await self._api.get(path("/v2/applications", self._project, self._name))
         except Refused as refused:
@@ -214,11 +214,11 @@ class _Up:
             f"Or be rid of it: mooring app rm {self._project} {self._name}"
         )
 
-    async def _gone_by(self, running: Record, built: Record, asked: Asked) -> Record:
+    async def _gone_by(self, running: Record, built: Record) -> Record:
         """The record of what runs on the app when it has ended: by itself, or cancelled where it is no longer wanted."""
         words, cancel = f"{running['kind']} {running['id']}", f"/v2/operations/{running['id']}/cancel"
         first = f"{words} runs on it: that comes first. To end it: mooring op cancel {running['id']}"
-        if is_outdated(running, built, asked) and running["actor"] == (await self._api.get("/v2/users/me"))["name"]:
+        if is_outdated(running, built, self._asked) and running["actor"] == (await self._api.get("/v2/users/me"))["name"]:
             first = f"{words}, which you began, brings what was before this edit: it is cancelled."
             try:
                 await self._api.post(cancel)
@@ -229,13 +229,15 @@ class _Up:
         building.say(self._here, first)
         return await self._followed(running["id"])
 
-    def _new(self, image: str, ports: list[dict[str, Any]], asked: Asked) -> Record:
+    def _new(self, image: str, ports: list[dict[str, Any]]) -> Record:
+        asked = self._asked
         made: Record = {"name": self._name, "imageRef": image, "networkType": 2, "portMappings": ports, **asked.in_time}
         made |= app_options.amounts({}, asked.cpu, asked.memory)
         return made | ({"dockerEnv": bodies.variables(asked.env)} if asked.env else {})
 
-    def _changes(self, app: Record, built: Record, ports: list[dict[str, Any]] | None, asked: Asked) -> Record:
+    def _changes(self, app: Record, built: Record, ports: list[dict[str, Any]] | None) -> Record:
         """What of the app is to be another: the fields of a rollout, none where it is as it should be."""
+        asked = self._asked
         body: Record = {} if has(app, built) else {"image": built["image"]}
         variables = bodies.more_variables(app["Environments"], asked.env) if asked.env else app["Environments"]
         if any(wanted not in (None, app["ResInfo"].get(name)) for name, wanted in (("cpu", asked.cpu), ("mem", asked.memory))):

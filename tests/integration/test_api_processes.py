@@ -11,7 +11,7 @@ import httpx
 import psutil
 import pytest
 
-from api.server import _LONGEST_SILENCE
+from api.server import LONGEST_SILENCE
 from tests.instance import TOKEN, Instance
 from tests.platform import Platform, bearer, eventually, over_network, unique
 from tests.processes import Api, Process
@@ -150,7 +150,7 @@ async def test_a_process_that_dies_is_replaced_and_what_it_counted_stays(pair: P
     async with over_network(pair.url)(TOKEN) as http:
         assert (await http.get("/healthz")).status_code == 200  # the other goes on answering
         # One that dies while its answer is waited for is missed after the time that it has for that.
-        await eventually(replaced, "the process is replaced", _LONGEST_SILENCE + 40)
+        await eventually(replaced, "the process is replaced", LONGEST_SILENCE + 40)
         async with pair.through_each():
             now = await figures(http)
     assert count(now) >= count(before)

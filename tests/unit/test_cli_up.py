@@ -41,9 +41,11 @@ class Played:
         return httpx.Response(status, json=body)
 
 
-def up(played: Played) -> _Up:
+def up(played: Played, asked: Asked | None = None) -> _Up:
     here = Terminal(Console(quiet=True), Console(quiet=True), as_json=False)
-    return _Up(Api(Session("http://platform", "t"), httpx.MockTransport(played)), here, "shop", "web", Asked(), "mooring up .")
+    return _Up(
+        Api(Session("http://platform", "t"), httpx.MockTransport(played)), here, "shop", "web", asked or Asked(), "mooring up ."
+    )
 
 
 def operation(**fields: Any) -> Record:
@@ -72,7 +74,7 @@ def test_only_what_is_to_be_another_is_rolled_out(
     app: Record, ports: list[dict[str, Any]] | None, env: list[str], changed: set[str]
 ) -> None:
     asked = Asked(env=env, cpu="0.5" if "ResInfo" in app else None)
-    assert set(up(Played())._changes(APP | app, BUILT, ports, asked)) == set(changed)
+    assert set(up(Played(), asked)._changes(APP | app, BUILT, ports)) == set(changed)
 
 
 def test_an_app_with_a_command_of_its_own_is_told_as_that() -> None:
@@ -110,7 +112,7 @@ async def test_a_pause_of_what_runs_on_the_app_ends_it_with_the_commands_that_go
 
 
 def test_ready_is_what_the_platform_says_of_a_port() -> None:
-    made = up(Played())._new("shop/web:1", PORTS, Asked(memory="64Mi", deadline=60))
+    made = up(Played(), Asked(memory="64Mi", deadline=60))._new("shop/web:1", PORTS)
     assert (made["portMappings"], "readinessProbe" in made) == (PORTS, False)
     assert (made["resources"], made["deadlineSeconds"]) == ({"mem": "64Mi"}, 60)
 
@@ -134,11 +136,11 @@ async def test_another_exposed_port_is_followed(before: list[str] | None, now: l
     assert await up(Played())._newly_exposed(APP, BUILT) is None
 
 
-def seen(played: Played) -> tuple[_Up, StringIO]:
+def seen(played: Played, asked: Asked | None = None) -> tuple[_Up, StringIO]:
     out = StringIO()
     console = Console(file=out, width=300)
     api = Api(Session("http://platform", "t"), httpx.MockTransport(played))
-    return _Up(api, Terminal(console, console, as_json=False), "shop", "web", Asked(), "mooring up ."), out
+    return _Up(api, Terminal(console, console, as_json=False), "shop", "web", asked or Asked(), "mooring up ."), out
 
 
 FAILED: Record = APP | {"Status": "FAILED", "reason": "CrashLoop", "message": "It ends again and again."}
@@ -206,7 +208,7 @@ async def test_a_project_that_is_there_is_left_alone() -> None:
 async def test_what_a_cancelled_deploy_left_is_deployed_anew(status: str, newest: Record, anew: bool) -> None:
     listed = (200, {"total": 2, "next": None, "operations": [operation(target={"kind": "build"}), newest]})
     played = Played(**{"GET/operations": listed, "GET/applications/shop/web": (200, APP | {"Status": status})})
-    app, found = await up(played)._app(BUILT, Asked())
+    app, found = await up(played)._app(BUILT)
     assert (app is None, found) == (anew, newest)
 
 
@@ -231,7 +233,7 @@ async def test_what_one_began_and_no_longer_wants_is_cancelled(
     """A port that nobody listens on held the run after its mend for five minutes."""
     newest = operation(**{"status": "RUNNING", "actor": "ann", **running})
     played = Played(**{"GET/users/me": (200, {"name": "ann"}), "POST/operations/op-1/cancel": (202, {})})
-    ran, out = seen(played)
+    ran, out = seen(played, Asked(port=port))
     followed: list[str] = []
 
     async def follow(operation_id: str) -> Record:
@@ -239,7 +241,7 @@ async def test_what_one_began_and_no_longer_wants_is_cancelled(
         return newest
 
     monkeypatch.setattr(ran, "_followed", follow)
-    await ran._gone_by(newest, BUILT, Asked(port=port))
+    await ran._gone_by(newest, BUILT)
     cancelled = "POST /v2/operations/op-1/cancel" in played.sent
     assert (followed, "cancelled" if cancelled else "by itself") == (["op-1"], ends)
     assert cancelled or "mooring op cancel op-1" in out.getvalue()
@@ -249,7 +251,7 @@ async def test_an_app_that_was_stopped_is_not_started_behind_its_persons_back() 
     listed = (200, {"total": 1, "next": None, "operations": [operation(kind="app.kill", status="SUCCEEDED")]})
     played = Played(**{"GET/operations": listed, "GET/applications/shop/web": (200, APP | {"Status": "STOPPED"})})
     with pytest.raises(Failure, match="mooring app start shop web"):
-        await up(played)._app(BUILT, Asked())
+        await up(played)._app(BUILT)
 
 
 async def test_an_image_that_exposes_nothing_needs_a_port() -> None:

@@ -17,7 +17,7 @@ from tests.standing import FakeCluster, Object
 from tests.unit.test_app_moves import Stage
 from tests.unit.test_causes import there, waiting
 from tests.unit.test_instances import node
-from tests.unit.test_move_loop import QuietWatches
+from tests.unit.test_move_loop import never_ready
 
 
 @pytest.mark.parametrize(("how", "fails"), [(None, True), ("fail", True), ("wait", False)])
@@ -138,17 +138,13 @@ async def test_a_program_that_ignores_sigterm_is_named_while_it_is_waited_for_an
 
 def without_room(monkeypatch: pytest.MonkeyPatch) -> Stage:
     """A move that stands still, since an instance finds no place; its minute is 6 s long, and nothing changes."""
+    stage = never_ready(monkeypatch)
     for module, name, seconds in (
-        (move_loop, "_ACTIVE", 0.05),
-        (move_loop, "_TO_JUDGE", 0.05),
         (move_loop, "_TO_JUDGE_AGAIN", 0.05),
         (move_loop, "_TO_BE_PATIENT", 1.0),
         (patience, "_USUALLY", 6.0),
     ):
         monkeypatch.setattr(module, name, seconds)
-    stage = Stage(first("Deployment", 1, 2), first("Deployment", 1, 2))
-    stage.cluster.broken.add("web")
-    stage.moves._watches = QuietWatches(pending=False)  # type: ignore[assignment]
     return stage
 
 
